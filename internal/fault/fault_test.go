@@ -1,0 +1,44 @@
+package fault_test
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"testing"
+	"time"
+
+	"github.com/openinsure/openinsure/internal/fault"
+)
+
+var errTaken = fault.New(fault.Conflict, "taken", "That is taken.")
+
+func TestErrorIsComparesCodes(t *testing.T) {
+	err := fmt.Errorf("create room: %w", errTaken.Because(io.EOF).With("id", "room_1").Field("a", "unique"))
+	if !errors.Is(err, errTaken) {
+		t.Error("a specialised fault must still match its declaration")
+	}
+	if !errors.Is(err, io.EOF) {
+		t.Error("the cause must stay reachable")
+	}
+	if errors.Is(err, fault.ErrNotFound) {
+		t.Error("another code must not match")
+	}
+	if got := fault.KindOf(err); got != fault.Conflict {
+		t.Errorf("KindOf = %v, want Conflict", got)
+	}
+	if got := fault.KindOf(io.EOF); got != fault.Internal {
+		t.Errorf("KindOf(unclassified) = %v, want Internal", got)
+	}
+}
+
+func TestSpecialisingLeavesTheDeclarationAlone(t *testing.T) {
+	_ = errTaken.With("id", 1).Field("f", "r").Retry(time.Second).Saying("Other.")
+	if len(errTaken.Details()) != 0 || len(errTaken.Fields()) != 0 || errTaken.RetryAfter() != 0 || errTaken.Message() != "That is taken." {
+		t.Errorf("declaration changed: %+v", errTaken)
+	}
+	a := errTaken.Field("a", "x")
+	b, c := a.Field("b", "x"), a.Field("c", "x")
+	if b.Fields()[1].Field != "b" || c.Fields()[1].Field != "c" {
+		t.Error("copies share a backing array")
+	}
+}
