@@ -1,0 +1,30 @@
+# The commands of this project. `make` alone lists them.
+
+GO    ?= go
+FLAGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help run test bench demo lint fmt
+
+help: ## list the commands
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 9
+
+run: ## start the server at http://localhost:8787 with its own Postgres
+	$(GO) run ./cmd/openinsure serve $(FLAGS)
+
+test: lint ## lint, then all tests under the race detector
+	$(GO) test -race -timeout 30m $(FLAGS) ./...
+
+bench: ## all benchmarks, no tests
+	$(GO) test -run '^$$' -bench . -benchmem -timeout 60m $(FLAGS) ./...
+
+demo: ## not there yet
+	@echo "make demo does not exist yet: it comes with the deal rooms. Try make run and the tour in README.md." >&2
+	@exit 1
+
+lint: ## gofmt and vet
+	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "not gofmt-ed, try make fmt:" >&2; echo "$$unformatted" >&2; exit 1; }
+	$(GO) vet ./...
+
+fmt: ## format all Go files
+	gofmt -w .
