@@ -1,0 +1,175 @@
+package access
+
+import (
+	"context"
+	"strings"
+
+	"github.com/oklog/ulid/v2"
+
+	"github.com/openinsure/openinsure/internal/fault"
+)
+
+// maxDepth bounds how far usersets are followed; a graph that is deeper grants
+// nothing. The schema's own depth is 3.
+const maxDepth = 8
+
+// An Object is what a permission is asked on. Its Org is its row's org_id.
+type Object struct {
+	Type Type
+	ID   string // the uuid form
+	Org  OrgID
+}
+
+// OrgObject is the organisation itself as an object.
+func OrgObject(o OrgID) Object { return Object{Type: Org, ID: o.UUID(), Org: o} }
+
+// A Tuple is one stored relationship: an object's relation and its subject.
+// ids are in their uuid form.
+type Tuple struct {
+	Relation        string
+	SubjectType     string
+	SubjectID       string
+	SubjectRelation string // "member" in org#member, usually empty
+}
+
+// Tuples reads stored relationships; the store's readers do.
+type Tuples interface {
+	// Relationships returns the object's tuples whose subject is the given one
+	// or a userset.
+	Relationships(ctx context.Context, object Object, subjectType, subjectID string) ([]Tuple, error)
+}
+
+// Check returns nil when by holds the permission on the object, ErrNotFound
+// when he has no business knowing the object, and ErrForbidden when he knows it
+// and may not.
+func Check(ctx context.Context, tuples Tuples, by Actor, want Permission, on Object) error {
+	if by.Kind == System && by.Org == on.Org {
+		return nil
+	}
+	c := check{tuples: tuples, by: by}
+	ok, err := c.holds(ctx, on, string(want), 0)
+	switch {
+	case err != nil:
+		return err
+	case ok:
+		return nil
+	case by.Org == on.Org && by.Kind != Insured, c.reached:
+		return fault.ErrForbidden
+	}
+	return fault.ErrNotFound
+}
+
+// A Scope says which objects of a type a list may hold: all of the actor's
+// organisation, or those that a stored relation of the object grants him.
+type Scope struct {
+	All         bool
+	Type        Type
+	Relations   []string
+	SubjectType string
+	SubjectID   string // the uuid form
+}
+
+// Visible returns the objects of a type on which by holds Read: the same rule
+// as Check, in the form that the store turns into a condition of its SQL.
+func Visible(ctx context.Context, tuples Tuples, by Actor, t Type) (Scope, error) {
+	if by.Kind == System {
+		return Scope{All: true, Type: t}, nil
+	}
+	s := Scope{Type: t}
+	s.SubjectType, s.SubjectID = by.subject()
+	c := check{tuples: tuples, by: by}
+	for _, term := range Schema[t].Permissions[Read] {
+		if term.Via != orgRelation {
+			s.Relations = append(s.Relations, term.Name)
+			continue
+		}
+		ok, err := c.holds(ctx, OrgObject(by.Org), term.Name, 1)
+		if err != nil {
+			return Scope{}, err
+		}
+		s.All = s.All || ok
+	}
+	return s, nil
+}
+
+// check is one question; it reads each object's tuples once.
+type check struct {
+	tuples  Tuples
+	by      Actor
+	seen    map[string][]Tuple
+	reached bool // some stored relationship of the object leads to the actor
+}
+
+func (c *check) holds(ctx context.Context, on Object, name string, depth int) (bool, error) {
+	if depth > maxDepth {
+		return false, nil
+	}
+	def := Schema[on.Type]
+	if terms, ok := def.Permissions[Permission(name)]; ok {
+		for _, t := range terms {
+			next := on
+			if t.Via == orgRelation {
+				next = OrgObject(on.Org)
+			}
+			ok, err := c.holds(ctx, next, t.Name, depth+1)
+			if err != nil || ok {
+				return ok, err
+			}
+		}
+		return false, nil
+	}
+	if _, ok := def.Relations[name]; !ok {
+		return false, nil
+	}
+	return c.related(ctx, on, name, depth)
+}
+
+// related reports whether a stored relation holds, directly or by a userset.
+func (c *check) related(ctx context.Context, on Object, relation string, depth int) (bool, error) {
+	subjectType, subjectID := c.by.subject()
+	rows, err := c.load(ctx, on, subjectType, subjectID)
+	if err != nil {
+		return false, err
+	}
+	for _, r := range rows {
+		ok := r.SubjectType == subjectType && r.SubjectID == subjectID && r.SubjectRelation == ""
+		if !ok && r.SubjectRelation != "" {
+			set := Object{Type: Type(r.SubjectType), ID: r.SubjectID}
+			if ok, err = c.holds(ctx, set, r.SubjectRelation, depth+1); err != nil {
+				return false, err
+			}
+		}
+		c.reached = c.reached || ok && on.Type != Org
+		if ok && r.Relation == relation {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+func (c *check) load(ctx context.Context, on Object, subjectType, subjectID string) ([]Tuple, error) {
+	key := string(on.Type) + ":" + on.ID
+	if rows, ok := c.seen[key]; ok {
+		return rows, nil
+	}
+	rows, err := c.tuples.Relationships(ctx, on, subjectType, subjectID)
+	if err != nil {
+		return nil, err
+	}
+	if c.seen == nil {
+		c.seen = map[string][]Tuple{}
+	}
+	c.seen[key] = rows
+	return rows, nil
+}
+
+// subject returns the actor's type and uuid in the relationship graph.
+func (a Actor) subject() (string, string) {
+	kind := map[Kind]string{User: "user", Machine: "key", Insured: "person"}[a.Kind]
+	_, body, _ := strings.Cut(a.ID, "_")
+	u, err := ulid.ParseStrict(body)
+	if err != nil {
+		return kind, ""
+	}
+	return kind, OrgID(u).UUID()
+}

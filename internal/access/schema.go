@@ -1,0 +1,119 @@
+package access
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// A Permission is what an actor wants to do to an object.
+type Permission string
+
+// The permissions of the schema.
+const (
+	Read       Permission = "read"
+	Write      Permission = "write"
+	Bind       Permission = "bind"
+	Administer Permission = "administer"
+)
+
+// Type is the type of an object.
+type Type string
+
+// The types of object in the schema.
+const (
+	Org        Type = "org"
+	Submission Type = "submission"
+	Policy     Type = "policy"
+	Invoice    Type = "invoice"
+)
+
+// A Term is one way to hold a permission: by a relation or permission of the
+// object itself, or, with Via, by one of the object that the relation Via leads
+// to.
+type Term struct{ Via, Name string }
+
+// A Definition says which subjects each relation of a type takes, and which
+// terms grant each permission: any one of them suffices.
+type Definition struct {
+	Relations   map[string][]string
+	Permissions map[Permission][]Term
+}
+
+// orgRelation is the relation of every object to its organisation. It is not
+// stored: it is the org_id of the object's row.
+const orgRelation = "org"
+
+// Schema is who may do what, as one value. Its String is a SpiceDB schema.
+var Schema = map[Type]Definition{
+	Org: {
+		Relations: map[string][]string{
+			RoleAdmin: {"user"}, RoleUnderwriter: {"user"}, RoleBroker: {"user"}, RoleAuditor: {"user"},
+			"integration": {"key"},
+		},
+		Permissions: map[Permission][]Term{
+			"member":         {{Name: RoleAdmin}, {Name: RoleUnderwriter}, {Name: RoleBroker}, {Name: RoleAuditor}},
+			"view_business":  {{Name: RoleAdmin}, {Name: RoleUnderwriter}, {Name: RoleAuditor}, {Name: "integration"}},
+			"write_business": {{Name: RoleAdmin}, {Name: RoleUnderwriter}, {Name: "integration"}},
+			Read:             {{Name: "member"}, {Name: "integration"}},
+			Write:            {{Name: "write_business"}},
+			Administer:       {{Name: RoleAdmin}},
+		},
+	},
+	Submission: {
+		Relations: map[string][]string{orgRelation: {"org"}, "producer": {"user", "org#member"}},
+		Permissions: map[Permission][]Term{
+			Read:  {{Via: orgRelation, Name: "view_business"}, {Name: "producer"}},
+			Write: {{Via: orgRelation, Name: "write_business"}},
+			Bind:  {{Via: orgRelation, Name: "write_business"}},
+		},
+	},
+	Policy: {
+		Relations: map[string][]string{orgRelation: {"org"}, "insured": {"person"}, "producer": {"user", "org#member"}},
+		Permissions: map[Permission][]Term{
+			Read:  {{Via: orgRelation, Name: "view_business"}, {Name: "insured"}, {Name: "producer"}},
+			Write: {{Via: orgRelation, Name: "write_business"}},
+		},
+	},
+	Invoice: {
+		Relations: map[string][]string{orgRelation: {"org"}, "insured": {"person"}},
+		Permissions: map[Permission][]Term{
+			Read:  {{Via: orgRelation, Name: "view_business"}, {Name: "insured"}},
+			Write: {{Via: orgRelation, Name: "write_business"}},
+		},
+	},
+}
+
+// Zed prints the schema in SpiceDB's language.
+func Zed() string {
+	var b strings.Builder
+	b.WriteString("definition user {}\n\ndefinition key {}\n\ndefinition person {}\n")
+	for _, t := range sorted(Schema) {
+		d := Schema[t]
+		fmt.Fprintf(&b, "\ndefinition %s {\n", t)
+		for _, r := range sorted(d.Relations) {
+			fmt.Fprintf(&b, "\trelation %s: %s\n", r, strings.Join(d.Relations[r], " | "))
+		}
+		for _, p := range sorted(d.Permissions) {
+			terms := make([]string, len(d.Permissions[p]))
+			for i, t := range d.Permissions[p] {
+				terms[i] = t.Name
+				if t.Via != "" {
+					terms[i] = t.Via + "->" + t.Name
+				}
+			}
+			fmt.Fprintf(&b, "\tpermission %s = %s\n", p, strings.Join(terms, " + "))
+		}
+		b.WriteString("}\n")
+	}
+	return b.String()
+}
+
+func sorted[K ~string, V any](m map[K]V) []K {
+	keys := make([]K, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
