@@ -22,9 +22,16 @@ demo: ## not there yet
 	@echo "make demo does not exist yet: it comes with the deal rooms. Try make run and the tour in README.md." >&2
 	@exit 1
 
-lint: ## gofmt and vet
+lint: bin/lint ## gofmt, vet, staticcheck and the linters of .ci/lint
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "not gofmt-ed, try make fmt:" >&2; echo "$$unformatted" >&2; exit 1; }
-	$(GO) vet ./...
+	$(GO) vet -vettool=$(CURDIR)/bin/lint ./...
+	$(GO) -C .ci/lint vet -vettool=$(CURDIR)/bin/lint ./...
 
-fmt: ## format all Go files
+# Always handed to go build, which knows by itself when there is nothing to do.
+.PHONY: bin/lint
+bin/lint:
+	$(GO) -C .ci/lint build -o $(CURDIR)/bin/lint .
+
+fmt: ## format all Go files and take up newer language and library features
+	$(GO) fix ./...
 	gofmt -w .
