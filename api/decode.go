@@ -1,0 +1,158 @@
+package api
+
+import (
+	"bytes"
+	"encoding"
+	"encoding/json"
+	"errors"
+	"io"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/openinsure/openinsure/internal/fault"
+)
+
+const jsonType = "application/json"
+
+var (
+	timeType            = reflect.TypeFor[time.Time]()
+	unmarshalerType     = reflect.TypeFor[json.Unmarshaler]()
+	textUnmarshalerType = reflect.TypeFor[encoding.TextUnmarshaler]()
+)
+
+// jsonFormat reads bodies for huma: once into an any, which it validates, and
+// once into the input. Both name each bad field.
+var jsonFormat = huma.Format{
+	Marshal: func(w io.Writer, v any) error {
+		b, err := marshal(v)
+		if err == nil {
+			_, err = w.Write(b)
+		}
+		return err
+	},
+	Unmarshal: func(b []byte, v any) error {
+		if p, ok := v.(*any); ok {
+			return decodeAny(b, p)
+		}
+		err := json.Unmarshal(b, v)
+		if err == nil {
+			return nil
+		}
+		fields := blame(b, reflect.TypeOf(v).Elem(), "")
+		if len(fields) == 0 {
+			fields = []fault.Field{{Field: "body", Rule: "type"}}
+		}
+		return fieldsError(fields)
+	},
+}
+
+// fieldsError carries whole faults through huma, which passes only text on.
+func fieldsError(fields []fault.Field) error {
+	b, err := json.Marshal(fields)
+	if err != nil {
+		return err
+	}
+	return errors.New(fieldsMark + string(b))
+}
+
+// decodeAny reads JSON for validation: numbers as float64, those beyond it as
+// infinite so that their bounds refuse them, texts without NUL, which Postgres
+// cannot store.
+func decodeAny(b []byte, into *any) error {
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.UseNumber()
+	var v any
+	if err := d.Decode(&v); err != nil {
+		return fieldsError([]fault.Field{{Field: "body", Rule: "json"}})
+	}
+	var bad []fault.Field
+	*into = normal(v, "", &bad)
+	if len(bad) > 0 {
+		return fieldsError(bad)
+	}
+	return nil
+}
+
+func normal(v any, path string, bad *[]fault.Field) any {
+	switch v := v.(type) {
+	case json.Number:
+		f, _ := strconv.ParseFloat(string(v), 64) // infinite when out of range
+		return f
+	case string:
+		if !sound(v) {
+			*bad = append(*bad, fault.Field{Field: clip(path), Rule: "format"})
+		}
+	case []any:
+		for i := range v {
+			v[i] = normal(v[i], path+"["+strconv.Itoa(i)+"]", bad)
+		}
+	case map[string]any:
+		for k := range v {
+			if !sound(k) {
+				*bad = append(*bad, fault.Field{Field: clip(join(path, strings.ToValidUTF8(k, ""))), Rule: "format"})
+			}
+			v[k] = normal(v[k], join(path, k), bad)
+		}
+	}
+	return v
+}
+
+// blame finds the fields of a value of type t that cannot be read from raw.
+// encoding/json names the field only of some errors, and only of the first.
+func blame(raw []byte, t reflect.Type, path string) []fault.Field {
+	if string(bytes.TrimSpace(raw)) == "null" {
+		return nil
+	}
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	whole := reflect.PointerTo(t).Implements(unmarshalerType) || reflect.PointerTo(t).Implements(textUnmarshalerType)
+	var fields []fault.Field
+	switch {
+	case whole:
+	case t.Kind() == reflect.Struct:
+		var members map[string]json.RawMessage
+		if json.Unmarshal(raw, &members) == nil {
+			for _, f := range reflect.VisibleFields(t) {
+				name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+				if !f.IsExported() || f.Anonymous && name == "" || name == "-" {
+					continue
+				}
+				if name == "" {
+					name = f.Name
+				}
+				if m, ok := members[name]; ok {
+					fields = append(fields, blame(m, f.Type, join(path, name))...)
+				}
+			}
+			return fields
+		}
+	case t.Kind() == reflect.Slice && t.Elem().Kind() != reflect.Uint8:
+		var items []json.RawMessage
+		if json.Unmarshal(raw, &items) == nil {
+			for i, item := range items {
+				fields = append(fields, blame(item, t.Elem(), path+"["+strconv.Itoa(i)+"]")...)
+			}
+			return fields
+		}
+	case t.Kind() == reflect.Map:
+		var members map[string]json.RawMessage
+		if json.Unmarshal(raw, &members) == nil {
+			for k, m := range members {
+				fields = append(fields, blame(m, t.Elem(), join(path, k))...)
+			}
+			return fields
+		}
+	}
+	if err := json.Unmarshal(raw, reflect.New(t).Interface()); err != nil {
+		if path == "" {
+			path = "body"
+		}
+		return []fault.Field{{Field: clip(path), Rule: ruleOf(err, t, raw)}}
+	}
+	return nil
+}

@@ -1,0 +1,237 @@
+package api
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"mime"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humachi"
+
+	"github.com/openinsure/openinsure/internal/access"
+	"github.com/openinsure/openinsure/internal/fault"
+)
+
+// deepest is how far JSON in a request may nest.
+const deepest = 64
+
+// guard is what stands before validation, in an order that tells a stranger
+// nothing: who (401), how often (429), allowed at all (403), readable (400,
+// 408, 413, 415).
+func (a *API) guard(op operation, shape inputShape) func(huma.Context, func(huma.Context)) {
+	return func(hctx huma.Context, next func(huma.Context)) {
+		r, w := humachi.Unwrap(hctx)
+		ctx := hctx.Context()
+		st := stateOf(ctx)
+		st.operation = true
+		if op.Public {
+			if !a.takeAddress(w, r) {
+				return
+			}
+		} else {
+			by, err := a.authenticate(r, st)
+			if err != nil {
+				if fault.KindOf(err) != fault.Unauthenticated || a.takeAddress(w, r) {
+					a.fail(w, r, err)
+				}
+				return
+			}
+			st.actor = by
+			ctx = access.With(ctx, by)
+			if !a.takeActor(w, r, by, op.AI) {
+				return
+			}
+			if !by.HasScope(op.Scope) {
+				a.fail(w, r, errScope.With("scope", op.Scope))
+				return
+			}
+		}
+		if err := a.readable(w, r, op, shape, st); err != nil {
+			a.fail(w, r, err)
+			return
+		}
+		next(huma.WithContext(hctx, ctx))
+	}
+}
+
+func (a *API) authenticate(r *http.Request, st *state) (access.Actor, error) {
+	c := Credential{APIKey: r.Header.Get("X-API-Key"), OrgID: r.URL.Query().Get("orgId"), IP: st.address}
+	if h := r.Header.Get("Authorization"); h != "" {
+		scheme, token, ok := strings.Cut(h, " ")
+		if !ok || !strings.EqualFold(scheme, "Bearer") {
+			return access.Actor{}, errUnauthenticated
+		}
+		c.Bearer = strings.TrimSpace(token)
+	}
+	if len(r.Header.Values("Authorization")) > 1 || len(r.Header.Values("X-API-Key")) > 1 ||
+		c.Bearer != "" && c.APIKey != "" && c.Bearer != c.APIKey {
+		return access.Actor{}, errTwoCredentials
+	}
+	if c.Bearer == "" && c.APIKey == "" || a.deps.Authenticator == nil {
+		return access.Actor{}, errUnauthenticated
+	}
+	by, err := a.deps.Authenticator.Authenticate(r.Context(), c)
+	if err == nil && by.IsZero() {
+		err = errUnauthenticated
+	}
+	return by, err
+}
+
+// readable reads the body within its bounds of size and time, checks that what
+// was sent can be read at all, and leaves the request as if nobody had looked.
+func (a *API) readable(w http.ResponseWriter, r *http.Request, op operation, shape inputShape, st *state) error {
+	if err := checkQuery(r.URL.RawQuery); err != nil {
+		return err
+	}
+	var body []byte
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		if shape.body {
+			if err := checkContentType(r, op.contentType()); err != nil {
+				return err
+			}
+		}
+		var err error
+		if body, err = a.readBody(w, r, op); err != nil {
+			return err
+		}
+		if shape.body && op.json() {
+			if len(bytes.TrimSpace(body)) == 0 {
+				body = nil
+				if shape.bodyRequired {
+					return fault.ErrValidation.Field("body", "required")
+				}
+			} else if !soundJSON(body) {
+				return errMalformedJSON
+			}
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		r.ContentLength = int64(len(body))
+	}
+	if op.idempotent() {
+		key, err := newIdempotencyKey(r, op.Method+" "+op.Path, st.actor, body)
+		if err != nil {
+			return err
+		}
+		st.key = key
+	}
+	if !shape.orgID {
+		dropOrgID(r)
+	}
+	return nil
+}
+
+func (a *API) readBody(w http.ResponseWriter, r *http.Request, op operation) ([]byte, error) {
+	limit, within := a.cfg.MaxBody, a.cfg.ReadTimeout
+	if op.MaxBody > 0 {
+		limit = op.MaxBody
+	}
+	if op.ReadTimeout > 0 {
+		within = op.ReadTimeout
+	}
+	control := http.NewResponseController(w)
+	timed := control.SetReadDeadline(time.Now().Add(within)) == nil // not supported in some tests
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+	if err == nil {
+		if timed { // or it would end the handler's context
+			_ = control.SetReadDeadline(time.Time{})
+		}
+		return body, nil
+	}
+	w.Header().Set("Connection", "close") // the rest of the body is still in it
+	var tooLarge *http.MaxBytesError
+	var timeout net.Error
+	switch {
+	case errors.As(err, &tooLarge):
+		return nil, errBodyTooLarge.With("limit", limit)
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return nil, errRequestTimeout
+	}
+	return nil, errUnreadableBody.Because(err)
+}
+
+// checkContentType insists on the type that the operation reads; saying
+// nothing counts as saying it right.
+func checkContentType(r *http.Request, want string) error {
+	sent := r.Header.Get("Content-Type")
+	if sent == "" {
+		if r.ContentLength != 0 && want != jsonType {
+			return errMediaType.With("expected", want)
+		}
+		return nil
+	}
+	got, _, err := mime.ParseMediaType(sent)
+	if err != nil || got != want {
+		return errMediaType.With("expected", want)
+	}
+	if want == jsonType {
+		r.Header.Set("Content-Type", jsonType)
+	}
+	return nil
+}
+
+// checkQuery refuses what url.Query would silently drop and what Postgres
+// could not store.
+func checkQuery(raw string) error {
+	q, err := url.ParseQuery(raw)
+	if err != nil {
+		return fault.ErrValidation.Field("query", "format")
+	}
+	for name, values := range q {
+		if !sound(name) {
+			return fault.ErrValidation.Field("query", "format")
+		}
+		for _, v := range values {
+			if !sound(v) {
+				return fault.ErrValidation.Field(name, "format")
+			}
+		}
+	}
+	return nil
+}
+
+// sound reports whether a text can be stored: UTF-8 without NUL.
+func sound(s string) bool { return utf8.ValidString(s) && !strings.Contains(s, "\x00") }
+
+// soundJSON reports whether b is one JSON value in UTF-8 that does not nest too
+// deep.
+func soundJSON(b []byte) bool {
+	depth, quoted := 0, false
+	for i := 0; i < len(b); i++ {
+		switch c := b[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '{' || c == '[':
+			if depth++; depth > deepest {
+				return false
+			}
+		case c == '}' || c == ']':
+			depth--
+		}
+	}
+	return utf8.Valid(b) && json.Valid(b)
+}
+
+// dropOrgID takes the parameter that every route knows out of the query, so
+// that validation, which knows only those of the operation, does not refuse it.
+func dropOrgID(r *http.Request) {
+	if !strings.HasPrefix(r.URL.Path, "/v1/") {
+		return
+	}
+	q := r.URL.Query()
+	if !q.Has("orgId") {
+		return
+	}
+	q.Del("orgId")
+	r.URL.RawQuery = q.Encode()
+}

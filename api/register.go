@@ -1,0 +1,174 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"reflect"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humachi"
+)
+
+// An operation is one method on one path.
+type operation struct {
+	Method      string
+	Path        string // with {id} parameters
+	ID          string // operationId: decide-referral
+	Summary     string
+	Description string
+	Tag         string
+	Scope       string // resource:read or resource:write; empty asks for no scope
+	Status      int    // of success; default POST 201, DELETE or no Body 204, else 200
+	Errors      []int  // documented beyond those that follow from the rest
+
+	Public        bool          // needs no credential
+	NoIdempotency bool          // a POST that does not heed Idempotency-Key
+	IfMatch       bool          // the input embeds IfMatch
+	AI            bool          // also counts in the bucket of AI operations
+	MaxBody       int64         // bytes; default Config.MaxBody
+	ReadTimeout   time.Duration // for the body; default Config.ReadTimeout
+	ContentType   string        // of the body; default application/json
+}
+
+func (op operation) contentType() string {
+	if op.ContentType == "" {
+		return jsonType
+	}
+	return op.ContentType
+}
+
+func (op operation) json() bool { return op.contentType() == jsonType }
+
+func (op operation) idempotent() bool {
+	return op.Method == http.MethodPost && !op.Public && !op.NoIdempotency
+}
+
+// inputShape is what the guard must know of an input type.
+type inputShape struct {
+	body         bool // has a Body or RawBody
+	bodyRequired bool
+	orgID        bool // reads ?orgId= itself
+}
+
+func shapeOf(t reflect.Type) inputShape {
+	var s inputShape
+	for _, f := range reflect.VisibleFields(t) {
+		switch {
+		case f.Name == "Body":
+			s.body = true
+			s.bodyRequired = f.Type.Kind() != reflect.Pointer && f.Type.Kind() != reflect.Interface
+		case f.Name == "RawBody":
+			s.body = true
+		case strings.HasPrefix(f.Tag.Get("query"), "orgId"):
+			s.orgID = true
+		}
+	}
+	return s
+}
+
+// register adds an operation. Whatever handler returns reaches the client only
+// through here: its output as the one JSON that an Idempotency-Key would replay,
+// its error as a problem.
+//
+// I is a struct with path, query and header fields and a Body. O is a struct
+// with a Body (JSON, or []byte with a Content-Type header field), and maybe
+// Status int and string fields with a header tag. A Body with a method ETag()
+// string sets that header.
+func register[I, O any](a *API, op operation, handler func(context.Context, *I) (*O, error)) {
+	shape := shapeOf(reflect.TypeFor[I]())
+	out := outputOf(reflect.TypeFor[O]())
+	if op.Status == 0 {
+		op.Status = defaultStatus(op.Method, out.body >= 0)
+	}
+	hop := a.describe(op, shape, out)
+	hop.Middlewares = huma.Middlewares{a.guard(op, shape)}
+	huma.Register(a.huma, hop, func(ctx context.Context, in *I) (*huma.StreamResponse, error) {
+		ans, err := a.once(ctx, stateOf(ctx), func(ctx context.Context) (Answer, error) {
+			o, err := handler(ctx, in)
+			if err != nil {
+				return Answer{}, err
+			}
+			return out.answer(op.Status, reflect.ValueOf(o))
+		})
+		if err != nil {
+			ans = a.failure(ctx, err)
+		}
+		return &huma.StreamResponse{Body: func(hctx huma.Context) {
+			r, w := humachi.Unwrap(hctx)
+			a.write(w, r, ans)
+		}}, nil
+	})
+}
+
+func defaultStatus(method string, body bool) int {
+	switch {
+	case !body, method == http.MethodDelete:
+		return http.StatusNoContent
+	case method == http.MethodPost:
+		return http.StatusCreated
+	}
+	return http.StatusOK
+}
+
+// output knows where the parts of an output type are; -1 is nowhere.
+type output struct {
+	body, status int
+	bodyField    reflect.StructField
+	headers      map[string]int
+}
+
+func outputOf(t reflect.Type) output {
+	o := output{body: -1, status: -1, headers: map[string]int{}}
+	for i := range t.NumField() {
+		switch f := t.Field(i); {
+		case f.Name == "Body":
+			o.body, o.bodyField = i, f
+		case f.Name == "Status":
+			o.status = i
+		case f.Tag.Get("header") != "":
+			if f.Type.Kind() != reflect.String {
+				panic(fmt.Sprintf("%s.%s: a header is a string", t, f.Name))
+			}
+			o.headers[http.CanonicalHeaderKey(f.Tag.Get("header"))] = i
+		}
+	}
+	return o
+}
+
+// raw reports whether the body is bytes of its own kind, not JSON.
+func (o output) raw() bool { return o.body >= 0 && o.bodyField.Type == reflect.TypeFor[[]byte]() }
+
+func (o output) answer(status int, v reflect.Value) (Answer, error) {
+	ans := Answer{Status: status, Header: map[string]string{}}
+	if v.IsNil() {
+		return ans, nil
+	}
+	v = v.Elem()
+	if o.status >= 0 && v.Field(o.status).Int() != 0 {
+		ans.Status = int(v.Field(o.status).Int())
+	}
+	if o.body >= 0 {
+		body := v.Field(o.body)
+		if o.raw() {
+			ans.Body = body.Bytes()
+		} else {
+			var err error
+			if ans.Body, err = marshal(body.Interface()); err != nil {
+				return Answer{}, fmt.Errorf("marshal %s: %w", body.Type(), err)
+			}
+			ans.Header["Content-Type"] = jsonType
+		}
+		if tagged, ok := body.Interface().(interface{ ETag() string }); ok && (body.Kind() != reflect.Pointer || !body.IsNil()) {
+			ans.Header["ETag"] = tagged.ETag()
+		}
+	}
+	for name, i := range o.headers {
+		if s := v.Field(i).String(); s != "" {
+			ans.Header[name] = s
+		}
+	}
+	return ans, nil
+}
