@@ -9,6 +9,7 @@ require (
 	go-simpler.org/sloglint v0.12.0
 	golang.org/x/tools v0.52.0
 	honnef.co/go/tools v0.8.2
+	mvdan.cc/unparam v0.0.0-20260823230713-2fa3d841b0c8
 )
 
 require (

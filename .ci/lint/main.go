@@ -26,6 +26,7 @@ import (
 	"golang.org/x/tools/go/analysis/passes/assign"
 	"golang.org/x/tools/go/analysis/passes/atomic"
 	"golang.org/x/tools/go/analysis/passes/bools"
+	"golang.org/x/tools/go/analysis/passes/buildssa"
 	"golang.org/x/tools/go/analysis/passes/buildtag"
 	"golang.org/x/tools/go/analysis/passes/cgocall"
 	"golang.org/x/tools/go/analysis/passes/composite"
@@ -60,6 +61,7 @@ import (
 	"golang.org/x/tools/go/analysis/passes/unusedwrite"
 	"golang.org/x/tools/go/analysis/passes/waitgroup"
 	"golang.org/x/tools/go/analysis/unitchecker"
+	"golang.org/x/tools/go/packages"
 	"honnef.co/go/tools/analysis/lint"
 	"honnef.co/go/tools/quickfix/qf1004"
 	"honnef.co/go/tools/quickfix/qf1012"
@@ -67,6 +69,7 @@ import (
 	"honnef.co/go/tools/staticcheck"
 	"honnef.co/go/tools/stylecheck"
 	"honnef.co/go/tools/unused"
+	"mvdan.cc/unparam/check"
 )
 
 // vet is what go vet itself runs (cmd/vet/main.go), and nilness and
@@ -98,8 +101,6 @@ var skipped = map[string]string{
 	"SA9003": "an empty branch with a comment is a way to say that nothing is to be done",
 }
 
-// Other linters that were weighed: unparam needs the whole program at once,
-// so it cannot be a pass of go vet.
 func checks() []*analysis.Analyzer {
 	all := slices.Concat(vet, modernize.Suite)
 	for _, family := range [][]*lint.Analyzer{staticcheck.Analyzers, simple.Analyzers, stylecheck.Analyzers} {
@@ -112,7 +113,7 @@ func checks() []*analysis.Analyzer {
 	return append(all,
 		// The rest of quickfix are refactorings for an editor to offer.
 		qf1004.Analyzer, qf1012.Analyzer,
-		unusedCode,
+		unusedCode, unusedParams,
 		unreasoned,
 		wrapped(),
 		bodyclose.Analyzer,
@@ -149,6 +150,30 @@ var unusedCode = &analysis.Analyzer{
 			if tf := files[o.Position.Filename]; tf != nil {
 				pass.Reportf(tf.LineStart(o.Position.Line), "%s %s is unused", o.Kind, o.Name)
 			}
+		}
+		return nil, nil
+	},
+}
+
+// unusedParams is unparam, which expects a whole program. One package is
+// enough for functions that are not exported: all their callers are in it.
+var unusedParams = &analysis.Analyzer{
+	Name:     "unparam",
+	Doc:      "report parameters and results that are never used or always the same",
+	Requires: []*analysis.Analyzer{buildssa.Analyzer},
+	Run: func(pass *analysis.Pass) (any, error) {
+		c := &check.Checker{}
+		c.CheckExportedFuncs(false)
+		c.Packages([]*packages.Package{{
+			Fset: pass.Fset, Syntax: pass.Files, Types: pass.Pkg, TypesInfo: pass.TypesInfo,
+		}})
+		c.ProgramSSA(pass.ResultOf[buildssa.Analyzer].(*buildssa.SSA).Pkg.Prog)
+		issues, err := c.Check()
+		if err != nil {
+			return nil, err
+		}
+		for _, i := range issues {
+			pass.Reportf(i.Pos(), "%s", i.Message())
 		}
 		return nil, nil
 	},
