@@ -206,8 +206,12 @@ func unpackEntry(root *os.Root, h *tar.Header, content io.Reader) error {
 		if err != nil {
 			return err
 		}
+		mode := os.FileMode(0o644)
+		if h.Mode&0o100 != 0 {
+			mode = 0o755
+		}
 		_, err = io.Copy(f, content)
-		return errors.Join(err, f.Chmod(0o644|os.FileMode(h.Mode)&0o111), f.Close())
+		return errors.Join(err, f.Chmod(mode), f.Close())
 	}
 	return nil // pax headers and the like
 }
