@@ -2,10 +2,11 @@
 # Postgres inside: set DATABASE_URL. compose.yaml shows how.
 FROM golang:1.26-bookworm AS build
 WORKDIR /src
+ARG VERSION=dev
 COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
-RUN CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o /out/openinsure ./cmd/openinsure \
+RUN CGO_ENABLED=0 go build -trimpath -ldflags="-s -w -X main.version=$VERSION" -o /out/openinsure ./cmd/openinsure \
  && mkdir -p /out/data
 
 FROM scratch
