@@ -1,0 +1,115 @@
+// Package billing turns a premium into what is due, and when.
+package billing
+
+import (
+	"time"
+
+	"cloud.google.com/go/civil"
+
+	"github.com/openinsure/openinsure/internal/access"
+	"github.com/openinsure/openinsure/internal/fault"
+	"github.com/openinsure/openinsure/internal/id"
+	"github.com/openinsure/openinsure/internal/insurance/money"
+)
+
+type invoiceKind struct{}
+
+func (invoiceKind) Prefix() string { return "inv_" }
+
+// InvoiceID identifies an invoice.
+type InvoiceID = id.ID[invoiceKind]
+
+// An Invoice is one instalment that is owed.
+type Invoice struct {
+	ID                   InvoiceID
+	Org                  access.OrgID
+	Policy               string // pol_…
+	Number               int    // 1 is the down payment
+	ExternalID           string
+	Due                  civil.Date
+	Premium, Fee, Amount money.Cents
+	Status               string // open, paid, failed or void
+	Metadata             map[string]string
+	CreatedAt, UpdatedAt time.Time
+	Version              int
+}
+
+// A Plan is how a premium is paid.
+type Plan string
+
+// The plans of the platform. PremiumFinance depends on an agreement with a
+// financier and cannot be offered without one.
+const (
+	PayInFull      Plan = "PIF"
+	TwoPay         Plan = "TWO_PAY"
+	Quarterly      Plan = "QUARTERLY"
+	Monthly10      Plan = "MONTHLY_10"
+	Monthly12      Plan = "MONTHLY_12"
+	PremiumFinance Plan = "PREMIUM_FINANCE"
+)
+
+// Offered lists the plans that can be chosen.
+var Offered = []Plan{PayInFull, TwoPay, Quarterly, Monthly10, Monthly12}
+
+// Faults of choosing a plan.
+var (
+	ErrPlan     = fault.New(fault.Refused, "plan_not_offered", "This instalment plan is not offered.").Field("installmentPlan", "enum")
+	ErrTooSmall = fault.New(fault.Refused, "plan_too_small", "The premium is too small for this instalment plan.").Field("installmentPlan", "min")
+)
+
+// An Installment is one part of the premium with its fee.
+type Installment struct {
+	Number  int
+	Due     civil.Date
+	Premium money.Cents
+	Fee     money.Cents // on every instalment but the down payment
+	Amount  money.Cents // Premium + Fee
+}
+
+type terms struct {
+	weights []int64
+	months  int // between two instalments
+	fee     money.Cents
+}
+
+// plans are the platform's, by its billing page; MONTHLY_10 is nine payments,
+// see docs/adr.
+var plans = map[Plan]terms{
+	PayInFull: {weights: []int64{1}},
+	TwoPay:    {weights: []int64{50, 50}, months: 6},
+	Quarterly: {weights: []int64{25, 25, 25, 25}, months: 3, fee: 500},
+	Monthly10: {weights: []int64{20, 10, 10, 10, 10, 10, 10, 10, 10}, months: 1, fee: 800},
+	Monthly12: {weights: []int64{1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1}, months: 1, fee: 800},
+}
+
+// Schedule splits premium by a plan. Its parts sum to the premium to the cent;
+// a plan that would leave a part without premium is ErrTooSmall. Dates count
+// from the effective day, clamped to the end of shorter months.
+func Schedule(p Plan, premium money.Cents, effective civil.Date) ([]Installment, error) {
+	t, ok := plans[p]
+	if !ok {
+		return nil, ErrPlan
+	}
+	parts := money.Split(premium, t.weights)
+	out := make([]Installment, len(parts))
+	for i, part := range parts {
+		if part <= 0 {
+			return nil, ErrTooSmall
+		}
+		in := Installment{Number: i + 1, Due: addMonths(effective, i*t.months), Premium: part}
+		if i > 0 {
+			in.Fee = t.fee
+		}
+		in.Amount = in.Premium + in.Fee
+		out[i] = in
+	}
+	return out, nil
+}
+
+// addMonths moves a day by whole months, to the month's last day when it is
+// shorter.
+func addMonths(d civil.Date, n int) civil.Date {
+	first := civil.Date{Year: d.Year, Month: d.Month, Day: 1}.AddMonths(n)
+	last := first.AddMonths(1).AddDays(-1)
+	return civil.Date{Year: first.Year, Month: first.Month, Day: min(d.Day, last.Day)}
+}
