@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 )
@@ -65,6 +66,12 @@ func (a *API) describe(op operation, shape inputShape, out output) huma.Operatio
 		hop.Parameters = append(hop.Parameters, &huma.Param{
 			Name: "Idempotency-Key", In: "header", Description: "Makes a retry safe for 24 hours: the first answer is given again.",
 			Schema: &huma.Schema{Type: huma.TypeString, MinLength: ptr(1), MaxLength: ptr(255)},
+		})
+	}
+	if !op.Public && !shape.orgID && strings.HasPrefix(op.Path, "/v1/") {
+		hop.Parameters = append(hop.Parameters, &huma.Param{
+			Name: "orgId", In: "query", Description: "The organization to work on; only for the system credential.",
+			Schema: &huma.Schema{Type: huma.TypeString},
 		})
 	}
 	success := &huma.Response{Description: http.StatusText(op.Status), Headers: headerRefs()}

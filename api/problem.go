@@ -134,18 +134,25 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 	a.write(w, r, a.failure(r.Context(), err))
 }
 
-// failure renders err as an answer and logs it once when it is ours: this is
+// failure renders err as an answer.
+func (a *API) failure(ctx context.Context, err error) Answer { return a.problem(ctx, err).answer() }
+
+// problem makes the body for err and logs err once when it is ours: this is
 // where an error stops travelling.
-func (a *API) failure(ctx context.Context, err error) Answer {
+func (a *API) problem(ctx context.Context, err error) *problem {
 	p := newProblem(ctx, err)
-	if p.status >= 500 {
-		level := slog.LevelError
-		if p.status == http.StatusServiceUnavailable {
-			level = slog.LevelWarn
-		}
-		a.cfg.Logger.Log(ctx, level, "request failed", "requestId", p.RequestID, "code", p.Code, "error", err)
+	if p.status < 500 {
+		return p
 	}
-	return p.answer()
+	level := slog.LevelError
+	switch {
+	case errors.Is(err, context.Canceled) && ctx.Err() != nil: // the client left
+		level = slog.LevelInfo
+	case p.status == http.StatusServiceUnavailable:
+		level = slog.LevelWarn
+	}
+	a.cfg.Logger.Log(ctx, level, "request failed", "requestId", p.RequestID, "code", p.Code, "error", err)
+	return p
 }
 
 func (a *API) unknownRoute(w http.ResponseWriter, r *http.Request) {

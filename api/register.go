@@ -76,7 +76,8 @@ func shapeOf(t reflect.Type) inputShape {
 // I is a struct with path, query and header fields and a Body. O is a struct
 // with a Body (JSON, or []byte with a Content-Type header field), and maybe
 // Status int and string fields with a header tag. A Body with a method ETag()
-// string sets that header.
+// string sets that header. Do not tag a list uniqueItems: huma panics when a
+// client sends objects in it; check in the handler, rule "unique".
 func register[I, O any](a *API, op operation, handler func(context.Context, *I) (*O, error)) {
 	shape := shapeOf(reflect.TypeFor[I]())
 	out := outputOf(reflect.TypeFor[O]())

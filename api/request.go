@@ -34,7 +34,7 @@ type stateKey struct{}
 func stateOf(ctx context.Context) *state {
 	s, _ := ctx.Value(stateKey{}).(*state)
 	if s == nil {
-		s = &state{}
+		s = &state{} // outside a request, as in a test of a part
 	}
 	return s
 }
@@ -55,7 +55,11 @@ func (a *API) observe(next http.Handler) http.Handler {
 		if strings.HasPrefix(r.URL.Path, "/v1/") || strings.HasPrefix(r.URL.Path, "/auth/") {
 			h.Set("Cache-Control", "no-store")
 		}
-		a.peekAddress(rec, r)
+		rec.beforeHeader = func() {
+			if h.Get("X-RateLimit-Limit") == "" { // nothing counted this request
+				a.peekAddress(rec, r)
+			}
+		}
 		defer func() {
 			if v := recover(); v != nil {
 				if v == http.ErrAbortHandler {
@@ -167,12 +171,14 @@ func (a *API) methods(r *http.Request) []string {
 // recorder remembers what was answered.
 type recorder struct {
 	http.ResponseWriter
-	status int
-	bytes  int64
+	status       int // zero until the header is sent
+	bytes        int64
+	beforeHeader func() // adds the last headers
 }
 
 func (w *recorder) WriteHeader(status int) {
-	if w.status == 0 && status >= 200 || status == http.StatusSwitchingProtocols {
+	if w.status == 0 && (status >= 200 || status == http.StatusSwitchingProtocols) {
+		w.beforeHeader()
 		w.status = status
 	}
 	w.ResponseWriter.WriteHeader(status)
@@ -180,7 +186,7 @@ func (w *recorder) WriteHeader(status int) {
 
 func (w *recorder) Write(b []byte) (int, error) {
 	if w.status == 0 {
-		w.status = http.StatusOK
+		w.WriteHeader(http.StatusOK)
 	}
 	n, err := w.ResponseWriter.Write(b)
 	w.bytes += int64(n)
@@ -189,7 +195,16 @@ func (w *recorder) Write(b []byte) (int, error) {
 
 // Unwrap, Flush and Hijack let deadlines, streams and WebSockets through.
 func (w *recorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
-func (w *recorder) Flush()                      { _ = http.NewResponseController(w.ResponseWriter).Flush() }
+
+// Flush implements http.Flusher.
+func (w *recorder) Flush() {
+	if w.status == 0 {
+		w.WriteHeader(http.StatusOK)
+	}
+	_ = http.NewResponseController(w.ResponseWriter).Flush() // a client that left is no failure of ours
+}
+
+// Hijack implements http.Hijacker.
 func (w *recorder) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	w.status = http.StatusSwitchingProtocols
 	return http.NewResponseController(w.ResponseWriter).Hijack()

@@ -79,7 +79,10 @@ var setHumaOnce = sync.OnceFunc(func() {
 	}
 	huma.ValidateStrictCasing = true
 	huma.NewErrorWithContext = func(hctx huma.Context, status int, msg string, errs ...error) huma.StatusError {
-		return newProblem(hctx.Context(), humaFault(status, msg, errs))
+		st := stateOf(hctx.Context())
+		p := st.api.problem(hctx.Context(), humaFault(status, msg, errs))
+		st.errorCode = p.Code
+		return p
 	}
 	huma.NewError = func(status int, msg string, errs ...error) huma.StatusError {
 		return newProblem(context.Background(), humaFault(status, msg, errs))

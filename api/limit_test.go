@@ -1,0 +1,100 @@
+package api
+
+import (
+	"fmt"
+	"net/netip"
+	"testing"
+	"time"
+)
+
+func TestRateLimits(t *testing.T) {
+	tests := []struct {
+		environment, token string
+		limit              string
+	}{
+		{"development", "maria", "1000000"},
+		{"sandbox", "maria", "100"},
+		{"sandbox", "enterprise", "100"},
+		{"production", "maria", "1000"},
+		{"production", "enterprise", "10000"},
+		{"", "maria", "1000"},
+		{"production", "nobody", "600"},
+	}
+	for _, tt := range tests {
+		f := newFixture(t, Config{Environment: tt.environment})
+		r := f.send(t, "GET", "/v1/toys", "", "Authorization: Bearer "+tt.token)
+		if got := r.header.Get("X-RateLimit-Limit"); got != tt.limit {
+			t.Errorf("%s in %q: limit %s, want %s", tt.token, tt.environment, got, tt.limit)
+		}
+	}
+}
+
+func TestRateLimitRefuses(t *testing.T) {
+	f := newFixture(t, Config{Environment: "sandbox"})
+	for i := range 100 {
+		r := f.send(t, "GET", "/v1/toys", "")
+		if want := fmt.Sprint(99 - i); r.status != 200 || r.header.Get("X-RateLimit-Remaining") != want {
+			t.Fatalf("request %d: %d, %s left, want %s", i, r.status, r.header.Get("X-RateLimit-Remaining"), want)
+		}
+	}
+	r := f.send(t, "POST", "/v1/toys", "{")
+	if r.status != 429 || r.problem.Code != "rate_limited" || r.header.Get("Retry-After") != "50" {
+		t.Errorf("over: %d %s %v", r.status, r.body, r.header)
+	}
+	if got, want := r.header.Get("X-RateLimit-Reset"), fmt.Sprint(f.now.Truncate(time.Minute).Add(time.Minute).Unix()); got != want {
+		t.Errorf("reset %s, want %s", got, want)
+	}
+	if got := r.header.Get("RateLimit") + " " + r.header.Get("RateLimit-Policy"); got != `"default";r=0;t=50 "default";q=100;w=60` {
+		t.Errorf("structured headers: %s", got)
+	}
+	if r := f.send(t, "GET", "/v1/toys", "", "Authorization: Bearer reader"); r.status != 200 {
+		t.Errorf("another principal: %d", r.status)
+	}
+	f.now = f.now.Add(time.Minute)
+	if r := f.send(t, "GET", "/v1/toys", ""); r.status != 200 {
+		t.Errorf("next minute: %d", r.status)
+	}
+}
+
+func TestStrangersShareAnAddress(t *testing.T) {
+	f := newFixture(t, Config{})
+	for i := range 600 {
+		if r := f.send(t, "GET", "/v1/toys", "", "Authorization: Bearer guess"); r.status != 401 {
+			t.Fatalf("guess %d: %d", i, r.status)
+		}
+	}
+	for path, want := range map[string]int{"/v1/toys": 429, "/v1/nowhere": 429, "/openapi.json": 429, "/healthz": 200, "/readyz": 200} {
+		if r := f.send(t, "GET", path, "", "Authorization: Bearer guess"); r.status != want {
+			t.Errorf("%s: %d, want %d", path, r.status, want)
+		}
+	}
+	if r := f.send(t, "GET", "/v1/toys", ""); r.status != 200 {
+		t.Errorf("somebody known behind the same address: %d", r.status)
+	}
+}
+
+func TestMemoryLimiterIsBounded(t *testing.T) {
+	l := NewMemoryLimiter(func() time.Time { return time.Unix(0, 0) })
+	for i := range mostAddresses + 10 {
+		_, _ = l.Take(t.Context(), fmt.Sprintf("address:%d", i), 5, 1)
+	}
+	if q, _ := l.Take(t.Context(), "address:new", 5, 1); q.OK {
+		t.Error("strangers beyond the bound share a bucket, which is full")
+	}
+	if q, _ := l.Take(t.Context(), "actor:new", 5, 1); !q.OK {
+		t.Error("somebody known always has a bucket")
+	}
+	if len(l.counts) > mostAddresses+2 {
+		t.Errorf("%d buckets", len(l.counts))
+	}
+}
+
+func TestAddressBucket(t *testing.T) {
+	for in, want := range map[string]string{
+		"192.0.2.7": "address:192.0.2.7", "2001:db8:1:2:3:4:5:6": "address:2001:db8:1:2::/64",
+	} {
+		if got := addressBucket(netip.MustParseAddr(in)); got != want {
+			t.Errorf("%s: %s, want %s", in, got, want)
+		}
+	}
+}
