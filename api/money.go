@@ -6,15 +6,18 @@ import (
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/openinsure/openinsure/internal/insurance/money"
 )
 
 // mostDollars bounds every amount, far above any policy and far below where a
 // float64 in a client would lose cents.
-const mostDollars = 1e12
+const mostDollars = float64(money.Max / 100)
 
-// Money is an amount in cents that travels as a JSON number of dollars. It is
-// read from the digits themselves, never through a float.
-type Money int64
+// Money is money.Cents as it travels: a JSON number of dollars, with its schema
+// and with errors that name the broken rule. It is read from the digits
+// themselves, never through a float.
+type Money money.Cents
 
 // Schema implements huma.SchemaProvider. There is no multipleOf: in binary
 // floats it refuses even 14250.
@@ -25,18 +28,8 @@ func (Money) Schema(huma.Registry) *huma.Schema {
 	}
 }
 
-// MarshalJSON writes dollars: 14250 or 14250.50.
-func (m Money) MarshalJSON() ([]byte, error) {
-	cents, sign := uint64(m), ""
-	if m < 0 {
-		cents, sign = -cents, "-"
-	}
-	s := sign + strconv.FormatUint(cents/100, 10)
-	if c := cents % 100; c != 0 {
-		s += "." + string([]byte{byte('0' + c/10), byte('0' + c%10)})
-	}
-	return []byte(s), nil
-}
+// MarshalJSON writes dollars without idle zeros: 14250 or 712.5.
+func (m Money) MarshalJSON() ([]byte, error) { return money.Cents(m).MarshalJSON() }
 
 // UnmarshalJSON reads dollars exactly. An exponent is allowed, as in 1.5e3.
 func (m *Money) UnmarshalJSON(b []byte) error {
@@ -68,15 +61,16 @@ func (m *Money) UnmarshalJSON(b []byte) error {
 			return ruleError("money")
 		}
 	}
-	if len(digits)+shift > 15 {
-		if negative {
-			return ruleError("min")
-		}
-		return ruleError("max")
+	beyond := ruleError("max")
+	if negative {
+		beyond = "min"
+	}
+	if len(digits)+shift > 18 { // more than an int64 surely holds
+		return beyond
 	}
 	cents, err := strconv.ParseInt(digits+strings.Repeat("0", shift), 10, 64)
-	if err != nil {
-		return ruleError("money")
+	if err != nil || cents > int64(money.Max) {
+		return beyond
 	}
 	if negative {
 		cents = -cents

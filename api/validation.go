@@ -14,6 +14,7 @@ import (
 
 	"github.com/openinsure/openinsure/internal/fault"
 	"github.com/openinsure/openinsure/internal/id"
+	"github.com/openinsure/openinsure/internal/insurance/money"
 )
 
 // mark introduces a rule name in what huma thinks is a message for people. No
@@ -206,10 +207,12 @@ func ruleOf(err error, t reflect.Type, raw []byte) string {
 	switch {
 	case errors.As(err, &rule):
 		return string(rule)
-	case errors.Is(err, id.ErrMalformed) && errors.As(err, &f) && len(f.Fields()) == 0:
-		return "id"
 	case errors.As(err, &f) && len(f.Fields()) > 0:
 		return f.Fields()[0].Rule
+	case f != nil && f.Message() == id.ErrMalformed.Message(): // its code is that of all faults of form
+		return "id"
+	case f != nil && f.Message() == money.ErrAmount.Message():
+		return "money"
 	case t == timeType:
 		return "datetime"
 	case errors.As(err, &wrong):
