@@ -113,3 +113,6 @@ func addMonths(d civil.Date, n int) civil.Date {
 	last := first.AddMonths(1).AddDays(-1)
 	return civil.Date{Year: first.Year, Month: first.Month, Day: min(d.Day, last.Day)}
 }
+
+// NewInvoiceID mints the id of an invoice made at the given time.
+func NewInvoiceID(at time.Time) InvoiceID { return id.New[invoiceKind](at) }

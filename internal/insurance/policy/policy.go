@@ -1,0 +1,132 @@
+// Package policy holds the rules of a contract of insurance.
+package policy
+
+import (
+	"fmt"
+	"time"
+
+	"cloud.google.com/go/civil"
+
+	"github.com/openinsure/openinsure/internal/access"
+	"github.com/openinsure/openinsure/internal/id"
+	"github.com/openinsure/openinsure/internal/insurance/billing"
+	"github.com/openinsure/openinsure/internal/insurance/money"
+	"github.com/openinsure/openinsure/internal/insurance/quote"
+	"github.com/openinsure/openinsure/internal/insurance/rating"
+	"github.com/openinsure/openinsure/internal/insurance/submission"
+)
+
+type policyKind struct{}
+
+func (policyKind) Prefix() string { return "pol_" }
+
+type transactionKind struct{}
+
+func (transactionKind) Prefix() string { return "ptx_" }
+
+// The ids of this package.
+type (
+	ID            = id.ID[policyKind]
+	TransactionID = id.ID[transactionKind]
+)
+
+// Status is where a policy stands.
+type Status string
+
+// The states of a policy.
+const (
+	Bound      Status = "bound"
+	Issued     Status = "issued"
+	Active     Status = "active"
+	Cancelled  Status = "cancelled"
+	Expired    Status = "expired"
+	NonRenewed Status = "non_renewed"
+	Renewed    Status = "renewed"
+)
+
+// A Policy is one term of cover: half-open, [Effective, Expiration), in civil
+// days.
+type Policy struct {
+	ID              ID
+	Org             access.OrgID
+	Number          string
+	Submission      submission.ID
+	Quote           quote.ID
+	ExternalID      string
+	InsuredName     string
+	LineOfBusiness  string
+	State           string
+	Effective       civil.Date
+	Expiration      civil.Date
+	GrossPremium    money.Cents
+	InstallmentPlan billing.Plan
+	Status          Status
+	Metadata        map[string]string
+	CreatedBy       string
+	CreatedAt       time.Time
+	UpdatedAt       time.Time
+	Version         int
+}
+
+// A Transaction is one change to a policy; the first makes it. It is never
+// changed, only followed.
+type Transaction struct {
+	ID        TransactionID
+	Org       access.OrgID
+	Policy    ID
+	Number    int
+	Kind      string // new, endorsement, cancellation, reinstatement or renewal
+	Effective civil.Date
+	Premium   money.Cents // the change
+	Working   Working
+	CreatedBy string
+	CreatedAt time.Time
+}
+
+// Working shows how the premium of a transaction came about.
+type Working struct {
+	RateVersion int             `json:"rateVersion"`
+	Factors     []rating.Factor `json:"factors"`
+}
+
+// prefixes are the lines' in policy numbers.
+var prefixes = map[string]string{
+	"GL": "GL", "CYBER": "CY", "EO": "EO", "WC": "WC", "PROPERTY": "PR", "UMBRELLA": "UM", "COMMERCIAL_AUTO": "CA",
+}
+
+// Series names the counter that a policy's number comes from: line and year of
+// the effective date, GL-2026.
+func Series(line string, effective civil.Date) string {
+	return fmt.Sprintf("%s-%d", prefixes[line], effective.Year)
+}
+
+// Number returns a policy number, GL-2026-000142; it grows past six digits.
+func Number(series string, n int64) string { return fmt.Sprintf("%s-%06d", series, n) }
+
+// Bind makes the policy of an accepted quote for a year, with its first
+// transaction and the invoices of the plan.
+func Bind(s submission.Submission, q quote.Quote, plan billing.Plan, number, by string, at time.Time) (Policy, Transaction, []billing.Invoice, error) {
+	parts, err := billing.Schedule(plan, q.GrossPremium, s.EffectiveDate)
+	if err != nil {
+		return Policy{}, Transaction{}, nil, err
+	}
+	p := Policy{
+		ID: id.New[policyKind](at), Org: s.Org, Number: number, Submission: s.ID, Quote: q.ID, InsuredName: s.InsuredName,
+		LineOfBusiness: s.LineOfBusiness, State: s.State, Effective: s.EffectiveDate, Expiration: s.EffectiveDate.AddYears(1),
+		GrossPremium: q.GrossPremium, InstallmentPlan: plan, Status: Bound, Metadata: map[string]string{},
+		CreatedBy: by, CreatedAt: at, UpdatedAt: at, Version: 1,
+	}
+	t := Transaction{
+		ID: id.New[transactionKind](at), Org: s.Org, Policy: p.ID, Number: 1, Kind: "new", Effective: p.Effective,
+		Premium: p.GrossPremium, Working: Working{RateVersion: q.RateVersion, Factors: q.Factors}, CreatedBy: by, CreatedAt: at,
+	}
+	invoices := make([]billing.Invoice, len(parts))
+	for i, in := range parts {
+		invoices[i] = billing.Invoice{
+			ID: billing.NewInvoiceID(at), Org: s.Org, Policy: p.ID.String(), Number: in.Number, Due: in.Due,
+			Premium: in.Premium, Fee: in.Fee, Amount: in.Amount, Status: "open", Metadata: map[string]string{},
+			CreatedAt: at, UpdatedAt: at, Version: 1,
+		}
+	}
+	return p, t, invoices, nil
+}

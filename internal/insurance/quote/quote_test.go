@@ -1,0 +1,73 @@
+package quote_test
+
+import (
+	"testing"
+	"time"
+
+	"cloud.google.com/go/civil"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/openinsure/openinsure/internal/fault"
+	"github.com/openinsure/openinsure/internal/insurance/money"
+	"github.com/openinsure/openinsure/internal/insurance/quote"
+	"github.com/openinsure/openinsure/internal/insurance/rating"
+	"github.com/openinsure/openinsure/internal/insurance/submission"
+)
+
+var (
+	noon    = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+	today   = civil.DateOf(noon)
+	program = quote.Program{AutoBindThreshold: 10_000_000, ReferAbove: 10_000_000, DeclineAbove: 25_000_000}
+	table   = quote.RateTable{Version: 1, Book: rating.GeneralLiability()}
+)
+
+func builder(revenue money.Cents, naics string, effective civil.Date) submission.Submission {
+	return submission.Submission{State: "OR", NAICS: naics, AnnualRevenue: revenue, RequestedLimit: 100_000_000, EffectiveDate: effective}
+}
+
+func TestMake(t *testing.T) {
+	past := civil.Date{Year: 2026, Month: 5, Day: 1}
+	tests := []struct {
+		name    string
+		s       submission.Submission
+		dates   quote.Dates
+		want    quote.Decision
+		reasons []string
+	}{
+		{"inside everything", builder(800_000_000, "236220", today), quote.Dates{Today: today, MaxBackdate: 30}, quote.Quoted, []string{}},
+		{"past date, not in production", builder(800_000_000, "236220", past), quote.Dates{Today: today, MaxBackdate: -1}, quote.Quoted, []string{}},
+		{"past date in production", builder(800_000_000, "236220", past), quote.Dates{Today: today, MaxBackdate: 30}, quote.Referred, []string{"backdated"}},
+		{"the last day that may be backdated", builder(800_000_000, "236220", today.AddDays(-30)), quote.Dates{Today: today, MaxBackdate: 30}, quote.Quoted, []string{}},
+		{"a day too many", builder(800_000_000, "236220", today.AddDays(-31)), quote.Dates{Today: today, MaxBackdate: 30}, quote.Referred, []string{"backdated"}},
+		{"above the guideline", builder(6_000_000_000, "236220", today), quote.Dates{Today: today, MaxBackdate: 30}, quote.Referred, []string{"premium_above_guideline"}},
+		{"above the appetite", builder(20_000_000_000, "236220", past), quote.Dates{Today: today, MaxBackdate: 30}, quote.Declined, []string{"premium_above_appetite"}},
+		{"excluded class", builder(800_000_000, "332992", past), quote.Dates{Today: today, MaxBackdate: 30}, quote.Declined, []string{"excluded_class"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			q, err := quote.Make(tt.s, program, table, tt.dates, noon)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if q.Decision != tt.want || string(q.Status) != string(tt.want) || !cmp.Equal(q.Reasons, tt.reasons) {
+				t.Errorf("%s, %s, %v; want %s, %v", q.Decision, q.Status, q.Reasons, tt.want, tt.reasons)
+			}
+			if !q.ExpiresAt.Equal(noon.AddDate(0, 0, 30)) {
+				t.Errorf("expires %s", q.ExpiresAt)
+			}
+		})
+	}
+}
+
+func TestBindableListsEveryBlocker(t *testing.T) {
+	q, _ := quote.Make(builder(800_000_000, "236220", today), program, table, quote.Dates{MaxBackdate: -1}, noon)
+	if err := q.Bindable(program, noon.Add(quote.Age-1)); err != nil {
+		t.Errorf("in its last moment: %v", err)
+	}
+	q.Decision, q.GrossPremium = quote.Referred, 10_000_001
+	err := q.Bindable(program, noon.Add(quote.Age))
+	f, ok := err.(*fault.Error) //nolint:errorlint // the rule returns the fault itself
+	if !ok || !cmp.Equal(f.Details()["blockers"], []string{"quote_referred", "quote_expired", "authority_required"}) {
+		t.Errorf("err = %v", err)
+	}
+}
