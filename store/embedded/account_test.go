@@ -23,8 +23,8 @@ func TestAsOrdinaryUser(t *testing.T) {
 		return
 	}
 	home := folder(t)
-	nobody := nobody(t)
-	if err := os.Chown(home, int(nobody.Uid), int(nobody.Gid)); err != nil {
+	other := nobody(t)
+	if err := os.Chown(home, int(other.Uid), int(other.Gid)); err != nil {
 		t.Fatal(err)
 	}
 	// go test builds into a folder closed to others.
@@ -34,7 +34,7 @@ func TestAsOrdinaryUser(t *testing.T) {
 		"^(TestRestartKeepsData|TestParentKilled|TestPostgresKilled|TestRecycledProcessNumber|TestSettings)$")
 	cmd.Dir = home
 	cmd.Env = append(os.Environ(), "HOME="+home, "TMPDIR="+home)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: nobody}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: other}
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("as nobody: %v\n%s", err, out)

@@ -63,13 +63,15 @@ func (c *cluster) findBinaries(ctx context.Context) error {
 		if c.bin, err = c.inspect(ctx, downloaded); err == nil {
 			return c.tryReach(ctx)
 		}
-		err = c.acc.explain(err, downloaded)
+		return c.acc.explain(err, downloaded)
 	}
-	err = errors.Join(err, reasons)
+	if reasons != nil {
+		err = fmt.Errorf("%w; %w", err, reasons)
+	}
 	if want != 0 {
-		return fmt.Errorf("the data in %s needs PostgreSQL %d, which is not on this machine: install that version (Debian: apt-get install postgresql-%d), or set DATABASE_URL: %w", c.data(), want, want, err)
+		return fmt.Errorf("the data in %s needs PostgreSQL %d, which is not on this machine and could not be downloaded (%w); install that version (Debian: apt-get install postgresql-%d), or set DATABASE_URL", c.data(), want, err, want)
 	}
-	return fmt.Errorf("no PostgreSQL found, and downloading one failed: %s: %w", advice, err)
+	return fmt.Errorf("no PostgreSQL on this machine, and it could not be downloaded (%w); %s", err, advice)
 }
 
 // dataMajor is 0 when there is no data yet.
@@ -100,15 +102,15 @@ func (c *cluster) onMachine(ctx context.Context) (found []binaries, reasons erro
 		if err != nil {
 			continue
 		}
-		real := filepath.Dir(postgres)
-		if seen[real] {
+		home := filepath.Dir(postgres)
+		if seen[home] {
 			continue
 		}
-		seen[real] = true
-		if _, err := os.Stat(filepath.Join(real, "initdb")); err != nil {
+		seen[home] = true
+		if _, err := os.Stat(filepath.Join(home, "initdb")); err != nil {
 			continue
 		}
-		b, err := c.inspect(ctx, real)
+		b, err := c.inspect(ctx, home)
 		if err != nil {
 			reasons = errors.Join(reasons, err)
 			continue

@@ -62,11 +62,11 @@ func script(t *testing.T, file, line string) {
 func dirs(d ...string) func() []string { return func() []string { return d } }
 
 func TestNewestBinariesAreTaken(t *testing.T) {
-	real, _ := realBinaries(t)
+	home, _ := realBinaries(t)
 	half := folder(t) // newest of all, but without an initdb
 	script(t, filepath.Join(half, "postgres"), "echo 'postgres (PostgreSQL) 100.0'")
 	cfg := config(filepath.Join(folder(t), "postgres"))
-	cfg.BinDirs = dirs(fakeBinaries(t, "98.12"), fakeBinaries(t, "99beta1"), real, half)
+	cfg.BinDirs = dirs(fakeBinaries(t, "98.12"), fakeBinaries(t, "99beta1"), home, half)
 	s, err := embedded.Start(t.Context(), cfg)
 	if err == nil {
 		stop(t, s)
@@ -77,14 +77,14 @@ func TestNewestBinariesAreTaken(t *testing.T) {
 }
 
 func TestNewerPostgresDoesNotLockDataOut(t *testing.T) {
-	real, major := realBinaries(t)
+	home, major := realBinaries(t)
 	cfg := config(filepath.Join(folder(t), "postgres"))
-	cfg.BinDirs = dirs(real)
+	cfg.BinDirs = dirs(home)
 	first := start(t, cfg)
 	remember(t, first.URL())
 	stop(t, first)
 
-	cfg.BinDirs = dirs(fakeBinaries(t, "99.1"), real)
+	cfg.BinDirs = dirs(fakeBinaries(t, "99.1"), home)
 	second := start(t, cfg)
 	checkRemembered(t, second.URL())
 	stop(t, second)
@@ -137,7 +137,7 @@ func (r *repository) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	case strings.HasSuffix(req.URL.Path, ".jar"):
 		r.served.Add(1)
 		_, _ = w.Write(r.jar)
-	case strings.HasSuffix(req.URL.Path, ".jar.sha256"):
+	case strings.HasSuffix(req.URL.Path, ".jar.sha256") && r.sum != nil:
 		_, _ = w.Write(r.sum)
 	default:
 		http.NotFound(w, req)
@@ -145,9 +145,9 @@ func (r *repository) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 }
 
 func TestDownload(t *testing.T) {
-	real, _ := realBinaries(t)
+	home, _ := realBinaries(t)
 	sh := func(program string) []byte {
-		return []byte("#!/bin/sh\nexec " + filepath.Join(real, program) + ` "$@"` + "\n")
+		return []byte("#!/bin/sh\nexec " + filepath.Join(home, program) + ` "$@"` + "\n")
 	}
 	good := jar(t, []tar.Header{
 		{Typeflag: tar.TypeDir, Name: "./bin/", Mode: 0o700},
@@ -191,7 +191,8 @@ func TestDownload(t *testing.T) {
 		want     string
 	}{
 		{"wrong checksum", good, sum([]byte("another")), "does not match its checksum"},
-		{"no checksum", good, nil, "does not match its checksum"},
+		{"empty checksum", good, []byte{}, "does not match its checksum"},
+		{"no checksum is no reason", escaping, nil, "leads out of the archive"},
 		{"not a jar", []byte("<html>"), sum([]byte("<html>")), "not a valid zip file"},
 		{"out of its folder", escaping, sum(escaping), "leads out of the archive"},
 		{"out by a link", sideways, sum(sideways), "path escapes"},

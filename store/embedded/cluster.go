@@ -118,8 +118,9 @@ func (c *cluster) initialise(ctx context.Context) error {
 		return err
 	}
 	for _, l := range leftovers {
+		// An initdb that is still dying may write into it; next time, then.
 		if err := os.RemoveAll(l); err != nil {
-			return err
+			c.cfg.Logger.WarnContext(ctx, "cannot remove an unfinished initdb", "error", err)
 		}
 	}
 	if c.hasData() {

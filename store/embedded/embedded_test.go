@@ -249,6 +249,17 @@ type parent struct {
 
 func startParent(t *testing.T, dir string) *parent {
 	t.Helper()
+	p := launchParent(t, dir)
+	p.url = p.line(t)
+	if !strings.HasPrefix(p.url, "postgres://") {
+		t.Fatalf("the helper says %q, want a URL", p.url)
+	}
+	return p
+}
+
+// launchParent does not wait for its server.
+func launchParent(t *testing.T, dir string) *parent {
+	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -270,10 +281,6 @@ func startParent(t *testing.T, dir string) *parent {
 	}
 	p := &parent{cmd: cmd, stdin: stdin, lines: bufio.NewScanner(stdout)}
 	t.Cleanup(p.kill)
-	p.url = p.line(t)
-	if !strings.HasPrefix(p.url, "postgres://") {
-		t.Fatalf("the helper says %q, want a URL", p.url)
-	}
 	return p
 }
 
@@ -460,4 +467,80 @@ func TestLongLogIsEmptied(t *testing.T) {
 	if info.Size() == 0 || info.Size() > 1<<20 {
 		t.Errorf("the log has %d bytes, want those of one run", info.Size())
 	}
+}
+
+// awaitFile waits for something that another process makes.
+func awaitFile(t *testing.T, pattern string) {
+	t.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	late := time.After(30 * time.Second)
+	for {
+		if found, _ := filepath.Glob(pattern); len(found) > 0 {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-late:
+			t.Fatalf("there is no %s", pattern)
+		}
+	}
+}
+
+func TestParentKilledDuringInit(t *testing.T) {
+	dir := filepath.Join(folder(t), "postgres")
+	p := launchParent(t, dir)
+	awaitFile(t, filepath.Join(dir, "init-*", "*", "PG_VERSION"))
+	p.kill()
+	if _, err := os.Stat(filepath.Join(dir, "data")); err == nil {
+		t.Error("there is a data folder before initdb has finished")
+	}
+	s := start(t, config(dir))
+	remember(t, s.URL())
+}
+
+func TestCancelledStart(t *testing.T) {
+	dir := filepath.Join(folder(t), "postgres")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	enough := errors.New("enough")
+	result := make(chan error, 1)
+	go func() {
+		s, err := embedded.Start(ctx, config(dir))
+		if err == nil {
+			err = errors.Join(errors.New("it started"), s.Stop(context.Background()))
+		}
+		result <- err
+	}()
+	awaitFile(t, filepath.Join(dir, "init-*", "*", "PG_VERSION"))
+	cancel(enough)
+	if err := <-result; !errors.Is(err, enough) {
+		t.Errorf("cancelled start: %v, want %v", err, enough)
+	}
+	if left, _ := filepath.Glob(filepath.Join(dir, "init-*")); len(left) != 0 {
+		t.Errorf("left behind: %v", left)
+	}
+	start(t, config(dir)) // the folder is free and clean
+}
+
+func TestImpatientStop(t *testing.T) {
+	dir := filepath.Join(folder(t), "postgres")
+	first := start(t, config(dir))
+	remember(t, first.URL())
+	ctx, cancel := context.WithCancelCause(t.Context())
+	hurry := errors.New("hurry")
+	cancel(hurry)
+	// Postgres may be quick enough to be gone in time.
+	if err := first.Stop(ctx); err != nil && !errors.Is(err, hurry) {
+		t.Errorf("Stop = %v, want %v", err, hurry)
+	}
+	select {
+	case <-first.Done():
+	default:
+		t.Error("Done is open after Stop")
+	}
+	if err := first.Err(); err != nil {
+		t.Errorf("Err after Stop = %v, want nil", err)
+	}
+	second := start(t, config(dir))
+	checkRemembered(t, second.URL())
 }
