@@ -1,0 +1,194 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/openinsure/openinsure/internal/access"
+	"github.com/openinsure/openinsure/internal/event"
+)
+
+// An Entry is one place in a channel: (channel, seq) names it for ever.
+type Entry struct {
+	Channel string
+	Seq     int64
+	Payload []byte // the envelope, as it goes out
+}
+
+// flush is what one transaction tells the world, as columns.
+type flush struct {
+	ids, orgs                        []string
+	types, resources, subjects       []string
+	payloads                         [][]byte
+	ats                              []time.Time
+	request                          any
+	heardName, heardType, heardEvent []string
+	heardPayload                     [][]byte
+	heardAt                          []time.Time
+	channels                         map[string]access.OrgID
+	entries                          []Entry
+}
+
+func newFlush(ctx context.Context, events []event.Event) (*flush, error) {
+	f := &flush{channels: map[string]access.OrgID{}}
+	if r := access.RequestFrom(ctx); !r.IsZero() {
+		f.request = r.UUID()
+	}
+	for _, e := range events {
+		payload, err := e.Payload()
+		if err != nil {
+			return nil, err
+		}
+		t, _ := event.Lookup(e.Type)
+		f.ids = append(f.ids, e.ID.UUID())
+		f.orgs = append(f.orgs, e.Org.UUID())
+		f.types = append(f.types, e.Type)
+		f.resources = append(f.resources, t.Resource)
+		f.subjects = append(f.subjects, e.Subject)
+		f.payloads = append(f.payloads, payload)
+		f.ats = append(f.ats, e.At)
+		for _, name := range e.Channels() {
+			f.channels[name] = e.Org
+			f.heardName = append(f.heardName, name)
+			f.heardType = append(f.heardType, e.Type)
+			f.heardEvent = append(f.heardEvent, e.ID.UUID())
+			f.heardPayload = append(f.heardPayload, payload)
+			f.heardAt = append(f.heardAt, e.At)
+		}
+	}
+	return f, nil
+}
+
+// becomeWorkerSQL lets the flush write what other organisations hear; the role
+// falls back with the commit, which follows at once.
+const becomeWorkerSQL = `SET LOCAL ROLE openinsure_worker`
+
+// makeChannelsSQL makes channels that are not known to exist. Names are in
+// order, like every lock on channels; crosses orgs: a fact may be heard by
+// several.
+const makeChannelsSQL = `INSERT INTO channel (name, org_id)
+	SELECT n, o FROM unnest($1::text[], $2::uuid[]) AS u(n, o)
+	WHERE NOT EXISTS (SELECT FROM channel c WHERE c.name = n)
+	ORDER BY n ON CONFLICT (name) DO NOTHING`
+
+// lockHeadsSQL takes the heads in name order, which is what makes it free of
+// deadlocks, and fails (division by zero) when one is missing, so that no entry
+// is lost in silence; crosses orgs: a fact may be heard by several.
+const lockHeadsSQL = `SELECT 1 / (count(*) = cardinality($1::text[]))::int FROM (
+	SELECT id FROM channel WHERE name = ANY ($1) ORDER BY name FOR NO KEY UPDATE) locked`
+
+// appendSQL writes events and entries. It is a statement of its own because its
+// snapshot must be newer than the locks on the heads; crosses orgs: a fact may
+// be heard by several.
+const appendSQL = `WITH told AS (
+		INSERT INTO event (id, org_id, type, resource, subject, payload, occurred_at, request_id)
+		SELECT u.*, $8::uuid FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::bytea[], $7::timestamptz[]) u
+	), heard AS (
+		SELECT c.id, c.org_id, u.name, u.kind, u.event_id, u.payload, u.at, u.ord,
+			c.head + row_number() OVER (PARTITION BY c.id ORDER BY u.ord) AS seq
+		FROM unnest($9::text[], $10::text[], $11::uuid[], $12::bytea[], $13::timestamptz[])
+			WITH ORDINALITY AS u(name, kind, event_id, payload, at, ord)
+		JOIN channel c ON c.name = u.name
+	), moved AS (
+		UPDATE channel c SET head = top.seq FROM (SELECT id, max(seq) AS seq FROM heard GROUP BY id) top WHERE c.id = top.id
+	), kept AS (
+		INSERT INTO entry (channel_id, seq, org_id, kind, event_id, payload, at)
+		SELECT id, seq, org_id, kind, event_id, payload, at FROM heard
+	)
+	SELECT name, seq, payload FROM heard ORDER BY ord`
+
+// queue adds the statements to b; none when nothing was emitted.
+func (f *flush) queue(b *pgx.Batch, known *sync.Map) {
+	if len(f.ids) == 0 {
+		return
+	}
+	b.Queue(becomeWorkerSQL)
+	names := slices.Sorted(maps.Keys(f.channels))
+	var fresh, owners []string
+	for _, n := range names {
+		if _, ok := known.Load(n); !ok {
+			fresh, owners = append(fresh, n), append(owners, f.channels[n].UUID())
+		}
+	}
+	if len(fresh) > 0 {
+		b.Queue(makeChannelsSQL, fresh, owners)
+	}
+	b.Queue(lockHeadsSQL, names)
+	b.Queue(appendSQL, f.ids, f.orgs, f.types, f.resources, f.subjects, f.payloads, f.ats, f.request,
+		f.heardName, f.heardType, f.heardEvent, f.heardPayload, f.heardAt).Query(func(rows pgx.Rows) error {
+		var err error
+		f.entries, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (Entry, error) {
+			var e Entry
+			return e, row.Scan(&e.Channel, &e.Seq, &e.Payload)
+		})
+		return err
+	})
+}
+
+// remember notes the channels that are committed now.
+func (f *flush) remember(known *sync.Map) {
+	for n := range f.channels {
+		known.Store(n, struct{}{})
+	}
+}
+
+// channelSQL finds a channel of the organisation and the log's epoch.
+const channelSQL = `SELECT c.id, c.head, c.floor, l.epoch FROM channel c, log l WHERE c.name = $1 AND c.org_id = $2`
+
+// epochSQL reads the log's epoch.
+const epochSQL = `SELECT epoch FROM log`
+
+// entriesSQL reads on from a position; the channel's organisation was checked.
+const entriesSQL = `SELECT seq, payload FROM entry WHERE channel_id = $1 AND org_id = $2 AND seq > $3 ORDER BY seq LIMIT $4`
+
+// A Position is where a reader of a channel stands.
+type Position struct {
+	Epoch string
+	Seq   int64
+}
+
+// Channel is the state of a channel, and what came after a position.
+type Channel struct {
+	Epoch       string
+	Head, Floor int64
+	Entries     []Entry
+}
+
+// Entries reads up to limit entries of a channel after seq. A channel nobody
+// has been told anything on yet is empty, not missing.
+func (r Reader) Entries(ctx context.Context, name string, after int64, limit int) (Channel, error) {
+	type row struct {
+		id int64
+		Channel
+	}
+	rows, err := many(ctx, r, func(c pgx.CollectableRow) (row, error) {
+		var v row
+		return v, c.Scan(&v.id, &v.Head, &v.Floor, &v.Epoch)
+	}, channelSQL, name, r.org.UUID())
+	if err != nil {
+		return Channel{}, fmt.Errorf("read channel: %w", err)
+	}
+	if len(rows) == 0 {
+		epoch, err := one(ctx, r, pgx.RowTo[string], epochSQL)
+		return Channel{Epoch: epoch}, err
+	}
+	ch := rows[0].Channel
+	ch.Entries, err = many(ctx, r, func(c pgx.CollectableRow) (Entry, error) {
+		e := Entry{Channel: name}
+		return e, c.Scan(&e.Seq, &e.Payload)
+	}, entriesSQL, rows[0].id, r.org.UUID(), after, limit)
+	if err != nil {
+		return Channel{}, fmt.Errorf("read entries: %w", err)
+	}
+	if n := len(ch.Entries); n > 0 {
+		ch.Head = cmp.Or(max(ch.Head, ch.Entries[n-1].Seq), ch.Head)
+	}
+	return ch, nil
+}

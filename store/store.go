@@ -1,0 +1,251 @@
+// Package store is the Postgres behind everything, and the only package that
+// knows pgx.
+//
+// Reads go through a Reader, which sees one organisation. Changes go through
+// InTx, which writes the events and channel entries of the change just before
+// its commit, and tells the publisher only after it.
+package store
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/openinsure/openinsure/internal/access"
+	"github.com/openinsure/openinsure/internal/seal"
+)
+
+// Config says how to reach Postgres. Only URL and Sealer are needed.
+type Config struct {
+	URL      string
+	MaxConns int32         // of each pool (app, worker); 20 when 0
+	Timeout  time.Duration // of one statement; 10 s when 0
+	Sealer   *seal.Ring    // seals recorded answers
+	Logger   *slog.Logger  // nil discards
+	Now      func() time.Time
+	NoWalls  bool // measure without row-level security: the pools keep the login role
+}
+
+// A DB is a pair of connection pools: app sees one organisation at a time,
+// worker spans them all.
+type DB struct {
+	app, worker *pgxpool.Pool
+	seal        *seal.Ring
+	log         *slog.Logger
+	now         func() time.Time
+
+	known   sync.Map // names of channels that are committed
+	publish func(context.Context, []Entry)
+}
+
+// The roles that the pools take; see migration 00001.
+const (
+	roleApp    = "openinsure_app"
+	roleWorker = "openinsure_worker"
+)
+
+// Open connects. It does not migrate; see Migrate.
+func Open(ctx context.Context, cfg Config) (*DB, error) {
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if cfg.MaxConns == 0 {
+		cfg.MaxConns = 20
+	}
+	if cfg.Timeout == 0 {
+		cfg.Timeout = 10 * time.Second
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	db := &DB{seal: cfg.Sealer, log: cfg.Logger, now: cfg.Now}
+	var err error
+	if db.app, err = connect(ctx, cfg, roleApp); err != nil {
+		return nil, err
+	}
+	if db.worker, err = connect(ctx, cfg, roleWorker); err != nil {
+		db.app.Close()
+		return nil, err
+	}
+	if err := db.openLog(ctx); err != nil {
+		db.Close()
+		return nil, err
+	}
+	return db, nil
+}
+
+func connect(ctx context.Context, cfg Config, role string) (*pgxpool.Pool, error) {
+	pc, err := pgxpool.ParseConfig(cfg.URL)
+	if err != nil {
+		return nil, errors.New("DATABASE_URL is not a Postgres address") // the parser's own text holds the password
+	}
+	pc.MaxConns = cfg.MaxConns
+	pc.ConnConfig.RuntimeParams["application_name"] = "openinsure"
+	pc.ConnConfig.RuntimeParams["statement_timeout"] = fmt.Sprint(cfg.Timeout.Milliseconds())
+	pc.ConnConfig.RuntimeParams["lock_timeout"] = "5000"
+	pc.ConnConfig.RuntimeParams["idle_in_transaction_session_timeout"] = "30000"
+	pc.ConnConfig.RuntimeParams["timezone"] = "UTC"
+	pc.ConnConfig.ConnectTimeout = 5 * time.Second
+	if !cfg.NoWalls {
+		pc.AfterConnect = func(ctx context.Context, c *pgx.Conn) error {
+			_, err := c.Exec(ctx, "SET ROLE "+role)
+			return err
+		}
+	}
+	p, err := pgxpool.NewWithConfig(ctx, pc)
+	if err != nil {
+		return nil, fmt.Errorf("connect as %s: %w", role, err)
+	}
+	return p, nil
+}
+
+// Close waits for connections in use and closes them.
+func (db *DB) Close() {
+	db.app.Close()
+	db.worker.Close()
+}
+
+// Ping reports whether Postgres answers.
+func (db *DB) Ping(ctx context.Context) error {
+	if err := db.app.Ping(ctx); err != nil {
+		return faultOf(err)
+	}
+	return nil
+}
+
+// OnCommit sets who is told of committed entries, right after the commit, on
+// the committing goroutine. It must not block. Set it before the first InTx.
+func (db *DB) OnCommit(f func(context.Context, []Entry)) { db.publish = f }
+
+// As returns a Reader that sees what belongs to the actor's organisation.
+func (db *DB) As(by access.Actor) Reader {
+	return Reader{q: walled{db.app, by.Org}, org: by.Org}
+}
+
+// worker returns a Reader that sees every organisation.
+func (db *DB) everywhere() Reader { return Reader{q: plain{db.worker}} }
+
+// A Reader runs the statements that only read, in a transaction or outside.
+type Reader struct {
+	q   querier
+	org access.OrgID
+}
+
+type querier interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+}
+
+// walled runs each statement under one organisation, in one round trip.
+type walled struct {
+	pool *pgxpool.Pool
+	org  access.OrgID
+}
+
+// setOrgSQL names the organisation for row-level security until the
+// transaction, explicit or implicit, is over.
+const setOrgSQL = `SELECT set_config('app.org', $1, true)`
+
+func (w walled) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
+	b := &pgx.Batch{}
+	b.Queue(setOrgSQL, w.org.UUID())
+	b.Queue(sql, args...)
+	br := w.pool.SendBatch(ctx, b)
+	if _, err := br.Exec(); err != nil {
+		return nil, errors.Join(err, br.Close())
+	}
+	rows, err := br.Query()
+	if err != nil {
+		return nil, errors.Join(err, br.Close())
+	}
+	return batchRows{rows, br}, nil
+}
+
+// batchRows gives the connection back when its rows have been read.
+type batchRows struct {
+	pgx.Rows
+	batch pgx.BatchResults
+}
+
+func (r batchRows) Close() {
+	r.Rows.Close()
+	_ = r.batch.Close() // repeats the error that Rows.Err has
+}
+
+type plain struct{ pool *pgxpool.Pool }
+
+func (p plain) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
+	return p.pool.Query(ctx, sql, args...)
+}
+
+// one reads exactly one row; no row is fault.ErrNotFound.
+func one[T any](ctx context.Context, r Reader, scan pgx.RowToFunc[T], sql string, args ...any) (T, error) {
+	var zero T
+	rows, err := r.q.Query(ctx, sql, args...)
+	if err != nil {
+		return zero, faultOf(err)
+	}
+	v, err := pgx.CollectExactlyOneRow(rows, scan)
+	if err != nil {
+		return zero, faultOf(err)
+	}
+	return v, nil
+}
+
+// many reads all rows.
+func many[T any](ctx context.Context, r Reader, scan pgx.RowToFunc[T], sql string, args ...any) ([]T, error) {
+	rows, err := r.q.Query(ctx, sql, args...)
+	if err != nil {
+		return nil, faultOf(err)
+	}
+	vs, err := pgx.CollectRows(rows, scan)
+	if err != nil {
+		return nil, faultOf(err)
+	}
+	return vs, nil
+}
+
+// run executes a statement whose rows do not matter and returns how many it
+// changed.
+func run(ctx context.Context, r Reader, sql string, args ...any) (int64, error) {
+	rows, err := r.q.Query(ctx, sql, args...)
+	if err != nil {
+		return 0, faultOf(err)
+	}
+	rows.Close()
+	if err := rows.Err(); err != nil {
+		return 0, faultOf(err)
+	}
+	return rows.CommandTag().RowsAffected(), nil
+}
+
+// createLogSQL starts the log, once; crosses orgs: there is one log.
+const createLogSQL = `INSERT INTO log (epoch, system_id, timeline)
+	SELECT $1, (SELECT system_identifier::text FROM pg_control_system()), (SELECT timeline_id FROM pg_control_checkpoint())
+	ON CONFLICT (only_row) DO NOTHING`
+
+// rotateLogSQL begins a new epoch when the server is not the one that the log
+// was written on (restored, failed over); crosses orgs: there is one log.
+const rotateLogSQL = `UPDATE log SET epoch = $1, system_id = s.system_identifier::text, timeline = c.timeline_id
+	FROM pg_control_system() s, pg_control_checkpoint() c
+	WHERE (system_id, timeline) IS DISTINCT FROM (s.system_identifier::text, c.timeline_id)`
+
+// openLog sees to it that the log has an epoch, and a new one after a rewind.
+func (db *DB) openLog(ctx context.Context) error {
+	raw := make([]byte, 4)
+	_, _ = rand.Read(raw) // never fails
+	epoch := hex.EncodeToString(raw)
+	for _, sql := range []string{createLogSQL, rotateLogSQL} {
+		if _, err := run(ctx, db.everywhere(), sql, epoch); err != nil {
+			return fmt.Errorf("open the log: %w", err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,108 @@
+package store
+
+import (
+	"context"
+
+	"cloud.google.com/go/civil"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/openinsure/openinsure/internal/access"
+	"github.com/openinsure/openinsure/internal/insurance/submission"
+)
+
+const submissionColumns = `t.id, t.org_id, coalesce(t.external_id, ''), t.insured_name, t.naics_code, t.annual_revenue, t.requested_limit,
+	t.effective_date::text, t.state, t.line_of_business, t.insured, t.metadata, t.status, t.created_by, t.created_at, t.updated_at, t.version`
+
+func scanSubmission(row pgx.CollectableRow) (submission.Submission, error) {
+	var s submission.Submission
+	return s, row.Scan(&s.ID, &s.Org, &s.ExternalID, &s.InsuredName, &s.NAICS, &s.AnnualRevenue, &s.RequestedLimit,
+		day(&s.EffectiveDate), &s.State, &s.LineOfBusiness, &s.Insured, &s.Metadata, &s.Status, &s.CreatedBy, &s.CreatedAt, &s.UpdatedAt, &s.Version)
+}
+
+// dayScanner reads a civil day from its text form.
+type dayScanner struct{ to *civil.Date }
+
+func day(to *civil.Date) dayScanner { return dayScanner{to} }
+
+// Scan implements sql.Scanner.
+func (d dayScanner) Scan(src any) error {
+	s, _ := src.(string)
+	v, err := civil.ParseDate(s)
+	*d.to = v
+	return err
+}
+
+// null is NULL for the empty string.
+func null(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+// submissionSQL reads one submission.
+const submissionSQL = `SELECT ` + submissionColumns + ` FROM submission t WHERE t.org_id = $1 AND t.id = $2`
+
+// Submission reads one submission.
+func (r Reader) Submission(ctx context.Context, id submission.ID) (submission.Submission, error) {
+	return one(ctx, r, scanSubmission, submissionSQL, r.org.UUID(), id.UUID())
+}
+
+// lockSubmissionSQL reads one submission for change; it is the first lock that
+// a quote or a bind takes.
+const lockSubmissionSQL = submissionSQL + ` FOR NO KEY UPDATE`
+
+// LockSubmission reads a submission that nobody else changes until the end of
+// the transaction.
+func (tx *Tx) LockSubmission(ctx context.Context, id submission.ID) (submission.Submission, error) {
+	return one(ctx, tx.Reader, scanSubmission, lockSubmissionSQL, tx.org.UUID(), id.UUID())
+}
+
+// SubmissionFilter narrows a list; empty fields do not.
+type SubmissionFilter struct {
+	Status, LineOfBusiness, ExternalID string
+	EffectiveFrom, EffectiveTo         civil.Date // both included
+}
+
+// Submissions lists what the scope allows, newest first.
+func (r Reader) Submissions(ctx context.Context, see access.Scope, f SubmissionFilter, p Page) ([]submission.Submission, error) {
+	w := r.where()
+	w.scope(see)
+	w.equal("status", f.Status)
+	w.equal("line_of_business", f.LineOfBusiness)
+	w.equal("external_id", f.ExternalID)
+	w.days("effective_date", f.EffectiveFrom, f.EffectiveTo)
+	return list(ctx, r, scanSubmission, submissionColumns, "submission", "created_at", w, p)
+}
+
+// days keeps rows whose day is from one to another, both included.
+func (w *where) days(column string, from, to civil.Date) {
+	if !from.IsZero() {
+		w.and("t."+column+" >= $?::text::date", from.String())
+	}
+	if !to.IsZero() {
+		w.and("t."+column+" <= $?::text::date", to.String())
+	}
+}
+
+// addSubmissionSQL adds a submission.
+const addSubmissionSQL = `INSERT INTO submission (id, org_id, external_id, insured_name, naics_code, annual_revenue, requested_limit,
+	effective_date, state, line_of_business, insured, metadata, status, created_by, created_at, updated_at)
+	VALUES ($1, $2, $3, $4, $5, $6, $7, $8::text::date, $9, $10, $11, $12, $13, $14, $15, $15)`
+
+// AddSubmission adds a submission; ErrDuplicateExternalID when its own id of
+// the caller's is taken.
+func (tx *Tx) AddSubmission(ctx context.Context, s submission.Submission) error {
+	_, err := run(ctx, tx.Reader, addSubmissionSQL, s.ID.UUID(), s.Org.UUID(), null(s.ExternalID), s.InsuredName, s.NAICS, int64(s.AnnualRevenue),
+		int64(s.RequestedLimit), s.EffectiveDate.String(), s.State, s.LineOfBusiness, s.Insured, s.Metadata, string(s.Status), s.CreatedBy, s.CreatedAt)
+	return err
+}
+
+// saveSubmissionSQL moves a locked submission to another state.
+const saveSubmissionSQL = `UPDATE submission t SET status = $3, updated_at = $4, version = version + 1 WHERE t.org_id = $1 AND t.id = $2`
+
+// SaveSubmission saves the state of a submission that this transaction locked.
+func (tx *Tx) SaveSubmission(ctx context.Context, s submission.Submission) error {
+	_, err := run(ctx, tx.Reader, saveSubmissionSQL, tx.org.UUID(), s.ID.UUID(), string(s.Status), s.UpdatedAt)
+	return err
+}

@@ -1,0 +1,112 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/openinsure/openinsure/internal/access"
+	"github.com/openinsure/openinsure/internal/event"
+)
+
+// A Tx is one transaction of one organisation. It is used by one goroutine.
+type Tx struct {
+	Reader
+	db     *DB
+	conn   *pgxpool.Conn
+	events []event.Event
+	last   func(*pgx.Batch) // queues one more statement before the commit
+}
+
+type txKey struct{}
+
+// joined returns a context in which InTx joins tx instead of opening another.
+func joined(ctx context.Context, tx *Tx) context.Context {
+	return context.WithValue(ctx, txKey{}, tx)
+}
+
+// InTx runs fn in a transaction of the actor's organisation and commits what it
+// did, with the events it emitted; an error from fn undoes all of it. Inside
+// Once, fn joins the transaction that Once opened, and commits with it.
+//
+// Lock order: domain rows, then counters; channel heads are locked last, by the
+// flush.
+func (db *DB) InTx(ctx context.Context, by access.Actor, fn func(*Tx) error) error {
+	if tx, ok := ctx.Value(txKey{}).(*Tx); ok {
+		if tx.org != by.Org {
+			return fmt.Errorf("transaction of %s joined as %s", tx.org, by.Org)
+		}
+		return fn(tx)
+	}
+	tx, err := db.begin(ctx, by.Org)
+	if err != nil {
+		return err
+	}
+	defer tx.conn.Release()
+	defer tx.undo(ctx)
+	if err := fn(tx); err != nil {
+		return err
+	}
+	return tx.commit(ctx)
+}
+
+func (db *DB) begin(ctx context.Context, org access.OrgID, more ...func(*pgx.Batch)) (*Tx, error) {
+	conn, err := db.app.Acquire(ctx)
+	if err != nil {
+		return nil, faultOf(err)
+	}
+	b := &pgx.Batch{}
+	b.Queue("BEGIN")
+	b.Queue(setOrgSQL, org.UUID())
+	for _, f := range more {
+		f(b)
+	}
+	if err := conn.SendBatch(ctx, b).Close(); err != nil {
+		conn.Release() // the pool closes a connection that is not idle
+		return nil, faultOf(err)
+	}
+	return &Tx{Reader: Reader{q: conn, org: org}, db: db, conn: conn}, nil
+}
+
+// Emit tells the world of events once, and only if, the transaction commits. It
+// only buffers: they are written just before the commit.
+func (tx *Tx) Emit(events ...event.Event) { tx.events = append(tx.events, events...) }
+
+// commit writes what was emitted and commits, in one round trip; then it tells
+// the publisher.
+func (tx *Tx) commit(ctx context.Context) error {
+	b := &pgx.Batch{}
+	if tx.last != nil {
+		tx.last(b)
+	}
+	f, err := newFlush(ctx, tx.events)
+	if err != nil {
+		return err
+	}
+	f.queue(b, &tx.db.known)
+	b.Queue("COMMIT")
+	if err := tx.conn.SendBatch(ctx, b).Close(); err != nil {
+		return faultOf(err)
+	}
+	f.remember(&tx.db.known)
+	if tx.db.publish != nil && len(f.entries) > 0 {
+		tx.db.publish(ctx, f.entries)
+	}
+	return nil
+}
+
+// undo rolls back what is still open, even when ctx is over or fn panicked.
+func (tx *Tx) undo(ctx context.Context) {
+	if tx.conn.Conn().IsClosed() || tx.conn.Conn().PgConn().TxStatus() == 'I' {
+		return
+	}
+	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), 5*time.Second, errors.New("rollback"))
+	defer cancel()
+	if _, err := tx.conn.Exec(ctx, "ROLLBACK"); err != nil {
+		tx.db.log.WarnContext(ctx, "rollback failed", "error", err)
+	}
+}
