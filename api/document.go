@@ -65,7 +65,7 @@ func (a *API) describe(op operation, shape inputShape, out output) huma.Operatio
 	if op.idempotent() {
 		hop.Parameters = append(hop.Parameters, &huma.Param{
 			Name: "Idempotency-Key", In: "header", Description: "Makes a retry safe for 24 hours: the first answer is given again.",
-			Schema: &huma.Schema{Type: huma.TypeString, MinLength: ptr(1), MaxLength: ptr(255)},
+			Schema: &huma.Schema{Type: huma.TypeString, MinLength: new(1), MaxLength: new(255)},
 		})
 	}
 	if !op.Public && !shape.orgID && strings.HasPrefix(op.Path, "/v1/") {
@@ -131,5 +131,3 @@ func headerRefs() map[string]*huma.Header {
 	}
 	return refs
 }
-
-func ptr[T any](v T) *T { return &v }

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"fmt"
 	"net/netip"
 	"testing"
@@ -96,5 +97,22 @@ func TestAddressBucket(t *testing.T) {
 		if got := addressBucket(netip.MustParseAddr(in)); got != want {
 			t.Errorf("%s: %s, want %s", in, got, want)
 		}
+	}
+}
+
+func TestOperationsThatAskAModelCountTwice(t *testing.T) {
+	f := newFixture(t, Config{})
+	register(f.api, operation{Method: "POST", Path: "/v1/ask", ID: "ask", AI: true, Status: 200},
+		func(context.Context, *struct{}) (*struct{}, error) { return nil, nil })
+	for i := range 20 {
+		if r := f.send(t, "POST", "/v1/ask", ""); r.status != 200 || r.header.Get("X-RateLimit-Limit") != "20" {
+			t.Fatalf("ask %d: %d of %s", i, r.status, r.header.Get("X-RateLimit-Limit"))
+		}
+	}
+	if r := f.send(t, "POST", "/v1/ask", ""); r.status != 429 {
+		t.Errorf("over: %d", r.status)
+	}
+	if r := f.send(t, "GET", "/v1/toys", ""); r.status != 200 {
+		t.Errorf("other operations go on: %d", r.status)
 	}
 }

@@ -23,7 +23,7 @@ type Money money.Cents
 // floats it refuses even 14250.
 func (Money) Schema(huma.Registry) *huma.Schema {
 	return &huma.Schema{
-		Type: huma.TypeNumber, Minimum: ptr(-mostDollars), Maximum: ptr(mostDollars),
+		Type: huma.TypeNumber, Minimum: new(-mostDollars), Maximum: new(mostDollars),
 		Description: "US dollars, at most two decimals.", Examples: []any{14250.5},
 	}
 }

@@ -162,7 +162,7 @@ func (o output) answer(status int, v reflect.Value) (Answer, error) {
 			}
 			ans.Header["Content-Type"] = jsonType
 		}
-		if tagged, ok := body.Interface().(interface{ ETag() string }); ok && (body.Kind() != reflect.Pointer || !body.IsNil()) {
+		if tagged, ok := reflect.TypeAssert[interface{ ETag() string }](body); ok && (body.Kind() != reflect.Pointer || !body.IsNil()) {
 			ans.Header["ETag"] = tagged.ETag()
 		}
 	}
