@@ -7,6 +7,7 @@
 // the check and giving the reason:
 //
 //	//lint:ignore SA1019 the replacement does not speak HTTP/1.1
+//	v == http.ErrAbortHandler //nolint:errorlint // net/http panics with it as it is
 package main
 
 import (
@@ -234,12 +235,12 @@ func wrapped() *analysis.Analyzer {
 // unreasoned reports exceptions that give no reason.
 var unreasoned = &analysis.Analyzer{
 	Name: "unreasoned",
-	Doc:  "report //lint:ignore comments that give no reason",
+	Doc:  "report exceptions that give no reason",
 	Run: func(pass *analysis.Pass) (any, error) {
 		for _, f := range pass.Files {
 			for _, group := range f.Comments {
 				for _, c := range group.List {
-					if strings.HasPrefix(c.Text, "//lint:ignore") && !exception.MatchString(c.Text) {
+					if (strings.HasPrefix(c.Text, "//lint:ignore") || strings.HasPrefix(c.Text, "//nolint")) && !exception.MatchString(c.Text) {
 						pass.Reportf(c.Pos(), "an exception needs a check and a reason: //lint:ignore SA1019 why")
 					}
 				}
@@ -249,9 +250,9 @@ var unreasoned = &analysis.Analyzer{
 	},
 }
 
-var exception = regexp.MustCompile(`^//lint:ignore (\S+) \S`)
+var exception = regexp.MustCompile(`^//(?:lint:ignore |nolint:)(\S+) (?:// *)?[^/\s]`)
 
-// honourExceptions drops findings of a that a //lint:ignore on their line or
+// honourExceptions drops findings of a that an exception on their line or
 // the line above excuses, and those in generated files. One without a reason
 // excuses nothing.
 func honourExceptions(a *analysis.Analyzer) {
