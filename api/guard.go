@@ -54,6 +54,10 @@ func (a *API) guard(op operation, shape inputShape) func(huma.Context, func(huma
 				return
 			}
 		}
+		if st.actor.Kind == access.System && st.actor.Org.IsZero() && !op.NoOrg {
+			a.fail(w, r, errNeedsOrg)
+			return
+		}
 		if err := a.readable(w, r, op, shape, st); err != nil {
 			a.fail(w, r, err)
 			return

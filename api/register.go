@@ -25,6 +25,7 @@ type operation struct {
 	Errors      []int  // documented beyond those that follow from the rest
 
 	Public        bool          // needs no credential
+	NoOrg         bool          // the system need not name an organisation
 	NoIdempotency bool          // a POST that does not heed Idempotency-Key
 	IfMatch       bool          // the input embeds IfMatch
 	AI            bool          // also counts in the bucket of AI operations

@@ -7,6 +7,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/openinsure/openinsure/internal/id"
 )
@@ -97,3 +98,18 @@ func From(ctx context.Context) Actor {
 	a, _ := ctx.Value(contextKey{}).(Actor)
 	return a
 }
+
+// NewOrgID mints the id of an organisation made at the given time.
+func NewOrgID(at time.Time) OrgID { return id.New[orgKind](at) }
+
+// NewUserID mints the id of a user made at the given time.
+func NewUserID(at time.Time) UserID { return id.New[userKind](at) }
+
+// NewKeyID mints the id of an API key made at the given time.
+func NewKeyID(at time.Time) KeyID { return id.New[keyKind](at) }
+
+// NewPersonID mints the id of a policyholder made at the given time.
+func NewPersonID(at time.Time) PersonID { return id.New[personKind](at) }
+
+// ParseOrgID reads an organisation's id, prefixed or as a plain uuid.
+func ParseOrgID(s string) (OrgID, error) { return id.ParseLoose[orgKind](s) }

@@ -133,8 +133,7 @@ func (e *Error) Retry(d time.Duration) *Error {
 // KindOf returns the kind of the first fault in err's chain, Internal when
 // there is none.
 func KindOf(err error) Kind {
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e.kind
 	}
 	return Internal

@@ -18,7 +18,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/openinsure/openinsure/internal/access"
-	"github.com/openinsure/openinsure/internal/id"
 	"github.com/openinsure/openinsure/internal/seal"
 	"github.com/openinsure/openinsure/store"
 	"github.com/openinsure/openinsure/store/embedded"
@@ -147,8 +146,8 @@ func Open(t testing.TB, cfg store.Config) *store.DB {
 func Org(t testing.TB, db *store.DB, name string) access.Actor {
 	t.Helper()
 	now := time.Now()
-	org := access.OrgID(id.New[anyKind](now))
-	user := access.UserID(id.New[anyKind](now))
+	org := access.NewOrgID(now)
+	user := access.NewUserID(now)
 	by := access.Actor{Kind: access.User, ID: user.String(), Org: org, Role: access.RoleUnderwriter}
 	err := db.InTx(t.Context(), by, func(tx *store.Tx) error {
 		if err := tx.AddOrg(t.Context(), store.Org{ID: org, Name: name, Kind: "mga", CreatedAt: now}); err != nil {
@@ -164,7 +163,3 @@ func Org(t testing.TB, db *store.DB, name string) access.Actor {
 	}
 	return by
 }
-
-type anyKind struct{}
-
-func (anyKind) Prefix() string { return "any_" }

@@ -57,13 +57,10 @@ var (
 	ErrTooSmall = fault.New(fault.Refused, "plan_too_small", "The premium is too small for this instalment plan.").Field("installmentPlan", "min")
 )
 
-// An Installment is one part of the premium with its fee.
+// An Installment is one part of the premium and the day on which it is due.
 type Installment struct {
-	Number  int
-	Due     civil.Date
-	Premium money.Cents
-	Fee     money.Cents // on every instalment but the down payment
-	Amount  money.Cents // Premium + Fee
+	Part
+	Due civil.Date
 }
 
 type terms struct {
@@ -82,26 +79,48 @@ var plans = map[Plan]terms{
 	Monthly12: {weights: []int64{1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1}, months: 1, fee: 800},
 }
 
-// Schedule splits premium by a plan. Its parts sum to the premium to the cent;
-// a plan that would leave a part without premium is ErrTooSmall. Dates count
-// from the effective day, clamped to the end of shorter months.
-func Schedule(p Plan, premium money.Cents, effective civil.Date) ([]Installment, error) {
+// A Part is an instalment before it has a date.
+type Part struct {
+	Number  int
+	Months  int // after the effective day
+	Premium money.Cents
+	Fee     money.Cents // on every instalment but the down payment
+	Amount  money.Cents // Premium + Fee
+}
+
+// Parts splits premium by a plan. Its parts sum to the premium to the cent; a
+// plan that would leave a part without premium is ErrTooSmall.
+func Parts(p Plan, premium money.Cents) ([]Part, error) {
 	t, ok := plans[p]
 	if !ok {
 		return nil, ErrPlan
 	}
-	parts := money.Split(premium, t.weights)
-	out := make([]Installment, len(parts))
-	for i, part := range parts {
-		if part <= 0 {
+	shares := money.Split(premium, t.weights)
+	out := make([]Part, len(shares))
+	for i, share := range shares {
+		if share <= 0 {
 			return nil, ErrTooSmall
 		}
-		in := Installment{Number: i + 1, Due: addMonths(effective, i*t.months), Premium: part}
+		part := Part{Number: i + 1, Months: i * t.months, Premium: share}
 		if i > 0 {
-			in.Fee = t.fee
+			part.Fee = t.fee
 		}
-		in.Amount = in.Premium + in.Fee
-		out[i] = in
+		part.Amount = part.Premium + part.Fee
+		out[i] = part
+	}
+	return out, nil
+}
+
+// Schedule gives the parts their dates: whole months from the effective day,
+// clamped to the end of shorter months.
+func Schedule(p Plan, premium money.Cents, effective civil.Date) ([]Installment, error) {
+	parts, err := Parts(p, premium)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Installment, len(parts))
+	for i, part := range parts {
+		out[i] = Installment{Part: part, Due: addMonths(effective, part.Months)}
 	}
 	return out, nil
 }

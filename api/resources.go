@@ -1,0 +1,97 @@
+package api
+
+import (
+	"context"
+	"encoding"
+	"time"
+
+	"github.com/openinsure/openinsure/internal/access"
+	"github.com/openinsure/openinsure/internal/fault"
+	"github.com/openinsure/openinsure/internal/insurance"
+	"github.com/openinsure/openinsure/store"
+)
+
+// Platform is what the resources stand on.
+type Platform struct {
+	DB     *store.DB
+	Desk   *insurance.Desk
+	Door   *Door
+	Now    func() time.Time
+	IsLive bool // keys are oik_live_…
+}
+
+// RegisterAll adds every operation of the contract.
+func (a *API) RegisterAll(p Platform) {
+	a.registerAuth(p)
+	a.registerKeys(p)
+	a.registerOrganizations(p)
+	a.registerUsers(p)
+	a.registerSubmissions(p)
+	a.registerQuotes(p)
+	a.registerPolicies(p)
+	a.registerInvoices(p)
+	a.registerEvents(p)
+	a.registerRequests(p)
+}
+
+// byID is the input of an operation on one resource.
+type byID struct {
+	ID string `path:"id" maxLength:"64" doc:"The resource's id."`
+}
+
+// pathID reads an id of a path into id: what is malformed names nothing that
+// exists.
+func pathID(id encoding.TextUnmarshaler, s string) error {
+	if err := id.UnmarshalText([]byte(s)); err != nil || s == "" {
+		return fault.ErrNotFound.Because(err)
+	}
+	return nil
+}
+
+// page is the store's form of a page.
+func (p Page) page() store.Page {
+	return store.Page{Limit: p.Limit, At: p.Cursor.At, ID: access.OrgID(p.Cursor.ID).UUID()}
+}
+
+// versioned is embedded in bodies of resources that have an ETag.
+type versioned struct {
+	version int
+}
+
+// ETag implements the frame's tagged body.
+func (v versioned) ETag() string { return etag(v.version) }
+
+// administer checks that the caller runs his organisation.
+func administer(ctx context.Context, p Platform, by access.Actor) error {
+	return access.Check(ctx, p.DB.As(by), by, access.Administer, access.OrgObject(by.Org))
+}
+
+// member checks that the caller may see his organisation's people and settings.
+func member(ctx context.Context, p Platform, by access.Actor) error {
+	return access.Check(ctx, p.DB.As(by), by, access.Read, access.OrgObject(by.Org))
+}
+
+// bodyOf is the output of an operation that answers a resource.
+type bodyOf[T any] struct{ Body T }
+
+// metadataOf is never null in an answer.
+func metadataOf(m map[string]string) map[string]string {
+	if m == nil {
+		return map[string]string{}
+	}
+	return m
+}
+
+// checkMetadata bounds metadata by the contract: 50 keys of 40 characters with
+// values of 500.
+func checkMetadata(m map[string]string) error {
+	if len(m) > 50 {
+		return fault.ErrValidation.Field("metadata", "maxProperties")
+	}
+	for k, v := range m {
+		if k == "" || len([]rune(k)) > 40 || len([]rune(v)) > 500 {
+			return fault.ErrValidation.Field("metadata", "maxLength")
+		}
+	}
+	return nil
+}

@@ -1,0 +1,164 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/openinsure/openinsure/internal/access"
+	"github.com/openinsure/openinsure/internal/insurance/billing"
+	"github.com/openinsure/openinsure/internal/insurance/money"
+	"github.com/openinsure/openinsure/internal/insurance/submission"
+	"github.com/openinsure/openinsure/store"
+)
+
+type submissionBody struct {
+	versioned
+	ID             string              `json:"id"`
+	OrgID          string              `json:"orgId"`
+	Status         string              `json:"status" enum:"draft,received,in_review,quoted,referred,declined,withdrawn,expired,bound"`
+	InsuredName    string              `json:"insuredName"`
+	NAICSCode      string              `json:"naicsCode"`
+	AnnualRevenue  Money               `json:"annualRevenue"`
+	RequestedLimit Money               `json:"requestedLimit"`
+	EffectiveDate  Date                `json:"effectiveDate"`
+	State          string              `json:"state"`
+	LineOfBusiness string              `json:"lineOfBusiness"`
+	Insured        *submission.Insured `json:"insured,omitempty"`
+	ExternalID     string              `json:"externalId,omitempty"`
+	Metadata       map[string]string   `json:"metadata"`
+	CreatedBy      string              `json:"createdBy"`
+	CreatedAt      time.Time           `json:"createdAt"`
+	UpdatedAt      time.Time           `json:"updatedAt"`
+}
+
+func submissionOf(s submission.Submission) submissionBody {
+	return submissionBody{
+		versioned: versioned{s.Version}, ID: s.ID.String(), OrgID: s.Org.String(), Status: string(s.Status), InsuredName: s.InsuredName,
+		NAICSCode: s.NAICS, AnnualRevenue: Money(s.AnnualRevenue), RequestedLimit: Money(s.RequestedLimit), EffectiveDate: Date{s.EffectiveDate},
+		State: s.State, LineOfBusiness: s.LineOfBusiness, Insured: s.Insured, ExternalID: s.ExternalID, Metadata: metadataOf(s.Metadata),
+		CreatedBy: s.CreatedBy, CreatedAt: s.CreatedAt, UpdatedAt: s.UpdatedAt,
+	}
+}
+
+type createSubmissionInput struct {
+	Body struct {
+		InsuredName    string              `json:"insuredName" minLength:"1" maxLength:"200"`
+		NAICSCode      string              `json:"naicsCode" pattern:"^[0-9]{2,6}$" example:"236220"`
+		AnnualRevenue  Money               `json:"annualRevenue" minimum:"0" maximum:"100000000000" doc:"Dollars a year."`
+		RequestedLimit Money               `json:"requestedLimit" minimum:"1" maximum:"100000000000" doc:"Dollars per occurrence."`
+		EffectiveDate  Date                `json:"effectiveDate"`
+		State          string              `json:"state" pattern:"^[A-Z]{2}$" doc:"Two letters."`
+		LineOfBusiness string              `json:"lineOfBusiness" enum:"GL,CYBER,EO,WC,PROPERTY,UMBRELLA,COMMERCIAL_AUTO"`
+		Insured        *submission.Insured `json:"insured,omitempty"`
+		ExternalID     string              `json:"externalId,omitempty" minLength:"1" maxLength:"255" doc:"Your own id, unique in your organization."`
+		Metadata       map[string]string   `json:"metadata,omitempty" doc:"At most 50 keys of 40 characters with values of 500."`
+	}
+}
+
+type listSubmissionsInput struct {
+	Page
+	Status         string `query:"status" enum:"draft,received,in_review,quoted,referred,declined,withdrawn,expired,bound"`
+	LineOfBusiness string `query:"lineOfBusiness" enum:"GL,CYBER,EO,WC,PROPERTY,UMBRELLA,COMMERCIAL_AUTO"`
+	ExternalID     string `query:"externalId" maxLength:"255"`
+	EffectiveFrom  Date   `query:"effectiveFrom" doc:"Effective on this day or later."`
+	EffectiveTo    Date   `query:"effectiveTo" doc:"Effective on this day or earlier."`
+}
+
+type quoteInput struct {
+	byID
+	IfMatch
+}
+
+type bindInput struct {
+	byID
+	IfMatch
+	Body struct {
+		InstallmentPlan string `json:"installmentPlan" enum:"PIF,TWO_PAY,QUARTERLY,MONTHLY_10,MONTHLY_12,PREMIUM_FINANCE"`
+	}
+}
+
+func (a *API) registerSubmissions(p Platform) {
+	const tag = "Submissions"
+	register(a, operation{
+		Method: http.MethodPost, Path: "/v1/submissions", ID: "create-submission", Tag: tag, Scope: "submissions:write", Summary: "Create a submission",
+	}, p.createSubmission)
+	register(a, operation{
+		Method: http.MethodGet, Path: "/v1/submissions", ID: "list-submissions", Tag: tag, Scope: "submissions:read", Summary: "List submissions, newest first",
+	}, p.listSubmissions)
+	register(a, operation{
+		Method: http.MethodGet, Path: "/v1/submissions/{id}", ID: "get-submission", Tag: tag, Scope: "submissions:read", Summary: "Get a submission",
+	}, func(ctx context.Context, in *byID) (*bodyOf[submissionBody], error) {
+		by := access.From(ctx)
+		id, err := parseSubmission(in.ID)
+		if err != nil {
+			return nil, err
+		}
+		s, err := p.DB.As(by).Submission(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		err = access.Check(ctx, p.DB.As(by), by, access.Read, access.Object{Type: access.Submission, ID: id.UUID(), Org: s.Org})
+		return &bodyOf[submissionBody]{submissionOf(s)}, err
+	})
+	register(a, operation{
+		Method: http.MethodPost, Path: "/v1/submissions/{id}/quote", ID: "quote-submission", Tag: tag, Scope: "submissions:write", IfMatch: true,
+		Summary: "Rate a submission and return a quote", Description: "Each call makes a new version from the rate book in force on the effective date.",
+	}, func(ctx context.Context, in *quoteInput) (*bodyOf[quoteBody], error) {
+		id, err := parseSubmission(in.ID)
+		if err != nil {
+			return nil, err
+		}
+		q, err := p.Desk.Quote(ctx, access.From(ctx), id, in.Check)
+		return &bodyOf[quoteBody]{quoteOf(q)}, err
+	})
+	register(a, operation{
+		Method: http.MethodPost, Path: "/v1/submissions/{id}/bind", ID: "bind-submission", Tag: tag, Scope: "submissions:write", IfMatch: true,
+		Summary: "Bind a quoted submission into a policy", Description: "One transaction makes the policy, its number, its first transaction and its invoices.",
+	}, func(ctx context.Context, in *bindInput) (*bodyOf[policyBody], error) {
+		id, err := parseSubmission(in.ID)
+		if err != nil {
+			return nil, err
+		}
+		b, err := p.Desk.Bind(ctx, access.From(ctx), id, billing.Plan(in.Body.InstallmentPlan), in.Check)
+		return &bodyOf[policyBody]{policyOf(b)}, err
+	})
+}
+
+func parseSubmission(s string) (submission.ID, error) {
+	var id submission.ID
+	return id, pathID(&id, s)
+}
+
+func (p Platform) createSubmission(ctx context.Context, in *createSubmissionInput) (*bodyOf[submissionBody], error) {
+	b := in.Body
+	if err := checkMetadata(b.Metadata); err != nil {
+		return nil, err
+	}
+	s, err := p.Desk.Submit(ctx, access.From(ctx), submission.Submission{
+		ExternalID: b.ExternalID, InsuredName: b.InsuredName, NAICS: b.NAICSCode, AnnualRevenue: money.Cents(b.AnnualRevenue),
+		RequestedLimit: money.Cents(b.RequestedLimit), EffectiveDate: b.EffectiveDate.Date, State: b.State, LineOfBusiness: b.LineOfBusiness,
+		Insured: b.Insured, Metadata: b.Metadata,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &bodyOf[submissionBody]{submissionOf(s)}, nil
+}
+
+func (p Platform) listSubmissions(ctx context.Context, in *listSubmissionsInput) (*bodyOf[List[submissionBody]], error) {
+	by := access.From(ctx)
+	r := p.DB.As(by)
+	see, err := access.Visible(ctx, r, by, access.Submission)
+	if err != nil {
+		return nil, err
+	}
+	ss, err := r.Submissions(ctx, see, store.SubmissionFilter{
+		Status: in.Status, LineOfBusiness: in.LineOfBusiness, ExternalID: in.ExternalID,
+		EffectiveFrom: in.EffectiveFrom.Date, EffectiveTo: in.EffectiveTo.Date,
+	}, in.page())
+	if err != nil {
+		return nil, err
+	}
+	return &bodyOf[List[submissionBody]]{listOf(ss, in.Limit, submissionOf, func(s submission.Submission) Cursor { return Cursor{s.CreatedAt, s.ID} })}, nil
+}
