@@ -34,10 +34,10 @@ func main() {
 	defer stop()
 	var c commands
 	k := kong.Parse(&c, kong.Name("openinsure"), kong.Description("An open insurance platform: API and hub in one binary."),
-		kong.BindTo(ctx, (*context.Context)(nil)))
+		kong.BindTo(ctx, (*context.Context)(nil)), kong.Vars{"admin": defaultAdmin})
 	if err := k.Run(); err != nil {
 		fmt.Fprintln(os.Stderr, "openinsure:", err)
 		stop()
-		os.Exit(1) //nolint:gocritic // stop was called
+		os.Exit(1)
 	}
 }

@@ -1,0 +1,187 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/pprof"
+	"os"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/openinsure/openinsure/api"
+)
+
+// defaultAdmin is where metrics are when nobody says otherwise; with a second
+// server on the machine any free port is taken instead.
+const defaultAdmin = "127.0.0.1:8788"
+
+type serveCmd struct {
+	settings
+	Addr           string        `env:"ADDR" default:":8787" help:"Address to listen on."`
+	AdminAddr      string        `env:"ADMIN_ADDR" default:"${admin}" help:"Address of /metrics and pprof; keep it private. Empty: none."`
+	TrustedProxies []string      `env:"TRUSTED_PROXIES" help:"Addresses or ranges whose X-Forwarded-For is believed."`
+	TLSCertFile    string        `env:"TLS_CERT_FILE" name:"tls-cert-file" type:"path" help:"Certificate chain; with TLS_KEY_FILE, serves HTTPS."`
+	TLSKeyFile     string        `env:"TLS_KEY_FILE" name:"tls-key-file" type:"path" help:"Private key of the certificate."`
+	DBMaxConns     int32         `env:"DB_MAX_CONNS" name:"db-max-conns" default:"20" help:"Connections of each of the two pools to Postgres."`
+	MaxBackdate    int           `env:"MAX_BACKDATE_DAYS" name:"max-backdate-days" default:"30" help:"In production, quotes that take effect further back than so many days are referred."`
+	DrainTime      time.Duration `env:"DRAIN_TIME" default:"25s" help:"How long requests under way may take to finish when the server stops."`
+}
+
+// Run serves until ctx is over, then stops in the reverse order of starting.
+func (c *serveCmd) Run(ctx context.Context) (err error) {
+	if err := c.complete(); err != nil {
+		return err
+	}
+	proxies, err := parsePrefixes(c.TrustedProxies)
+	if err != nil {
+		return err
+	}
+	if (c.TLSCertFile == "") != (c.TLSKeyFile == "") {
+		return errors.New("TLS_CERT_FILE and TLS_KEY_FILE go together")
+	}
+	log := c.logger()
+	// The port is taken before Postgres starts: of two servers the second
+	// should fail at once.
+	listener, err := net.Listen("tcp", c.Addr)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("%s is in use: stop what listens there, or set ADDR", c.Addr)
+	}
+	if err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	defer func() { _ = listener.Close() }() // the server has closed it, if it came that far
+	p, err := c.open(ctx, log, c.DBMaxConns, c.MaxBackdate)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, p.close(context.WithoutCancel(ctx))) }()
+	hint, err := p.firstStart(ctx, &c.settings)
+	if err != nil {
+		return err
+	}
+	return c.serve(ctx, p, listener, hint, api.Config{
+		Logger: log, Environment: c.Environment, Version: version, TrustedProxies: proxies, Ready: p.db.Ping,
+	})
+}
+
+func (c *serveCmd) serve(ctx context.Context, p *platform, listener net.Listener, hint string, cfg api.Config) error {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	cfg.Registerer = registry
+	records := newRecorder(p.db, p.log, registry)
+	rest := newAPI(p, records, cfg, c.production())
+	admin, err := c.serveAdmin(p.log, registry)
+	if err != nil {
+		return err
+	}
+
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var work sync.WaitGroup
+	work.Go(func() { _ = records.Run(background) })           // returns nil
+	work.Go(func() { _ = sweep(background, p.db, p.log) })    // returns nil
+	defer func() { stop(); work.Wait(); _ = admin.Close() }() // after the requests are done
+	failed := make(chan error, 1)
+	server := newServer(rest.Handler(), p.log)
+	work.Go(func() { failed <- c.listen(server, listener) })
+	p.log.InfoContext(ctx, "serving", "address", listener.Addr().String(), "environment", c.Environment, "version", version)
+	if hint != "" {
+		fmt.Println(strings.ReplaceAll(hint, "{url}", c.localURL(listener)))
+	}
+
+	var died error
+	select {
+	case <-ctx.Done():
+	case died = <-failed:
+	case <-p.gone():
+		died = fmt.Errorf("the private Postgres ended: %w", p.postgres.Err())
+	}
+	p.log.InfoContext(ctx, "stopping", "drain", c.DrainTime.String())
+	rest.SetDraining()
+	drain, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), c.DrainTime, errors.New("requests under way"))
+	defer cancel()
+	if err := server.Shutdown(drain); err != nil {
+		p.log.WarnContext(ctx, "requests were cut off", "error", err)
+		_ = server.Close() // what Shutdown waited for in vain
+	}
+	return died
+}
+
+// newAPI puts the REST interface on the platform.
+func newAPI(p *platform, records api.Requests, cfg api.Config, live bool) *api.API {
+	rest := api.New(api.Deps{Authenticator: p.door, Idempotency: once{p.db}, Requests: records}, cfg)
+	rest.RegisterAll(api.Platform{DB: p.db, Desk: p.desk, Door: p.door, Now: time.Now, IsLive: live})
+	return rest
+}
+
+func newServer(h http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+}
+
+func (c *serveCmd) listen(s *http.Server, l net.Listener) error {
+	var err error
+	if c.TLSCertFile != "" {
+		err = s.ServeTLS(l, c.TLSCertFile, c.TLSKeyFile)
+	} else {
+		err = s.Serve(l)
+	}
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
+}
+
+// localURL is where a client on this machine finds the server.
+func (c *serveCmd) localURL(l net.Listener) string {
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	if err != nil {
+		return c.PublicURL
+	}
+	scheme := "http"
+	if c.TLSCertFile != "" {
+		scheme = "https"
+	}
+	return scheme + "://localhost:" + port
+}
+
+func (c *serveCmd) serveAdmin(log *slog.Logger, registry *prometheus.Registry) (*http.Server, error) {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	s := newServer(mux, log)
+	if c.AdminAddr == "" {
+		return s, nil
+	}
+	l, err := net.Listen("tcp", c.AdminAddr)
+	if errors.Is(err, syscall.EADDRINUSE) && c.AdminAddr == defaultAdmin && os.Getenv("ADMIN_ADDR") == "" {
+		l, err = net.Listen("tcp", "127.0.0.1:0")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("ADMIN_ADDR: %w", err)
+	}
+	log.Info("serving metrics", "address", l.Addr().String())
+	go func() { _ = s.Serve(l) }() // ends when Close is called; nothing depends on it
+	return s, nil
+}
+
+// gone is closed when the private Postgres ends by itself; never without one.
+func (p *platform) gone() <-chan struct{} {
+	if p.postgres == nil {
+		return nil
+	}
+	return p.postgres.Done()
+}
