@@ -82,7 +82,7 @@ const useKeySQL = `SELECT ` + keyColumns + ` FROM api_key t
 
 // touchKeySQL notes the use of a key, at most once a minute; crosses orgs:
 // nobody acts yet.
-const touchKeySQL = `UPDATE api_key SET last_used_at = $2 WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < $2 - interval '1 minute')`
+const touchKeySQL = `UPDATE api_key SET last_used_at = $2 WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < $2::timestamptz - interval '1 minute')`
 
 // UseKey finds the live key with a secret, in any organisation.
 func (db *DB) UseKey(ctx context.Context, secret string, at time.Time) (Key, error) {

@@ -186,7 +186,7 @@ CREATE TABLE idempotency (
 );
 CREATE INDEX idempotency_created ON idempotency (created_at);
 SELECT org_policy('idempotency');
-GRANT SELECT, INSERT, DELETE ON idempotency TO openinsure_app, openinsure_worker;
+GRANT SELECT, INSERT, UPDATE, DELETE ON idempotency TO openinsure_app, openinsure_worker;
 
 -- What became of a request: written for changes and failures, kept 30 days.
 CREATE TABLE request (
