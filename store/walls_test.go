@@ -1,0 +1,320 @@
+package store_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"cloud.google.com/go/civil"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/openinsure/openinsure/internal/access"
+	"github.com/openinsure/openinsure/internal/event"
+	"github.com/openinsure/openinsure/internal/fault"
+	"github.com/openinsure/openinsure/internal/insurance"
+	"github.com/openinsure/openinsure/internal/insurance/billing"
+	"github.com/openinsure/openinsure/internal/insurance/policy"
+	"github.com/openinsure/openinsure/internal/insurance/quote"
+	"github.com/openinsure/openinsure/internal/insurance/rating"
+	"github.com/openinsure/openinsure/internal/insurance/submission"
+	"github.com/openinsure/openinsure/store"
+	"github.com/openinsure/openinsure/store/storetest"
+)
+
+// noWalls are the tables that need no row-level security.
+var noWalls = map[string]string{
+	"log":              "one row for all, of no organisation",
+	"goose_db_version": "the schema's version",
+}
+
+// A book is an organisation with at least one row in every table.
+type book struct {
+	by      access.Actor
+	user    access.UserID
+	key     access.KeyID
+	sub     submission.Submission
+	program quote.Program
+	quote   quote.Quote
+	policy  policy.Policy
+	invoice billing.Invoice
+	event   event.ID
+	request access.RequestID
+}
+
+// everything is every resource of an event.
+var everything = []string{"submissions", "policies", "invoices"}
+
+func whatever(int) error { return nil }
+
+// connect opens a connection as the login role, which no wall holds.
+func connect(t testing.TB, url string) *pgx.Conn {
+	t.Helper()
+	c, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close(context.Background()) })
+	return c
+}
+
+func must[T any](t testing.TB) func(T, error) T {
+	t.Helper()
+	return func(v T, err error) T {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+}
+
+// writeBook adds an organisation that has been through everything.
+func writeBook(t testing.TB, db *store.DB, name string) book {
+	t.Helper()
+	now := time.Now().UTC().Truncate(time.Microsecond)
+	desk := insurance.New(db, insurance.Config{MaxBackdate: -1})
+	b := book{by: storetest.Org(t, db, name), key: access.NewKeyID(now), request: access.NewRequestID(now)}
+	ctx := access.WithRequest(t.Context(), b.request)
+	once := store.Once{Principal: b.by.ID, Route: "POST /v1/keys", Key: "once"}
+	_, _, err := db.Once(ctx, b.by, once, func(ctx context.Context) (store.Answer, error) {
+		return store.Answer{Status: 201}, db.InTx(ctx, b.by, func(tx *store.Tx) error {
+			return errors.Join(
+				desk.OpenProgram(ctx, tx, b.by.Org),
+				tx.AddPerson(ctx, store.Person{ID: access.NewPersonID(now), Org: b.by.Org, Name: name, Email: "p@example.com", CreatedAt: now}),
+				tx.AddKey(ctx, store.Key{ID: b.key, Org: b.by.Org, Name: name, Prefix: "oi", Scopes: []string{"policies:read"}, Tier: "standard", CreatedBy: b.by.ID, CreatedAt: now}, name),
+			)
+		})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.sub = must[submission.Submission](t)(desk.Submit(ctx, b.by, submission.Submission{
+		InsuredName: name + " Builders", NAICS: "236220", AnnualRevenue: 800_000_000, RequestedLimit: 100_000_000,
+		EffectiveDate: civil.Date{Year: 2026, Month: time.May, Day: 1}, State: "OR", LineOfBusiness: "GL",
+	}))
+	b.quote = must[quote.Quote](t)(desk.Quote(ctx, b.by, b.sub.ID, whatever))
+	b.policy = must[policy.Policy](t)(desk.Bind(ctx, b.by, b.sub.ID, billing.Monthly10, whatever))
+	if err := db.AddRequests(ctx, []store.Request{{ID: b.request, Org: b.by.Org, ClientRequestID: "same", Actor: b.by.ID, Method: "POST", Route: "/v1/policies", Status: 201, At: now}}); err != nil {
+		t.Fatal(err)
+	}
+	r := db.As(b.by)
+	b.program = must[quote.Program](t)(r.Program(ctx, "GL"))
+	b.user = must[[]store.User](t)(r.Users(ctx, store.Page{Limit: 1}))[0].ID
+	b.invoice = must[[]billing.Invoice](t)(r.Invoices(ctx, access.Scope{All: true}, store.InvoiceFilter{}, store.Page{Limit: 1}))[0]
+	b.event = must[[]store.Told](t)(r.Events(ctx, "", everything, store.Page{Limit: 1}))[0].ID
+	return b
+}
+
+// TestWalls reads every table without a filter, as the role of the app.
+func TestWalls(t *testing.T) {
+	url := storetest.URL(t)
+	db := storetest.Open(t, store.Config{URL: url})
+	a, b := writeBook(t, db, "Summit"), writeBook(t, db, "Other")
+	c := connect(t, url)
+	open := must[[]string](t)(column(t.Context(), c, `SELECT relname FROM pg_class
+		WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p') AND NOT relrowsecurity`))
+	for _, table := range open {
+		if noWalls[table] == "" {
+			t.Errorf("table %s has no row-level security", table)
+		}
+	}
+	tables := must[[]string](t)(column(t.Context(), c, `SELECT c.table_name FROM information_schema.columns c
+		JOIN information_schema.tables t USING (table_schema, table_name)
+		WHERE t.table_schema = current_schema() AND t.table_type = 'BASE TABLE' AND c.column_name = 'org_id' ORDER BY 1`))
+	if len(tables) < 10 || !slices.Contains(tables, "policy") {
+		t.Fatalf("tables %v", tables)
+	}
+	for _, table := range tables {
+		t.Run(table, func(t *testing.T) { walled(t, c, table, "org_id", a.by.Org, b.by.Org) })
+	}
+	t.Run("org", func(t *testing.T) { walled(t, c, "org", "id", a.by.Org, b.by.Org) })
+}
+
+func column(ctx context.Context, c interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+}, sql string, args ...any,
+) ([]string, error) {
+	rows, err := c.Query(ctx, sql, args...)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[string])
+}
+
+// walled checks who sees what of one table. Both organisations have rows.
+func walled(t *testing.T, c *pgx.Conn, table, of string, a, b access.OrgID) {
+	t.Helper()
+	ctx := t.Context()
+	read := fmt.Sprintf("SELECT DISTINCT %s::text FROM %s", of, pgx.Identifier{table}.Sanitize())
+	all := must[[]string](t)(column(ctx, c, read))
+	if !slices.Contains(all, a.UUID()) || !slices.Contains(all, b.UUID()) {
+		t.Errorf("no row of both organisations: let writeBook write to %s", table)
+	}
+	for setting, want := range map[string][]string{
+		a.UUID(): {a.UUID()}, b.UUID(): {b.UUID()}, "": nil, "unset": nil,
+	} {
+		err := pgx.BeginFunc(ctx, c, func(tx pgx.Tx) error {
+			if _, err := tx.Exec(ctx, "SET LOCAL ROLE openinsure_app"); err != nil {
+				return err
+			}
+			if setting != "unset" {
+				if _, err := tx.Exec(ctx, "SELECT set_config('app.org', $1, true)", setting); err != nil {
+					return err
+				}
+			}
+			got, err := column(ctx, tx, read)
+			if !slices.Equal(got, want) {
+				t.Errorf("under %q: rows of %v, want %v", setting, got, want)
+			}
+			return err
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestFiltersWithoutWalls takes the walls away: the statements themselves must
+// keep the organisations apart.
+func TestFiltersWithoutWalls(t *testing.T) {
+	db := storetest.Open(t, store.Config{URL: storetest.URL(t), NoWalls: true})
+	a, b := writeBook(t, db, "Summit"), writeBook(t, db, "Other")
+	for _, c := range []struct {
+		name     string
+		me, they book
+	}{{"own", a, a}, {"foreign", a, b}, {"foreign, the other way", b, a}} {
+		t.Run(c.name, func(t *testing.T) {
+			reads(t, db.As(c.me.by), c.me, c.they)
+			lists(t, db.As(c.me.by), c.me)
+			locks(t, db, c.me, c.they)
+		})
+	}
+}
+
+// reads asks for what they have by its id: found when they are me.
+func reads(t *testing.T, r store.Reader, me, they book) {
+	t.Helper()
+	ctx := t.Context()
+	for name, read := range map[string]func() error{
+		"Submission": func() error { _, err := r.Submission(ctx, they.sub.ID); return err },
+		"Quote":      func() error { _, err := r.Quote(ctx, they.quote.ID); return err },
+		"Policy":     func() error { _, err := r.Policy(ctx, they.policy.ID); return err },
+		"Invoice":    func() error { _, err := r.Invoice(ctx, they.invoice.ID); return err },
+		"Event":      func() error { _, err := r.Event(ctx, they.event, everything); return err },
+		"User":       func() error { _, err := r.User(ctx, they.user); return err },
+		"Key":        func() error { _, err := r.Key(ctx, they.key); return err },
+		"Request":    func() error { _, _, err := r.Request(ctx, they.request, ""); return err },
+		"LatestQuote": func() error {
+			_, ok, err := r.LatestQuote(ctx, they.sub.ID)
+			return found(ok, err)
+		},
+		"Timeline": func() error {
+			ts, err := r.Timeline(ctx, they.policy.ID)
+			return found(len(ts) > 0, err)
+		},
+		"Entries": func() error {
+			ch, err := r.Entries(ctx, event.OrgChannel(they.by.Org, event.Finance), 0, 100)
+			return found(ch.Head > 0 || len(ch.Entries) > 0, err)
+		},
+		"Relationships": func() error {
+			ts, err := r.Relationships(ctx, access.OrgObject(they.by.Org), "user", they.user.UUID())
+			return found(len(ts) > 0, err)
+		},
+		"Invoices of a policy": func() error {
+			is, err := r.Invoices(ctx, access.Scope{All: true}, store.InvoiceFilter{Policy: they.policy.ID}, store.Page{Limit: 100})
+			return found(len(is) > 0, err)
+		},
+		"RateTable": func() error {
+			_, err := r.RateTable(ctx, they.program.ID, they.policy.Effective)
+			if errors.Is(err, rating.ErrNoRate) {
+				return fault.ErrNotFound
+			}
+			return err
+		},
+	} {
+		err := read()
+		if me.by.Org == they.by.Org && err != nil || me.by.Org != they.by.Org && !errors.Is(err, fault.ErrNotFound) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func found(ok bool, err error) error {
+	if err == nil && !ok {
+		return fault.ErrNotFound
+	}
+	return err
+}
+
+// lists checks that every list has something and nothing foreign.
+func lists(t *testing.T, r store.Reader, me book) {
+	t.Helper()
+	ctx, all, page := t.Context(), access.Scope{All: true}, store.Page{Limit: 100}
+	orgs := map[string][]access.OrgID{}
+	for _, v := range must[[]submission.Submission](t)(r.Submissions(ctx, all, store.SubmissionFilter{}, page)) {
+		orgs["Submissions"] = append(orgs["Submissions"], v.Org)
+	}
+	for _, v := range must[[]policy.Policy](t)(r.Policies(ctx, all, store.PolicyFilter{}, page)) {
+		orgs["Policies"] = append(orgs["Policies"], v.Org)
+	}
+	// Both organisations have a policy of this number.
+	for _, v := range must[[]policy.Policy](t)(r.Policies(ctx, all, store.PolicyFilter{Number: "GL-2026-000001"}, page)) {
+		orgs["Policies by number"] = append(orgs["Policies by number"], v.Org)
+	}
+	for _, v := range must[[]billing.Invoice](t)(r.Invoices(ctx, all, store.InvoiceFilter{}, page)) {
+		orgs["Invoices"] = append(orgs["Invoices"], v.Org)
+	}
+	for _, v := range must[[]store.User](t)(r.Users(ctx, page)) {
+		orgs["Users"] = append(orgs["Users"], v.Org)
+	}
+	for _, v := range must[[]store.Key](t)(r.Keys(ctx, page)) {
+		orgs["Keys"] = append(orgs["Keys"], v.Org)
+	}
+	for _, v := range must[[]store.Told](t)(r.Events(ctx, "", everything, page)) {
+		e, err := r.Event(ctx, v.ID, everything)
+		if err != nil || string(e.Payload) != string(v.Payload) {
+			t.Errorf("event %s: %v", v.ID, err)
+		}
+		orgs["Events"] = append(orgs["Events"], me.by.Org)
+	}
+	orgs["Program"] = []access.OrgID{must[quote.Program](t)(r.Program(ctx, "GL")).Org}
+	q, _, err := r.Request(ctx, access.NewRequestID(time.Now()), "same")
+	if err != nil {
+		t.Error(err)
+	}
+	orgs["Request by the caller's id"] = []access.OrgID{q.Org}
+	for _, name := range []string{"Submissions", "Policies", "Policies by number", "Invoices", "Users", "Keys", "Events", "Program", "Request by the caller's id"} {
+		if len(orgs[name]) == 0 {
+			t.Errorf("%s: nothing", name)
+		}
+		for _, o := range orgs[name] {
+			if o != me.by.Org {
+				t.Errorf("%s: something of %s", name, o)
+			}
+		}
+	}
+}
+
+// locks asks for the rows to change.
+func locks(t *testing.T, db *store.DB, me, they book) {
+	t.Helper()
+	own := me.by.Org == they.by.Org
+	undo := errors.New("undo")
+	for name, change := range map[string]func(*store.Tx) error{
+		"LockSubmission": func(tx *store.Tx) error { _, err := tx.LockSubmission(t.Context(), they.sub.ID); return err },
+		"RevokeKey":      func(tx *store.Tx) error { return tx.RevokeKey(t.Context(), they.key, time.Now()) },
+	} {
+		err := db.InTx(t.Context(), me.by, func(tx *store.Tx) error {
+			if err := change(tx); err != nil {
+				return err
+			}
+			return undo
+		})
+		if own && !errors.Is(err, undo) || !own && !errors.Is(err, fault.ErrNotFound) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
