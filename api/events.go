@@ -74,7 +74,7 @@ func (a *API) registerEvents(p Platform) {
 	})
 	register(a, operation{
 		Method: http.MethodGet, Path: "/v1/events/{id}", ID: "get-event", Tag: tag, Scope: "events:read", Summary: "Get an event",
-	}, func(ctx context.Context, in *byID) (*bodyOf[eventBody], error) {
+	}, func(ctx context.Context, in *ByID) (*bodyOf[eventBody], error) {
 		by := access.From(ctx)
 		var id event.ID
 		if err := pathID(&id, in.ID); err != nil {

@@ -51,7 +51,7 @@ func (a *API) registerInvoices(p Platform) {
 	}, p.listInvoices)
 	register(a, operation{
 		Method: http.MethodGet, Path: "/v1/invoices/{id}", ID: "get-invoice", Tag: tag, Scope: "invoices:read", Summary: "Get an invoice",
-	}, func(ctx context.Context, in *byID) (*bodyOf[invoiceBody], error) {
+	}, func(ctx context.Context, in *ByID) (*bodyOf[invoiceBody], error) {
 		by := access.From(ctx)
 		var id billing.InvoiceID
 		if err := pathID(&id, in.ID); err != nil {

@@ -26,7 +26,9 @@ func scopes() []string {
 	return out
 }
 
-type keyBody struct {
+// KeyBody is a key without its secret; exported so that the document sees through
+// its embedding.
+type KeyBody struct {
 	ID         string     `json:"id"`
 	Name       string     `json:"name"`
 	Prefix     string     `json:"prefix" doc:"The key's first characters, to recognise it by."`
@@ -40,11 +42,11 @@ type keyBody struct {
 
 type newKeyBody struct {
 	Key string `json:"key" doc:"The key itself, shown only here."`
-	keyBody
+	KeyBody
 }
 
-func keyOf(k store.Key) keyBody {
-	return keyBody{
+func keyOf(k store.Key) KeyBody {
+	return KeyBody{
 		ID: k.ID.String(), Name: k.Name, Prefix: k.Prefix, Scopes: k.Scopes, Tier: k.Tier, CreatedBy: k.CreatedBy,
 		CreatedAt: k.CreatedAt, ExpiresAt: k.ExpiresAt, LastUsedAt: k.LastUsedAt,
 	}
@@ -66,17 +68,17 @@ func (a *API) registerKeys(p Platform) {
 	}, p.createKey)
 	register(a, operation{
 		Method: http.MethodGet, Path: "/v1/api-keys", ID: "list-api-keys", Tag: "API keys", Summary: "List API keys",
-	}, func(ctx context.Context, in *struct{ Page }) (*bodyOf[List[keyBody]], error) {
+	}, func(ctx context.Context, in *struct{ Page }) (*bodyOf[List[KeyBody]], error) {
 		by := access.From(ctx)
 		if err := administer(ctx, p, by); err != nil {
 			return nil, err
 		}
 		ks, err := p.DB.As(by).Keys(ctx, in.page())
-		return &bodyOf[List[keyBody]]{listOf(ks, in.Limit, keyOf, func(k store.Key) Cursor { return Cursor{k.CreatedAt, k.ID} })}, err
+		return &bodyOf[List[KeyBody]]{listOf(ks, in.Limit, keyOf, func(k store.Key) Cursor { return Cursor{k.CreatedAt, k.ID} })}, err
 	})
 	register(a, operation{
 		Method: http.MethodDelete, Path: "/v1/api-keys/{id}", ID: "revoke-api-key", Tag: "API keys", Summary: "Revoke an API key at once",
-	}, func(ctx context.Context, in *byID) (*struct{}, error) {
+	}, func(ctx context.Context, in *ByID) (*struct{}, error) {
 		by := access.From(ctx)
 		if err := administer(ctx, p, by); err != nil {
 			return nil, err
@@ -109,7 +111,7 @@ func (p Platform) createKey(ctx context.Context, in *createKeyInput) (*bodyOf[ne
 	if err := p.DB.InTx(ctx, by, func(tx *store.Tx) error { return tx.AddKey(ctx, k, secret) }); err != nil {
 		return nil, err
 	}
-	return &bodyOf[newKeyBody]{newKeyBody{Key: secret, keyBody: keyOf(k)}}, nil
+	return &bodyOf[newKeyBody]{newKeyBody{Key: secret, KeyBody: keyOf(k)}}, nil
 }
 
 // NewKey makes a key with every scope, and its secret: 32 random bytes behind

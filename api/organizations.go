@@ -31,7 +31,7 @@ type createOrgInput struct {
 }
 
 type patchOrgInput struct {
-	byID
+	ByID
 	IfMatch
 	Body struct {
 		Name *string `json:"name,omitempty" minLength:"1" maxLength:"200"`

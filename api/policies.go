@@ -69,14 +69,14 @@ func (a *API) registerPolicies(p Platform) {
 	}, p.listPolicies)
 	register(a, operation{
 		Method: http.MethodGet, Path: "/v1/policies/{id}", ID: "get-policy", Tag: tag, Scope: "policies:read", Summary: "Get a policy",
-	}, func(ctx context.Context, in *byID) (*bodyOf[policyBody], error) {
+	}, func(ctx context.Context, in *ByID) (*bodyOf[policyBody], error) {
 		v, err := p.policy(ctx, in.ID)
 		return &bodyOf[policyBody]{policyOf(v)}, err
 	})
 	register(a, operation{
 		Method: http.MethodGet, Path: "/v1/policies/{id}/timeline", ID: "get-policy-timeline", Tag: tag, Scope: "policies:read",
 		Summary: "Every transaction of a policy, the first first",
-	}, func(ctx context.Context, in *byID) (*bodyOf[List[transactionBody]], error) {
+	}, func(ctx context.Context, in *ByID) (*bodyOf[List[transactionBody]], error) {
 		v, err := p.policy(ctx, in.ID)
 		if err != nil {
 			return nil, err

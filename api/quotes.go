@@ -56,7 +56,7 @@ func quoteOf(q quote.Quote) quoteBody {
 func (a *API) registerQuotes(p Platform) {
 	register(a, operation{
 		Method: http.MethodGet, Path: "/v1/quotes/{id}", ID: "get-quote", Tag: "Submissions", Scope: "submissions:read", Summary: "Get a quote",
-	}, func(ctx context.Context, in *byID) (*bodyOf[quoteBody], error) {
+	}, func(ctx context.Context, in *ByID) (*bodyOf[quoteBody], error) {
 		by := access.From(ctx)
 		var id quote.ID
 		if err := pathID(&id, in.ID); err != nil {

@@ -34,8 +34,8 @@ func (a *API) RegisterAll(p Platform) {
 	a.registerRequests(p)
 }
 
-// byID is the input of an operation on one resource.
-type byID struct {
+// ByID is the input of an operation on one resource.
+type ByID struct {
 	ID string `path:"id" maxLength:"64" doc:"The resource's id."`
 }
 

@@ -66,12 +66,12 @@ type listSubmissionsInput struct {
 }
 
 type quoteInput struct {
-	byID
+	ByID
 	IfMatch
 }
 
 type bindInput struct {
-	byID
+	ByID
 	IfMatch
 	Body struct {
 		InstallmentPlan string `json:"installmentPlan" enum:"PIF,TWO_PAY,QUARTERLY,MONTHLY_10,MONTHLY_12,PREMIUM_FINANCE"`
@@ -88,7 +88,7 @@ func (a *API) registerSubmissions(p Platform) {
 	}, p.listSubmissions)
 	register(a, operation{
 		Method: http.MethodGet, Path: "/v1/submissions/{id}", ID: "get-submission", Tag: tag, Scope: "submissions:read", Summary: "Get a submission",
-	}, func(ctx context.Context, in *byID) (*bodyOf[submissionBody], error) {
+	}, func(ctx context.Context, in *ByID) (*bodyOf[submissionBody], error) {
 		by := access.From(ctx)
 		id, err := parseSubmission(in.ID)
 		if err != nil {
@@ -127,7 +127,8 @@ func (a *API) registerSubmissions(p Platform) {
 
 func parseSubmission(s string) (submission.ID, error) {
 	var id submission.ID
-	return id, pathID(&id, s)
+	err := pathID(&id, s)
+	return id, err
 }
 
 func (p Platform) createSubmission(ctx context.Context, in *createSubmissionInput) (*bodyOf[submissionBody], error) {

@@ -38,7 +38,7 @@ type createUserInput struct {
 }
 
 type patchUserInput struct {
-	byID
+	ByID
 	IfMatch
 	Body struct {
 		Name   *string `json:"name,omitempty" minLength:"1" maxLength:"200"`
@@ -70,9 +70,9 @@ func (a *API) registerUsers(p Platform) {
 	register(a, operation{
 		Method: http.MethodDelete, Path: "/v1/users/{id}", ID: "stop-user", Tag: tag,
 		Summary: "Stop a user at once", Description: "His tokens are refused from now on; what he did stays. A PATCH to status active lets him in again.",
-	}, func(ctx context.Context, in *byID) (*struct{}, error) {
+	}, func(ctx context.Context, in *ByID) (*struct{}, error) {
 		stopped := "stopped"
-		patch := patchUserInput{byID: *in}
+		patch := patchUserInput{ByID: *in}
 		patch.Body.Status = &stopped
 		_, err := p.patchUser(ctx, &patch)
 		return nil, err

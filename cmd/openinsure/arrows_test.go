@@ -1,0 +1,82 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// arrows says which of our packages each of our packages may import, tests
+// aside. A new arrow is a decision: it belongs here and in
+// docs/architecture.md.
+var arrows = map[string][]string{
+	"cmd/openinsure": {"api", "internal/access", "internal/insurance", "internal/seal", "store", "store/embedded"},
+	"api": {
+		"internal/access", "internal/event", "internal/fault", "internal/id", "internal/insurance", "internal/insurance/billing",
+		"internal/insurance/money", "internal/insurance/policy", "internal/insurance/quote", "internal/insurance/rating",
+		"internal/insurance/submission", "store",
+	},
+	"store": {
+		"internal/access", "internal/event", "internal/fault", "internal/insurance/billing", "internal/insurance/policy",
+		"internal/insurance/quote", "internal/insurance/rating", "internal/insurance/submission", "internal/seal",
+	},
+	"store/embedded":  {},
+	"store/storetest": {"internal/access", "internal/seal", "store", "store/embedded"},
+	"internal/insurance": {
+		"internal/access", "internal/event", "internal/insurance/billing", "internal/insurance/policy", "internal/insurance/quote",
+		"internal/insurance/rating", "internal/insurance/submission", "store",
+	},
+	"internal/insurance/policy": {
+		"internal/access", "internal/id", "internal/insurance/billing", "internal/insurance/money", "internal/insurance/quote",
+		"internal/insurance/rating", "internal/insurance/submission",
+	},
+	"internal/insurance/quote": {
+		"internal/access", "internal/fault", "internal/id", "internal/insurance/money", "internal/insurance/rating", "internal/insurance/submission",
+	},
+	"internal/insurance/submission": {"internal/access", "internal/fault", "internal/id", "internal/insurance/money"},
+	"internal/insurance/billing":    {"internal/access", "internal/fault", "internal/id", "internal/insurance/money"},
+	"internal/insurance/rating":     {"internal/fault", "internal/insurance/money"},
+	"internal/insurance/money":      {"internal/fault"},
+	"internal/event":                {"internal/access", "internal/id", "internal/insurance/money"},
+	"internal/access":               {"internal/fault", "internal/id"},
+	"internal/id":                   {"internal/fault"},
+	"internal/fault":                {},
+	"internal/seal":                 {},
+}
+
+func TestArrows(t *testing.T) {
+	const module = "github.com/openinsure/openinsure/"
+	out, err := exec.Command("go", "list", "-json=ImportPath,Imports", module+"...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string][]string{}
+	for d := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p struct {
+			ImportPath string
+			Imports    []string
+		}
+		if err := d.Decode(&p); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		ours := []string{}
+		for _, i := range p.Imports {
+			if name, ok := strings.CutPrefix(i, module); ok {
+				ours = append(ours, name)
+			}
+		}
+		slices.Sort(ours)
+		got[strings.TrimPrefix(p.ImportPath, module)] = ours
+	}
+	if d := cmp.Diff(arrows, got); d != "" {
+		t.Errorf("arrows (-allowed +found):\n%s", d)
+	}
+}

@@ -1,0 +1,202 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/openinsure/openinsure/api"
+	"github.com/openinsure/openinsure/store"
+)
+
+// The test binary is the program itself when this is set: "serve" runs it as a
+// user would, "die" is a server that is killed after its first commit and
+// before its answer.
+const roleEnv = "OPENINSURE_TEST_ROLE"
+
+func TestMain(m *testing.M) {
+	switch os.Getenv(roleEnv) {
+	case "serve":
+		main()
+		return
+	case "die":
+		if err := serveUntilCommit(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// serveUntilCommit serves like serve does, but its process is killed, as by
+// kill -9, between the first commit that tells anything and its answer.
+func serveUntilCommit() error {
+	ctx := context.Background()
+	s := settings{Environment: "development", PublicURL: "http://localhost:8787", LogLevel: "info", DataDir: os.Getenv("DATA_DIR")}
+	if err := s.complete(); err != nil {
+		return err
+	}
+	p, err := s.open(ctx, s.logger(), 4, 0)
+	if err != nil {
+		return err
+	}
+	p.db.OnCommit(func(context.Context, []store.Entry) {
+		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+		select {}
+	})
+	l, err := net.Listen("tcp", os.Getenv("ADDR"))
+	if err != nil {
+		return err
+	}
+	return newServer(newAPI(p, nil, api.Config{Logger: s.logger(), Environment: s.Environment}, false).Handler(), s.logger()).Serve(l)
+}
+
+// A running is a server in a process of its own.
+type running struct {
+	t       *testing.T
+	cmd     *exec.Cmd
+	url     string
+	log     *bytes.Buffer
+	dataDir string
+	ended   chan error
+}
+
+// dataDir makes a folder that the user of a private Postgres can reach.
+func dataDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "openinsure-cmd-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // Postgres runs as another user
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
+}
+
+// start starts a server and waits until it is ready.
+func start(t *testing.T, role, dir string, env ...string) *running {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := l.Addr().String()
+	_ = l.Close()
+	r := &running{t: t, url: "http://" + addr, log: &bytes.Buffer{}, dataDir: dir, ended: make(chan error, 1)}
+	r.cmd = exec.Command(os.Args[0], "serve")
+	r.cmd.Env = append(os.Environ(), append([]string{roleEnv + "=" + role, "DATA_DIR=" + dir, "ADDR=" + addr, "ADMIN_ADDR="}, env...)...)
+	r.cmd.Stdout, r.cmd.Stderr = r.log, r.log
+	if err := r.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() { r.ended <- r.cmd.Wait() }()
+	t.Cleanup(func() { _ = r.cmd.Process.Kill() })
+	deadline, tick := time.After(90*time.Second), time.NewTicker(50*time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case err := <-r.ended:
+			t.Fatalf("the server ended: %v\n%s", err, r.log)
+		case <-deadline:
+			t.Fatalf("the server is not ready\n%s", r.log)
+		case <-tick.C:
+			if res, err := http.Get(r.url + "/readyz"); err == nil {
+				_ = res.Body.Close()
+				if res.StatusCode == http.StatusOK {
+					return r
+				}
+			}
+		}
+	}
+}
+
+// stop asks the server to stop and waits until it has.
+func (r *running) stop() {
+	r.t.Helper()
+	_ = r.cmd.Process.Signal(os.Interrupt)
+	if err := r.wait(); err != nil {
+		r.t.Fatalf("stop: %v\n%s", err, r.log)
+	}
+}
+
+func (r *running) wait() error {
+	r.t.Helper()
+	select {
+	case err := <-r.ended:
+		return err
+	case <-time.After(60 * time.Second):
+		r.t.Fatal("the server does not end")
+		return nil
+	}
+}
+
+// demo reads what the first start wrote for people to try.
+func (r *running) demo() map[string]string {
+	r.t.Helper()
+	m, err := readEnv(filepath.Join(r.dataDir, "demo.env"))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return m
+}
+
+// call makes a request with the demo API key; an error of the connection is
+// returned.
+func (r *running) call(method, path, body string, header ...string) (*http.Response, map[string]any, error) {
+	r.t.Helper()
+	req, err := http.NewRequest(method, r.url+path, strings.NewReader(body))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	req.Header.Set("X-API-Key", r.demo()["DEMO_API_KEY"])
+	if body != "" {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	for i := 0; i+1 < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() { _ = res.Body.Close() }()
+	b, err := io.ReadAll(bufio.NewReader(res.Body))
+	if err != nil {
+		return nil, nil, err
+	}
+	var m map[string]any
+	if len(b) > 0 {
+		if err := json.Unmarshal(b, &m); err != nil {
+			r.t.Fatalf("%s %s: %v: %s", method, path, err, b)
+		}
+	}
+	return res, m, nil
+}
+
+// must makes a request that has to answer with a status.
+func (r *running) must(status int, method, path, body string, header ...string) map[string]any {
+	r.t.Helper()
+	res, m, err := r.call(method, path, body, header...)
+	if err != nil {
+		r.t.Fatalf("%s %s: %v\n%s", method, path, err, r.log)
+	}
+	if res.StatusCode != status {
+		r.t.Fatalf("%s %s = %d %v, want %d", method, path, res.StatusCode, m, status)
+	}
+	return m
+}
