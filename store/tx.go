@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/openinsure/openinsure/internal/access"
@@ -88,7 +89,12 @@ func (tx *Tx) commit(ctx context.Context) error {
 		return err
 	}
 	f.queue(b, &tx.db.known)
-	b.Queue("COMMIT")
+	b.Queue("COMMIT").Exec(func(tag pgconn.CommandTag) error {
+		if tag.String() != "COMMIT" { // a statement failed and its error was dropped
+			return pgx.ErrTxCommitRollback
+		}
+		return nil
+	})
 	if err := tx.conn.SendBatch(ctx, b).Close(); err != nil {
 		return faultOf(err)
 	}
