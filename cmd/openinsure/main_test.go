@@ -89,7 +89,7 @@ func dataDir(t *testing.T) string {
 }
 
 // start starts a server and waits until it is ready.
-func start(t *testing.T, role, dir string, env ...string) *running {
+func start(t *testing.T, role, dir string) *running {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -99,7 +99,7 @@ func start(t *testing.T, role, dir string, env ...string) *running {
 	_ = l.Close()
 	r := &running{t: t, url: "http://" + addr, log: &bytes.Buffer{}, dataDir: dir, ended: make(chan error, 1)}
 	r.cmd = exec.Command(os.Args[0], "serve")
-	r.cmd.Env = append(os.Environ(), append([]string{roleEnv + "=" + role, "DATA_DIR=" + dir, "ADDR=" + addr, "ADMIN_ADDR="}, env...)...)
+	r.cmd.Env = append(os.Environ(), roleEnv+"="+role, "DATA_DIR="+dir, "ADDR="+addr, "ADMIN_ADDR=")
 	r.cmd.Stdout, r.cmd.Stderr = r.log, r.log
 	if err := r.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -155,9 +155,16 @@ func (r *running) demo() map[string]string {
 	return m
 }
 
+// An answer is what a server said.
+type answer struct {
+	status int
+	header http.Header
+	body   map[string]any
+}
+
 // call makes a request with the demo API key; an error of the connection is
 // returned.
-func (r *running) call(method, path, body string, header ...string) (*http.Response, map[string]any, error) {
+func (r *running) call(method, path, body string, header ...string) (answer, error) {
 	r.t.Helper()
 	req, err := http.NewRequest(method, r.url+path, strings.NewReader(body))
 	if err != nil {
@@ -172,12 +179,12 @@ func (r *running) call(method, path, body string, header ...string) (*http.Respo
 	}
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return nil, nil, err
+		return answer{}, err
 	}
 	defer func() { _ = res.Body.Close() }()
 	b, err := io.ReadAll(bufio.NewReader(res.Body))
 	if err != nil {
-		return nil, nil, err
+		return answer{}, err
 	}
 	var m map[string]any
 	if len(b) > 0 {
@@ -185,18 +192,18 @@ func (r *running) call(method, path, body string, header ...string) (*http.Respo
 			r.t.Fatalf("%s %s: %v: %s", method, path, err, b)
 		}
 	}
-	return res, m, nil
+	return answer{res.StatusCode, res.Header, m}, nil
 }
 
 // must makes a request that has to answer with a status.
 func (r *running) must(status int, method, path, body string, header ...string) map[string]any {
 	r.t.Helper()
-	res, m, err := r.call(method, path, body, header...)
+	a, err := r.call(method, path, body, header...)
 	if err != nil {
 		r.t.Fatalf("%s %s: %v\n%s", method, path, err, r.log)
 	}
-	if res.StatusCode != status {
-		r.t.Fatalf("%s %s = %d %v, want %d", method, path, res.StatusCode, m, status)
+	if a.status != status {
+		r.t.Fatalf("%s %s = %d %v, want %d", method, path, a.status, a.body, status)
 	}
-	return m
+	return a.body
 }

@@ -76,24 +76,20 @@ func TestReplayAcrossKill(t *testing.T) {
 	first.stop()
 
 	dying := start(t, "die", dir)
-	bind := func(r *running) (int, string, map[string]any, error) {
-		res, m, err := r.call("POST", "/v1/submissions/"+id+"/bind", `{"installmentPlan":"MONTHLY_10"}`, "Idempotency-Key", "bind-1")
-		if err != nil {
-			return 0, "", nil, err
-		}
-		return res.StatusCode, res.Header.Get("Idempotent-Replayed"), m, nil
+	bind := func(r *running) (answer, error) {
+		return r.call("POST", "/v1/submissions/"+id+"/bind", `{"installmentPlan":"MONTHLY_10"}`, "Idempotency-Key", "bind-1")
 	}
-	if status, _, m, err := bind(dying); err == nil {
-		t.Fatalf("answered %d %v before it was killed", status, m)
+	if a, err := bind(dying); err == nil {
+		t.Fatalf("answered %+v before it was killed", a)
 	}
 	if err := dying.wait(); err == nil {
 		t.Fatal("the server was not killed")
 	}
 
 	last := start(t, "serve", dir)
-	status, replayed, m, err := bind(last)
-	if err != nil || status != 201 || replayed != "true" || m["policyNumber"] != "GL-2026-000001" {
-		t.Errorf("retry: %d, replayed %q, %v, %v", status, replayed, m["policyNumber"], err)
+	a, err := bind(last)
+	if err != nil || a.status != 201 || a.header.Get("Idempotent-Replayed") != "true" || a.body["policyNumber"] != "GL-2026-000001" {
+		t.Errorf("retry: %+v, %v", a, err)
 	}
 	if list := last.must(200, "GET", "/v1/policies", ""); len(list["data"].([]any)) != 1 {
 		t.Errorf("policies after the retry: %v", list)

@@ -1,0 +1,9 @@
+package api
+
+import (
+	"testing"
+
+	"github.com/openinsure/openinsure/store/storetest"
+)
+
+func TestMain(m *testing.M) { storetest.Main(m) }
