@@ -135,9 +135,9 @@ func TestWalls(t *testing.T) {
 
 func column(ctx context.Context, c interface {
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
-}, sql string, args ...any,
+}, sql string,
 ) ([]string, error) {
-	rows, err := c.Query(ctx, sql, args...)
+	rows, err := c.Query(ctx, sql)
 	if err != nil {
 		return nil, err
 	}

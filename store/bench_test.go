@@ -1,0 +1,113 @@
+package store_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/openinsure/openinsure/internal/access"
+	"github.com/openinsure/openinsure/store"
+	"github.com/openinsure/openinsure/store/storetest"
+)
+
+// latencies reports the median and the 99th percentile in milliseconds.
+func latencies(b *testing.B, took []time.Duration) {
+	b.Helper()
+	slices.Sort(took)
+	for _, p := range []int{50, 99} {
+		d := took[(len(took)-1)*p/100]
+		b.ReportMetric(float64(d.Microseconds())/1000, fmt.Sprintf("p%d-ms", p))
+	}
+}
+
+// manyPolicies adds n policies of an organisation, one a second, without what
+// they refer to.
+const manyPolicies = `INSERT INTO policy (id, org_id, number, submission_id, quote_id, insured_name, line_of_business, state, effective_date,
+	expiration_date, gross_premium, installment_plan, status, created_by, created_at, updated_at)
+	SELECT gen_random_uuid(), $1, 'GL-2026-' || lpad(g::text, 6, '0'), gen_random_uuid(), gen_random_uuid(), 'Builder ' || g, 'GL', 'OR', '2026-05-01',
+	'2027-05-01', 1425000, 'MONTHLY_10', (ARRAY['bound', 'issued', 'active', 'cancelled'])[1 + g % 4], 'usr', at, at
+	FROM (SELECT g, $2::timestamptz + g * interval '1 second' AS at FROM generate_series(1, $3::int) g) made`
+
+// BenchmarkListPolicies100k reads pages of 50 from anywhere in a list of
+// 100,000; another organisation has as many.
+func BenchmarkListPolicies100k(b *testing.B) {
+	const policies = 100_000
+	url := storetest.URL(b)
+	db := storetest.Open(b, store.Config{URL: url})
+	c := connect(b, url)
+	by, other := storetest.Org(b, db, "Summit"), storetest.Org(b, db, "Other")
+	start := time.Date(2026, time.January, 1, 0, 0, 0, 0, time.UTC)
+	if _, err := c.Exec(b.Context(), "SET session_replication_role = replica"); err != nil { // no foreign keys
+		b.Fatal(err)
+	}
+	for _, o := range []access.Actor{by, other} {
+		if _, err := c.Exec(b.Context(), manyPolicies, o.Org.UUID(), start, policies); err != nil {
+			b.Fatal(err)
+		}
+	}
+	if _, err := c.Exec(b.Context(), "VACUUM ANALYZE policy"); err != nil {
+		b.Fatal(err)
+	}
+	for name, f := range map[string]store.PolicyFilter{"all": {}, "status": {Status: "active"}} {
+		for _, walls := range []bool{true, false} {
+			b.Run(fmt.Sprintf("%s/walls=%t", name, walls), func(b *testing.B) {
+				r := storetest.Open(b, store.Config{URL: url, NoWalls: !walls}).As(by)
+				var took []time.Duration
+				for b.Loop() {
+					// Before the first 300 seconds there may be less than a page.
+					at := start.Add(time.Duration(300+rand.IntN(policies-300)) * time.Second)
+					began := time.Now()
+					ps, err := r.Policies(b.Context(), access.Scope{All: true}, f, store.Page{Limit: 50, At: at, ID: by.Org.UUID()})
+					took = append(took, time.Since(began))
+					if err != nil || len(ps) != 51 {
+						b.Fatalf("%d policies, %v", len(ps), err)
+					}
+				}
+				latencies(b, took)
+			})
+		}
+	}
+}
+
+// BenchmarkEmit is what a transaction costs with no event, one and ten.
+func BenchmarkEmit(b *testing.B) {
+	db := storetest.New(b)
+	by := storetest.Org(b, db, "Summit")
+	for _, n := range []int{0, 1, 10} {
+		b.Run(fmt.Sprintf("events=%d", n), func(b *testing.B) {
+			var took []time.Duration
+			for b.Loop() {
+				began := time.Now()
+				if err := db.InTx(b.Context(), by, func(tx *store.Tx) error {
+					for range n {
+						tx.Emit(shuffled(by, nil))
+					}
+					return nil
+				}); err != nil {
+					b.Fatal(err)
+				}
+				took = append(took, time.Since(began))
+			}
+			latencies(b, took)
+		})
+	}
+}
+
+// BenchmarkCheck asks for a permission that the organisation's tuples grant.
+func BenchmarkCheck(b *testing.B) {
+	url := storetest.URL(b)
+	by := storetest.Org(b, storetest.Open(b, store.Config{URL: url}), "Summit")
+	on := access.Object{Type: access.Submission, ID: by.Org.UUID(), Org: by.Org}
+	for _, walls := range []bool{true, false} {
+		b.Run(fmt.Sprintf("walls=%t", walls), func(b *testing.B) {
+			r := storetest.Open(b, store.Config{URL: url, NoWalls: !walls}).As(by)
+			for b.Loop() {
+				if err := access.Check(b.Context(), r, by, access.Bind, on); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
