@@ -63,46 +63,12 @@ type Result struct {
 	Factors []Factor
 }
 
-// Validate reports every hole in the book: a number that is none, a band out of
-// order, no bands at all.
-func (b Book) Validate() error {
-	bad := ErrBook
-	for state, r := range b.BaseRates {
-		if !positive(r.PerThousand) || r.MinimumPremium < 0 {
-			bad = bad.Field("baseRates."+state, "min")
-		}
-	}
-	if len(b.BaseRates) == 0 {
-		bad = bad.Field("baseRates", "required")
-	}
-	for class, f := range b.ClassModifiers {
-		if !positive(f) {
-			bad = bad.Field("classModifiers."+class, "min")
-		}
-	}
-	for name, bands := range map[string][]Band{"limitFactors": b.LimitFactors, "revenueBands": b.RevenueBands} {
-		if len(bands) == 0 {
-			bad = bad.Field(name, "required")
-		}
-		for i, band := range bands {
-			if !positive(band.Factor) || i > 0 && band.UpTo <= bands[i-1].UpTo {
-				bad = bad.Field(fmt.Sprintf("%s[%d]", name, i), "min")
-			}
-		}
-	}
-	if len(bad.Fields()) > 0 {
-		return bad
-	}
-	return nil
-}
-
-func positive(s string) bool {
-	r, ok := new(big.Rat).SetString(s)
-	return ok && r.Sign() > 0
-}
+// most is the largest premium that is an amount of money at all.
+var most = big.NewRat(int64(money.Max), 1)
 
 // Rate prices a risk: revenue/1,000 × base rate × class × limit × revenue band,
-// rounded once, half a cent up, and at least the minimum premium.
+// rounded once, half a cent up, and at least the minimum premium. A price that
+// is beyond money.Max is ErrNoRate, never a number that wrapped around.
 func (b Book) Rate(in Input) (Result, error) {
 	if slices.ContainsFunc(b.ExcludedClasses, func(p string) bool { return strings.HasPrefix(in.NAICS, p) }) {
 		return Result{}, ErrExcludedClass
@@ -127,6 +93,9 @@ func (b Book) Rate(in Input) (Result, error) {
 		if err := w.times(s.key, s.label, s.value); err != nil {
 			return Result{}, err
 		}
+	}
+	if w.cents.Cmp(most) > 0 {
+		return Result{}, ErrNoRate
 	}
 	premium := money.Round(w.cents)
 	if premium < base.MinimumPremium {

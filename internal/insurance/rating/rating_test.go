@@ -4,6 +4,7 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
 	"github.com/openinsure/openinsure/internal/insurance/money"
@@ -60,17 +61,67 @@ func TestRateGrowsWithRevenueAndLimit(t *testing.T) {
 	})
 }
 
-func TestValidate(t *testing.T) {
-	if err := rating.GeneralLiability().Validate(); err != nil {
-		t.Errorf("our own book: %v", err)
+func TestRateWithoutARateForTheState(t *testing.T) {
+	book := rating.GeneralLiability()
+	delete(book.BaseRates, rating.AnyState)
+	in := rating.Input{"VT", "236220", 800_000_000, 100_000_000}
+	if _, err := book.Rate(in); !errors.Is(err, rating.ErrNoRate) {
+		t.Errorf("no default: err = %v", err)
 	}
-	bad := rating.GeneralLiability()
-	bad.LimitFactors[1].UpTo = 1
-	bad.BaseRates["OR"] = rating.BaseRate{PerThousand: "-1"}
-	if err := bad.Validate(); !errors.Is(err, rating.ErrBook) {
-		t.Errorf("err = %v", err)
+	in.State = "OR"
+	if got, err := book.Rate(in); err != nil || got.Premium != 1_425_000 {
+		t.Errorf("a state of its own: %s, %v", got.Premium, err)
 	}
-	if err := (rating.Book{}).Validate(); !errors.Is(err, rating.ErrBook) {
-		t.Errorf("empty book: err = %v", err)
+}
+
+func TestRateRoundsOnceHalfUp(t *testing.T) {
+	book := rating.GeneralLiability()
+	book.BaseRates["OR"] = rating.BaseRate{PerThousand: "0.5"}
+	tests := []struct {
+		name    string
+		revenue money.Cents
+		want    money.Cents
+	}{
+		{"half a cent goes up", 1_000, 1},             // 10.00/1,000 × 0.5 = 0.005 dollars
+		{"a little less goes down", 999, 0},           // 0.004995
+		{"one and a half", 3_000, 2},                  // 0.015
+		{"exact", 2_000, 1},                           // 0.01
+		{"no revenue, no minimum", 0, 0},              //
+		{"the largest", money.Max, money.Max / 2_000}, // 100,000,000,000/1,000 × 0.5
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got, err := book.Rate(rating.Input{"OR", "999999", tt.revenue, 100_000_000})
+			if err != nil || got.Premium != tt.want {
+				t.Errorf("got %s, %v; want %s", got.Premium, err, tt.want)
+			}
+		})
+	}
+}
+
+func TestRateShowsTheWorking(t *testing.T) {
+	got, err := rating.GeneralLiability().Rate(rating.Input{"OR", "236220", 800_000_000, 100_000_000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []rating.Factor{
+		{"base_rate", "Base rate per $1,000 of revenue, OR", "1.425", "11400.0000"},
+		{"class", "Class modifier, NAICS 236220", "1.25", "14250.0000"},
+		{"limit", "Limit factor", "1.00", "14250.0000"},
+		{"revenue_band", "Revenue band", "1.00", "14250.0000"},
+	}
+	if d := cmp.Diff(want, got.Factors); d != "" {
+		t.Error(d)
+	}
+}
+
+// A factor that no validated book has must not make a risk free of charge.
+func TestRateNeverWrapsAround(t *testing.T) {
+	for _, rate := range []string{"1e18", "1e400"} {
+		book := rating.GeneralLiability()
+		book.BaseRates["OR"] = rating.BaseRate{PerThousand: rate}
+		if got, err := book.Rate(rating.Input{"OR", "236220", 800_000_000, 100_000_000}); !errors.Is(err, rating.ErrNoRate) {
+			t.Errorf("%s: premium %s, err = %v", rate, got.Premium, err)
+		}
 	}
 }
