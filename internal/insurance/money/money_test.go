@@ -44,6 +44,14 @@ func TestSplitVectorIN5(t *testing.T) {
 	}
 }
 
+// A published plan: 20 % down of 1,200.00, the rest in nine equal parts.
+func TestSplitVectorIN7(t *testing.T) {
+	want := []money.Cents{24000, 10667, 10667, 10667, 10667, 10667, 10667, 10666, 10666, 10666}
+	if d := cmp.Diff(want, money.Split(120000, []int64{180, 80, 80, 80, 80, 80, 80, 80, 80, 80})); d != "" {
+		t.Error(d)
+	}
+}
+
 func TestSplitLosesNothing(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		total := money.Cents(rapid.Int64Range(0, int64(money.Max)).Draw(t, "total"))
@@ -71,6 +79,26 @@ func FuzzParse(f *testing.F) {
 		b, _ := json.Marshal(c)
 		if back, err := money.Parse(string(b)); err != nil || back != c {
 			t.Errorf("%q -> %d -> %s -> %d, %v", s, c, b, back, err)
+		}
+	})
+}
+
+func FuzzJSONRoundTrip(f *testing.F) {
+	for _, n := range []int64{0, 1, -1, 7, 10, 99, 100, -71250, 1425000, int64(money.Max), -int64(money.Max)} {
+		f.Add(n)
+	}
+	f.Fuzz(func(t *testing.T, n int64) {
+		want := money.Cents(n) % (money.Max + 1)
+		b, err := json.Marshal(want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got money.Cents
+		if err := json.Unmarshal(b, &got); err != nil || got != want {
+			t.Errorf("%d -> %s -> %d, %v", want, b, got, err)
+		}
+		if back, err := money.Parse(want.String()); err != nil || back != want {
+			t.Errorf("%d -> %s -> %d, %v", want, want, back, err)
 		}
 	})
 }
