@@ -2,10 +2,13 @@ package billing_test
 
 import (
 	"errors"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"cloud.google.com/go/civil"
+	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
 	"github.com/openinsure/openinsure/internal/insurance/billing"
@@ -23,6 +26,80 @@ func TestMonthly10IsTwentyPercentDownAndEightTenths(t *testing.T) {
 	if due := got[1].Due.String() + " " + got[2].Due.String(); due != "2026-02-28 2026-03-31" {
 		t.Errorf("month ends: %s", due)
 	}
+}
+
+// 14,250.00 from 31 January of a common year, by hand.
+func TestScheduleOfEveryPlan(t *testing.T) {
+	start := civil.Date{Year: 2026, Month: time.January, Day: 31}
+	tests := []struct {
+		plan    billing.Plan
+		amounts []money.Cents // with fees
+		dues    string        // the first two and the last
+	}{
+		{billing.PayInFull, []money.Cents{1_425_000}, "2026-01-31"},
+		{billing.TwoPay, []money.Cents{712_500, 712_500}, "2026-01-31 2026-07-31"},
+		{billing.Quarterly, []money.Cents{356_250, 356_750, 356_750, 356_750}, "2026-01-31 2026-04-30 2026-10-31"},
+		{billing.Monthly10, append([]money.Cents{285_000}, slices.Repeat([]money.Cents{143_300}, 8)...), "2026-01-31 2026-02-28 2026-09-30"},
+		{billing.Monthly12, append([]money.Cents{118_750}, slices.Repeat([]money.Cents{119_550}, 11)...), "2026-01-31 2026-02-28 2026-12-31"},
+	}
+	for _, tt := range tests {
+		t.Run(string(tt.plan), func(t *testing.T) {
+			got, err := billing.Schedule(tt.plan, 1_425_000, start)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var amounts []money.Cents
+			var dues []string
+			for i, in := range got {
+				amounts = append(amounts, in.Amount)
+				if i < 2 || i == len(got)-1 {
+					dues = append(dues, in.Due.String())
+				}
+			}
+			if d := cmp.Diff(tt.amounts, amounts); d != "" {
+				t.Error(d)
+			}
+			if s := strings.Join(dues, " "); s != tt.dues {
+				t.Errorf("due %s, want %s", s, tt.dues)
+			}
+		})
+	}
+}
+
+// The smallest premium of a plan is the first that leaves no part without
+// a cent.
+func TestSmallestPremium(t *testing.T) {
+	day := civil.Date{Year: 2026, Month: 1, Day: 1}
+	for plan, smallest := range map[billing.Plan]money.Cents{
+		billing.PayInFull: 1, billing.TwoPay: 2, billing.Quarterly: 4, billing.Monthly10: 9, billing.Monthly12: 12,
+	} {
+		if _, err := billing.Schedule(plan, smallest-1, day); !errors.Is(err, billing.ErrTooSmall) {
+			t.Errorf("%s of %s: err = %v", plan, smallest-1, err)
+		}
+		if _, err := billing.Schedule(plan, smallest, day); err != nil {
+			t.Errorf("%s of %s: err = %v", plan, smallest, err)
+		}
+	}
+}
+
+// Each due day is the effective day in its month, or that month's last day;
+// a short month does not move the ones after it.
+func TestDueDaysClampFromTheOriginalDay(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		day := civil.Date{Year: 2023, Month: 12, Day: 31}.AddDays(rapid.IntRange(0, 2200).Draw(t, "day"))
+		parts, err := billing.Schedule(billing.Monthly12, 120_000, day)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, in := range parts {
+			months := int(day.Month) - 1 + i
+			last := time.Date(day.Year, time.Month(months+2), 0, 0, 0, 0, 0, time.UTC)
+			want := civil.Date{Year: last.Year(), Month: last.Month(), Day: min(day.Day, last.Day())}
+			if in.Due != want {
+				t.Fatalf("instalment %d from %s is due %s, want %s", i+1, day, in.Due, want)
+			}
+		}
+	})
 }
 
 func TestRefusals(t *testing.T) {
