@@ -1,6 +1,7 @@
 package quote_test
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -54,6 +55,78 @@ func TestMake(t *testing.T) {
 			}
 			if !q.ExpiresAt.Equal(noon.AddDate(0, 0, 30)) {
 				t.Errorf("expires %s", q.ExpiresAt)
+			}
+		})
+	}
+}
+
+// The thresholds themselves still pass: only a cent above them does not.
+func TestMakeAtTheThresholds(t *testing.T) {
+	s := builder(800_000_000, "236220", today) // 14,250.00
+	tests := []struct {
+		name           string
+		refer, decline money.Cents
+		want           quote.Decision
+	}{
+		{"at the guideline", 1_425_000, 9_000_000, quote.Quoted},
+		{"a cent above the guideline", 1_424_999, 9_000_000, quote.Referred},
+		{"at the appetite", 1_000_000, 1_425_000, quote.Referred},
+		{"a cent above the appetite", 1_000_000, 1_424_999, quote.Declined},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			p := quote.Program{ReferAbove: tt.refer, DeclineAbove: tt.decline}
+			q, err := quote.Make(s, p, table, quote.Dates{Today: today, MaxBackdate: 30}, noon)
+			if err != nil || q.Decision != tt.want || q.GrossPremium != 1_425_000 {
+				t.Errorf("%s of %s, %v; want %s", q.Decision, q.GrossPremium, err, tt.want)
+			}
+		})
+	}
+}
+
+func TestMakeGivesEveryReasonOfAReferral(t *testing.T) {
+	s := builder(6_000_000_000, "236220", today.AddDays(-31))
+	q, err := quote.Make(s, program, table, quote.Dates{Today: today, MaxBackdate: 30}, noon)
+	if err != nil || !cmp.Equal(q.Reasons, []string{"premium_above_guideline", "backdated"}) {
+		t.Errorf("%v, %v", q.Reasons, err)
+	}
+}
+
+func TestMakeWithoutARateIsNoQuote(t *testing.T) {
+	s := builder(800_000_000, "236220", today)
+	s.RequestedLimit = money.Max
+	if q, err := quote.Make(s, program, table, quote.Dates{Today: today}, noon); !errors.Is(err, rating.ErrNoRate) || !q.ID.IsZero() {
+		t.Errorf("%+v, %v", q, err)
+	}
+}
+
+func TestBindableEachBlocker(t *testing.T) {
+	tests := []struct {
+		name   string
+		change func(*quote.Quote)
+		want   []string
+	}{
+		{"declined", func(q *quote.Quote) { q.Decision = quote.Declined }, []string{"quote_declined"}},
+		{"superseded", func(q *quote.Quote) { q.Status = quote.Superseded }, []string{"quote_superseded"}},
+		{"bound", func(q *quote.Quote) { q.Status = quote.Bound }, []string{"quote_bound"}},
+		{"at the threshold", func(q *quote.Quote) { q.GrossPremium = program.AutoBindThreshold }, nil},
+		{"a cent above it", func(q *quote.Quote) { q.GrossPremium = program.AutoBindThreshold + 1 }, []string{"authority_required"}},
+		{"expires now", func(q *quote.Quote) { q.ExpiresAt = noon }, []string{"quote_expired"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			q, err := quote.Make(builder(800_000_000, "236220", today), program, table, quote.Dates{MaxBackdate: -1}, noon)
+			if err != nil {
+				t.Fatal(err)
+			}
+			tt.change(&q)
+			var got []string
+			err = q.Bindable(program, noon)
+			if f, ok := errors.AsType[*fault.Error](err); ok {
+				got, _ = f.Details()["blockers"].([]string)
+			}
+			if d := cmp.Diff(tt.want, got); d != "" || (err == nil) != (tt.want == nil) || err != nil && !errors.Is(err, quote.ErrNotBindable) {
+				t.Errorf("err = %v\n%s", err, d)
 			}
 		})
 	}
