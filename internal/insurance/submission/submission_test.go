@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/openinsure/openinsure/internal/fault"
 	"github.com/openinsure/openinsure/internal/insurance/submission"
 )
 
@@ -28,5 +29,13 @@ func TestCheckKnowsTheStates(t *testing.T) {
 		if err := (submission.Submission{State: state}).Check(); (err == nil) != ok {
 			t.Errorf("%q: %v", state, err)
 		}
+	}
+}
+
+func TestErrStateSaysTheStatus(t *testing.T) {
+	_, err := submission.Submission{Status: submission.Referred}.Bind(time.Unix(1, 0))
+	f, ok := errors.AsType[*fault.Error](err)
+	if !ok || f.Kind() != fault.Refused || f.Details()["status"] != submission.Referred {
+		t.Errorf("err = %v", err)
 	}
 }
