@@ -53,7 +53,14 @@ func Check(ctx context.Context, tuples Tuples, by Actor, want Permission, on Obj
 		return err
 	case ok:
 		return nil
-	case by.Org == on.Org && by.Kind != Insured, c.reached:
+	case by.Org == on.Org && by.Kind != Insured:
+		return fault.ErrForbidden
+	}
+	known, err := c.knows(ctx, on)
+	if err != nil {
+		return err
+	}
+	if known {
 		return fault.ErrForbidden
 	}
 	return fault.ErrNotFound
@@ -94,10 +101,9 @@ func Visible(ctx context.Context, tuples Tuples, by Actor, t Type) (Scope, error
 
 // check is one question; it reads each object's tuples once.
 type check struct {
-	tuples  Tuples
-	by      Actor
-	seen    map[string][]Tuple
-	reached bool // some stored relationship of the object leads to the actor
+	tuples Tuples
+	by     Actor
+	seen   map[string][]Tuple
 }
 
 func (c *check) holds(ctx context.Context, on Object, name string, depth int) (bool, error) {
@@ -124,6 +130,16 @@ func (c *check) holds(ctx context.Context, on Object, name string, depth int) (b
 	return c.related(ctx, on, name, depth)
 }
 
+// knows reports whether any stored relation of the object reaches the actor.
+func (c *check) knows(ctx context.Context, on Object) (bool, error) {
+	for name := range Schema[on.Type].Relations {
+		if ok, err := c.related(ctx, on, name, 0); err != nil || ok {
+			return ok, err
+		}
+	}
+	return false, nil
+}
+
 // related reports whether a stored relation holds, directly or by a userset.
 func (c *check) related(ctx context.Context, on Object, relation string, depth int) (bool, error) {
 	subjectType, subjectID := c.by.subject()
@@ -139,7 +155,6 @@ func (c *check) related(ctx context.Context, on Object, relation string, depth i
 				return false, err
 			}
 		}
-		c.reached = c.reached || ok && on.Type != Org
 		if ok && r.Relation == relation {
 			return true, nil
 		}

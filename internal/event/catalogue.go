@@ -57,7 +57,7 @@ func (SubmissionQuoted) EventType() string { return "submission.quoted" }
 // SubmissionDeclined is the payload of submission.declined.
 type SubmissionDeclined struct {
 	SubmissionID string   `json:"submissionId"`
-	Reasons      []string `json:"reasons"`
+	Reasons      []string `json:"reasons" nullable:"false"`
 	ExternalID   string   `json:"externalId,omitempty"`
 }
 
