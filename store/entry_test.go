@@ -166,12 +166,12 @@ func TestEmitInAnyOrder(t *testing.T) {
 
 // TestFirstOfManyChannels makes the same channels from everywhere at once.
 func TestFirstOfManyChannels(t *testing.T) {
-	const rounds, workers = 12, 8
+	const rounds, workers = 5, 8
 	dbs := nodes(t)
 	heard := listen(dbs...)
 	by := storetest.Org(t, dbs[0], "Summit")
 	for range rounds {
-		persons := people(6)
+		persons := people(120) // so many that two sides meet while they make them
 		together(workers, func(w int) {
 			if err := dbs[w%2].InTx(t.Context(), by, func(tx *store.Tx) error {
 				tx.Emit(shuffled(by, persons))
