@@ -23,6 +23,7 @@ type Platform struct {
 // RegisterAll adds every operation of the contract.
 func (a *API) RegisterAll(p Platform) {
 	a.registerAuth(p)
+	a.registerLogin(p)
 	a.registerKeys(p)
 	a.registerOrganizations(p)
 	a.registerUsers(p)

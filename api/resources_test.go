@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -285,6 +286,28 @@ func TestUsersComeAndGo(t *testing.T) {
 	w.must(401, uma, "GET", "/v1/me", "")
 	w.must(422, ada, "DELETE", "/v1/users/"+w.ada.ID, "")
 	w.must(403, w.token(w.una), "POST", "/v1/users", `{"email":"x@example.com","name":"X","role":"admin"}`)
+}
+
+func TestLoginLinkWorksOnce(t *testing.T) {
+	w := newWorld(t)
+	var una access.UserID
+	if err := una.UnmarshalText([]byte(w.una.ID)); err != nil {
+		t.Fatal(err)
+	}
+	err := w.db.InTx(t.Context(), w.una, func(tx *store.Tx) error {
+		return errors.Join(tx.AddLoginLink(t.Context(), "good", una, time.Now().Add(time.Minute)),
+			tx.AddLoginLink(t.Context(), "old", una, time.Now().Add(-time.Minute)))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.must(401, "", "POST", "/auth/login", `{"code":"old"}`)
+	w.must(401, "", "POST", "/auth/login", `{"code":"unknown"}`)
+	token := w.must(200, "", "POST", "/auth/login", `{"code":"good"}`)["token"].(string)
+	if m := w.must(200, token, "GET", "/v1/me", ""); m["id"] != w.una.ID {
+		t.Errorf("signed in as %v", m)
+	}
+	w.must(401, "", "POST", "/auth/login", `{"code":"good"}`)
 }
 
 func TestSystemNamesItsOrganization(t *testing.T) {

@@ -83,6 +83,7 @@ func writeBook(t testing.TB, db *store.DB, name string) book {
 		return store.Answer{Status: 201}, db.InTx(ctx, b.by, func(tx *store.Tx) error {
 			return errors.Join(
 				desk.OpenProgram(ctx, tx, b.by.Org),
+				tx.AddLoginLink(ctx, name, must[access.UserID](t)(parseUser(b.by.ID)), now),
 				tx.AddPerson(ctx, store.Person{ID: access.NewPersonID(now), Org: b.by.Org, Name: name, Email: "p@example.com", CreatedAt: now}),
 				tx.AddKey(ctx, store.Key{ID: b.key, Org: b.by.Org, Name: name, Prefix: "oi", Scopes: []string{"policies:read"}, Tier: "standard", CreatedBy: b.by.ID, CreatedAt: now}, name),
 			)
@@ -317,4 +318,10 @@ func locks(t *testing.T, db *store.DB, me, they book) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+}
+
+func parseUser(s string) (access.UserID, error) {
+	var id access.UserID
+	err := id.UnmarshalText([]byte(s))
+	return id, err
 }

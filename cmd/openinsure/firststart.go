@@ -80,6 +80,7 @@ type foundation struct {
 	users      []newUser
 	person     string // a policyholder; none when empty
 	key        string // the name of an API key with every scope; none when empty
+	login      string // the code of a login link for the first user; none when empty
 	live       bool   // the key is a production one
 }
 
@@ -94,11 +95,18 @@ func (p *platform) found(ctx context.Context, f foundation) (store.Org, string, 
 		if err := tx.AddOrg(ctx, o); err != nil {
 			return err
 		}
-		for _, u := range f.users {
+		for i, u := range f.users {
+			id := access.NewUserID(now)
 			err := tx.AddUser(ctx, store.User{
-				ID: access.NewUserID(now), Org: o.ID, Email: u.email, Name: u.name, Role: u.role, Status: "active", CreatedAt: now,
+				ID: id, Org: o.ID, Email: u.email, Name: u.name, Role: u.role, Status: "active", CreatedAt: now,
 			})
 			if err != nil {
+				return err
+			}
+			if i > 0 || f.login == "" {
+				continue
+			}
+			if err := tx.AddLoginLink(ctx, f.login, id, now.Add(loginLinkAge)); err != nil {
 				return err
 			}
 		}

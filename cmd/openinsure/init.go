@@ -2,10 +2,13 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
+	"time"
 
 	"github.com/openinsure/openinsure/internal/access"
 )
@@ -39,14 +42,17 @@ func (c *initCmd) Run(ctx context.Context) (err error) {
 	if !empty {
 		return errors.New("this database has organisations already: add more by POST /v1/organizations with the API_SECRET")
 	}
+	code := rand.Text() + rand.Text()
 	o, key, err := p.found(ctx, foundation{
-		name: c.OrgName, kind: c.OrgKind, key: "First integration", live: c.production(),
+		login: code,
+		name:  c.OrgName, kind: c.OrgKind, key: "First integration", live: c.production(),
 		users: []newUser{{c.AdminEmail, c.AdminName, access.RoleAdmin}},
 	})
 	if err != nil {
 		return err
 	}
-	fmt.Printf("organization   %s (%s)\nadministrator  %s\nAPI key        %s   (shown once)\n", o.Name, o.ID, c.AdminEmail, key)
+	fmt.Printf("organization   %s (%s)\nadministrator  %s\nAPI key        %s   (shown once)\nlogin link     %s/login#%s   (good once, within an hour)\n",
+		o.Name, o.ID, c.AdminEmail, key, strings.TrimSuffix(c.PublicURL, "/"), code)
 	return nil
 }
 
@@ -64,6 +70,9 @@ func (c *initCmd) printSecrets() error {
 	}
 	return nil
 }
+
+// loginLinkAge is how long the link that init prints is good.
+const loginLinkAge = time.Hour
 
 type migrateCmd struct{ settings }
 
