@@ -133,12 +133,15 @@ func TestSubmissionToPolicy(t *testing.T) {
 	if got := w.must(412, una, "POST", "/v1/submissions/"+id+"/bind", `{"installmentPlan":"PIF"}`, "If-Match", `"1"`); got["error"] != "stale_version" {
 		t.Errorf("stale: %v", got)
 	}
-	p := w.must(201, una, "POST", "/v1/submissions/"+id+"/bind", `{"installmentPlan":"PIF"}`, "If-Match", `"2"`)
-	if p["policyNumber"] != "GL-2026-000001" || p["expirationDate"] != "2027-05-01" {
+	p := w.must(201, una, "POST", "/v1/submissions/"+id+"/bind", `{"installmentPlan":"PIF","externalId":"p-1","metadata":{"k":"v"}}`, "If-Match", `"2"`)
+	if p["externalId"] != "p-1" || p["metadata"].(map[string]any)["k"] != "v" || p["policyNumber"] != "GL-2026-000001" || p["expirationDate"] != "2027-05-01" {
 		t.Errorf("policy %v", p)
 	}
 	if got := w.must(422, una, "POST", "/v1/submissions/"+id+"/bind", `{"installmentPlan":"PIF"}`); got["error"] != "submission_state" || got["details"].(map[string]any)["status"] != "bound" {
 		t.Errorf("second bind: %v", got)
+	}
+	if n := len(w.must(200, una, "GET", "/v1/policies?externalId=p-1", "")["data"].([]any)); n != 1 {
+		t.Errorf("%d policies by externalId", n)
 	}
 	line := w.must(200, una, "GET", "/v1/policies/"+p["id"].(string)+"/timeline", "")["data"].([]any)
 	if len(line) != 1 || line[0].(map[string]any)["premium"] != 14250.0 {

@@ -8,6 +8,7 @@ import (
 	"github.com/openinsure/openinsure/internal/access"
 	"github.com/openinsure/openinsure/internal/insurance/billing"
 	"github.com/openinsure/openinsure/internal/insurance/money"
+	"github.com/openinsure/openinsure/internal/insurance/policy"
 	"github.com/openinsure/openinsure/internal/insurance/submission"
 	"github.com/openinsure/openinsure/store"
 )
@@ -74,7 +75,9 @@ type bindInput struct {
 	ByID
 	IfMatch
 	Body struct {
-		InstallmentPlan string `json:"installmentPlan" enum:"PIF,TWO_PAY,QUARTERLY,MONTHLY_10,MONTHLY_12,PREMIUM_FINANCE"`
+		InstallmentPlan string            `json:"installmentPlan" enum:"PIF,TWO_PAY,QUARTERLY,MONTHLY_10,MONTHLY_12,PREMIUM_FINANCE"`
+		ExternalID      string            `json:"externalId,omitempty" minLength:"1" maxLength:"255" doc:"Your own id of the policy, unique in your organization."`
+		Metadata        map[string]string `json:"metadata,omitempty" doc:"At most 50 keys of 40 characters with values of 500."`
 	}
 }
 
@@ -120,7 +123,12 @@ func (a *API) registerSubmissions(p Platform) {
 		if err != nil {
 			return nil, err
 		}
-		b, err := p.Desk.Bind(ctx, access.From(ctx), id, billing.Plan(in.Body.InstallmentPlan), in.Check)
+		if err := checkMetadata(in.Body.Metadata); err != nil {
+			return nil, err
+		}
+		b, err := p.Desk.Bind(ctx, access.From(ctx), id, policy.Order{
+			Plan: billing.Plan(in.Body.InstallmentPlan), ExternalID: in.Body.ExternalID, Metadata: in.Body.Metadata,
+		}, in.Check)
 		return &bodyOf[policyBody]{policyOf(b)}, err
 	})
 }

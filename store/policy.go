@@ -69,9 +69,9 @@ func (tx *Tx) NextNumber(ctx context.Context, series string) (int64, error) {
 }
 
 // addPolicySQL adds a policy.
-const addPolicySQL = `INSERT INTO policy (id, org_id, number, submission_id, quote_id, insured_name, line_of_business, state, effective_date,
+const addPolicySQL = `INSERT INTO policy (id, org_id, number, submission_id, quote_id, external_id, insured_name, line_of_business, state, effective_date,
 	expiration_date, gross_premium, installment_plan, status, metadata, created_by, created_at, updated_at)
-	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9::text::date, $10::text::date, $11, $12, $13, $14, $15, $16, $16)`
+	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::text::date, $11::text::date, $12, $13, $14, $15, $16, $17, $17)`
 
 // addTransactionSQL adds a transaction to a policy.
 const addTransactionSQL = `INSERT INTO policy_transaction (id, org_id, policy_id, number, kind, effective_date, premium, working, created_by, created_at)
@@ -79,7 +79,7 @@ const addTransactionSQL = `INSERT INTO policy_transaction (id, org_id, policy_id
 
 // AddPolicy adds a policy with its first transaction.
 func (tx *Tx) AddPolicy(ctx context.Context, p policy.Policy, t policy.Transaction) error {
-	_, err := run(ctx, tx.Reader, addPolicySQL, p.ID.UUID(), p.Org.UUID(), p.Number, p.Submission.UUID(), p.Quote.UUID(), p.InsuredName, p.LineOfBusiness, p.State,
+	_, err := run(ctx, tx.Reader, addPolicySQL, p.ID.UUID(), p.Org.UUID(), p.Number, p.Submission.UUID(), p.Quote.UUID(), null(p.ExternalID), p.InsuredName, p.LineOfBusiness, p.State,
 		p.Effective.String(), p.Expiration.String(), int64(p.GrossPremium), string(p.InstallmentPlan), string(p.Status), p.Metadata, p.CreatedBy, p.CreatedAt)
 	if err != nil {
 		return err

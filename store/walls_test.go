@@ -97,7 +97,7 @@ func writeBook(t testing.TB, db *store.DB, name string) book {
 		EffectiveDate: civil.Date{Year: 2026, Month: time.May, Day: 1}, State: "OR", LineOfBusiness: "GL",
 	}))
 	b.quote = must[quote.Quote](t)(desk.Quote(ctx, b.by, b.sub.ID, whatever))
-	b.policy = must[policy.Policy](t)(desk.Bind(ctx, b.by, b.sub.ID, billing.Monthly10, whatever))
+	b.policy = must[policy.Policy](t)(desk.Bind(ctx, b.by, b.sub.ID, policy.Order{Plan: billing.Monthly10}, whatever))
 	if err := db.AddRequests(ctx, []store.Request{{ID: b.request, Org: b.by.Org, ClientRequestID: "same", Actor: b.by.ID, Method: "POST", Route: "/v1/policies", Status: 201, At: now}}); err != nil {
 		t.Fatal(err)
 	}

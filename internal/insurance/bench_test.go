@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/openinsure/openinsure/internal/insurance/billing"
+	"github.com/openinsure/openinsure/internal/insurance/policy"
 	"github.com/openinsure/openinsure/internal/insurance/submission"
 )
 
@@ -52,7 +53,7 @@ func BenchmarkBind(b *testing.B) {
 		ids[i] = quoted(b, desk, by)
 	}
 	work(b, ids, func(id submission.ID) error {
-		_, err := desk.Bind(b.Context(), by, id, billing.Monthly10, whatever)
+		_, err := desk.Bind(b.Context(), by, id, policy.Order{Plan: billing.Monthly10}, whatever)
 		return err
 	})
 }

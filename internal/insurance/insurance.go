@@ -152,7 +152,7 @@ func (d *Desk) open(ctx context.Context, tx *store.Tx, by access.Actor, want acc
 // Bind makes a policy of a submission's newest quote, with its first
 // transaction and its invoices. Of two binds at once the later one to lock the
 // submission gets submission.ErrState.
-func (d *Desk) Bind(ctx context.Context, by access.Actor, id submission.ID, plan billing.Plan, seen Version) (policy.Policy, error) {
+func (d *Desk) Bind(ctx context.Context, by access.Actor, id submission.ID, o policy.Order, seen Version) (policy.Policy, error) {
 	var bound policy.Policy
 	err := d.db.InTx(ctx, by, func(tx *store.Tx) error {
 		at := d.now()
@@ -173,7 +173,7 @@ func (d *Desk) Bind(ctx context.Context, by access.Actor, id submission.ID, plan
 			return err
 		}
 		// Refuse a plan before a number is taken: the counter is the last lock.
-		if _, err := billing.Schedule(plan, q.GrossPremium, s.EffectiveDate); err != nil {
+		if _, err := billing.Schedule(o.Plan, q.GrossPremium, s.EffectiveDate); err != nil {
 			return err
 		}
 		series := policy.Series(s.LineOfBusiness, s.EffectiveDate)
@@ -181,7 +181,7 @@ func (d *Desk) Bind(ctx context.Context, by access.Actor, id submission.ID, plan
 		if err != nil {
 			return err
 		}
-		made, first, invoices, err := policy.Bind(s, q, plan, policy.Number(series, n), by.ID, at)
+		made, first, invoices, err := policy.Bind(s, q, o, policy.Number(series, n), by.ID, at)
 		if err != nil {
 			return err
 		}
@@ -214,7 +214,7 @@ func saveBound(ctx context.Context, tx *store.Tx, s submission.Submission, q quo
 func boundEvents(s submission.Submission, p policy.Policy, invoices []billing.Invoice, at time.Time) []event.Event {
 	told := []event.Event{event.New(p.Org, p.ID.String(), event.PolicyBound{
 		PolicyID: p.ID.String(), PolicyNumber: p.Number, SubmissionID: s.ID.String(), GrossPremium: p.GrossPremium,
-		EffectiveDate: p.Effective.String(), ExpirationDate: p.Expiration.String(),
+		EffectiveDate: p.Effective.String(), ExpirationDate: p.Expiration.String(), ExternalID: p.ExternalID,
 	}, at)}
 	for _, i := range invoices {
 		told = append(told, event.New(p.Org, i.ID.String(), event.InvoiceCreated{

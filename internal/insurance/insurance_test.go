@@ -16,6 +16,7 @@ import (
 	"github.com/openinsure/openinsure/internal/fault"
 	"github.com/openinsure/openinsure/internal/insurance"
 	"github.com/openinsure/openinsure/internal/insurance/billing"
+	"github.com/openinsure/openinsure/internal/insurance/policy"
 	"github.com/openinsure/openinsure/internal/insurance/submission"
 	"github.com/openinsure/openinsure/store"
 	"github.com/openinsure/openinsure/store/storetest"
@@ -87,7 +88,7 @@ func TestConcurrentBindsAreGapless(t *testing.T) {
 	})
 	numbers := map[string]bool{}
 	together(n, func(i int) {
-		p, err := desk.Bind(t.Context(), by, ids[i], billing.Monthly10, whatever)
+		p, err := desk.Bind(t.Context(), by, ids[i], policy.Order{Plan: billing.Monthly10}, whatever)
 		if err != nil {
 			t.Error(err)
 			return
@@ -131,7 +132,7 @@ func TestOneSubmissionBindsOnce(t *testing.T) {
 	var mu sync.Mutex
 	won := 0
 	together(16, func(int) {
-		_, err := desk.Bind(t.Context(), by, id, billing.PayInFull, whatever)
+		_, err := desk.Bind(t.Context(), by, id, policy.Order{Plan: billing.PayInFull}, whatever)
 		mu.Lock()
 		defer mu.Unlock()
 		switch {
@@ -153,18 +154,18 @@ func TestOneSubmissionBindsOnce(t *testing.T) {
 func TestRefusedBindLeavesNothing(t *testing.T) {
 	db, desk, by := setUp(t)
 	id := quoted(t, desk, by)
-	if _, err := desk.Bind(t.Context(), by, id, "WEEKLY", whatever); !errors.Is(err, billing.ErrPlan) {
+	if _, err := desk.Bind(t.Context(), by, id, policy.Order{Plan: "WEEKLY"}, whatever); !errors.Is(err, billing.ErrPlan) {
 		t.Fatalf("err = %v", err)
 	}
 	stale := func(int) error { return fault.ErrStale }
-	if _, err := desk.Bind(t.Context(), by, id, billing.PayInFull, stale); !errors.Is(err, fault.ErrStale) {
+	if _, err := desk.Bind(t.Context(), by, id, policy.Order{Plan: billing.PayInFull}, stale); !errors.Is(err, fault.ErrStale) {
 		t.Fatalf("err = %v", err)
 	}
 	ch, err := db.As(by).Entries(t.Context(), event.OrgChannel(by.Org, event.Finance), 0, 10)
 	if err != nil || ch.Head != 0 {
 		t.Errorf("head %d, %v", ch.Head, err)
 	}
-	p, err := desk.Bind(t.Context(), by, id, billing.PayInFull, whatever)
+	p, err := desk.Bind(t.Context(), by, id, policy.Order{Plan: billing.PayInFull}, whatever)
 	if err != nil || p.Number != "GL-2026-000001" {
 		t.Errorf("after refusals: %s, %v", p.Number, err)
 	}

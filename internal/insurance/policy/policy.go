@@ -103,18 +103,28 @@ func Series(line string, effective civil.Date) string {
 // Number returns a policy number, GL-2026-000142; it grows past six digits.
 func Number(series string, n int64) string { return fmt.Sprintf("%s-%06d", series, n) }
 
+// An Order is what the buyer chooses at the bind.
+type Order struct {
+	Plan       billing.Plan
+	ExternalID string // the caller's own id of the policy; may be empty
+	Metadata   map[string]string
+}
+
 // Bind makes the policy of an accepted quote for a year, with its first
 // transaction and the invoices of the plan.
-func Bind(s submission.Submission, q quote.Quote, plan billing.Plan, number, by string, at time.Time) (Policy, Transaction, []billing.Invoice, error) {
-	parts, err := billing.Schedule(plan, q.GrossPremium, s.EffectiveDate)
+func Bind(s submission.Submission, q quote.Quote, o Order, number, by string, at time.Time) (Policy, Transaction, []billing.Invoice, error) {
+	parts, err := billing.Schedule(o.Plan, q.GrossPremium, s.EffectiveDate)
 	if err != nil {
 		return Policy{}, Transaction{}, nil, err
 	}
 	p := Policy{
 		ID: id.New[policyKind](at), Org: s.Org, Number: number, Submission: s.ID, Quote: q.ID, InsuredName: s.InsuredName,
 		LineOfBusiness: s.LineOfBusiness, State: s.State, Effective: s.EffectiveDate, Expiration: s.EffectiveDate.AddYears(1),
-		GrossPremium: q.GrossPremium, InstallmentPlan: plan, Status: Bound, Metadata: map[string]string{},
+		GrossPremium: q.GrossPremium, InstallmentPlan: o.Plan, Status: Bound, ExternalID: o.ExternalID, Metadata: o.Metadata,
 		CreatedBy: by, CreatedAt: at, UpdatedAt: at, Version: 1,
+	}
+	if p.Metadata == nil {
+		p.Metadata = map[string]string{}
 	}
 	t := Transaction{
 		ID: id.New[transactionKind](at), Org: s.Org, Policy: p.ID, Number: 1, Kind: "new", Effective: p.Effective,
