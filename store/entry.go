@@ -15,11 +15,14 @@ import (
 	"github.com/openinsure/openinsure/internal/event"
 )
 
-// An Entry is one place in a channel: (channel, seq) names it for ever.
+// An Entry is one place in a channel: (channel, epoch, seq) names it for ever.
 type Entry struct {
-	Channel string
-	Seq     int64
-	Payload []byte // the envelope, as it goes out
+	Channel  string
+	Epoch    string
+	Seq      int64
+	Payload  []byte // the envelope, as it goes out
+	Revokes  string // who loses the channel with it; usually nobody
+	Rewrites bool   // earlier entries were changed with it
 }
 
 // flush is what one transaction tells the world, as columns.
@@ -30,14 +33,17 @@ type flush struct {
 	ats                              []time.Time
 	request                          any
 	heardName, heardType, heardEvent []string
+	heardAuthor, heardRevokes        []string
+	heardRewrites                    []bool
+	heardRef                         []*int64
 	heardPayload                     [][]byte
 	heardAt                          []time.Time
-	channels                         map[string]access.OrgID
+	channels                         map[string]event.Channel
 	entries                          []Entry
 }
 
 func newFlush(ctx context.Context, events []event.Event) (*flush, error) {
-	f := &flush{channels: map[string]access.OrgID{}}
+	f := &flush{channels: map[string]event.Channel{}}
 	if r := access.RequestFrom(ctx); !r.IsZero() {
 		f.request = r.UUID()
 	}
@@ -47,23 +53,37 @@ func newFlush(ctx context.Context, events []event.Event) (*flush, error) {
 			return nil, err
 		}
 		t, _ := event.Lookup(e.Type)
-		f.ids = append(f.ids, e.ID.UUID())
-		f.orgs = append(f.orgs, e.Org.UUID())
-		f.types = append(f.types, e.Type)
-		f.resources = append(f.resources, t.Resource)
-		f.subjects = append(f.subjects, e.Subject)
-		f.payloads = append(f.payloads, payload)
-		f.ats = append(f.ats, e.At)
-		for _, name := range e.Channels() {
-			f.channels[name] = e.Org
-			f.heardName = append(f.heardName, name)
-			f.heardType = append(f.heardType, e.Type)
-			f.heardEvent = append(f.heardEvent, e.ID.UUID())
-			f.heardPayload = append(f.heardPayload, payload)
-			f.heardAt = append(f.heardAt, e.At)
+		if !t.Stream {
+			f.ids = append(f.ids, e.ID.UUID())
+			f.orgs = append(f.orgs, e.Org.UUID())
+			f.types = append(f.types, e.Type)
+			f.resources = append(f.resources, t.Resource)
+			f.subjects = append(f.subjects, e.Subject)
+			f.payloads = append(f.payloads, payload)
+			f.ats = append(f.ats, e.At)
+		}
+		for _, c := range e.Channels() {
+			f.hear(c, e, payload)
 		}
 	}
 	return f, nil
+}
+
+func (f *flush) hear(c event.Channel, e event.Event, payload []byte) {
+	f.channels[c.Name] = c
+	f.heardName = append(f.heardName, c.Name)
+	f.heardType = append(f.heardType, e.Type)
+	f.heardEvent = append(f.heardEvent, e.ID.UUID())
+	f.heardAuthor = append(f.heardAuthor, e.Author)
+	f.heardRevokes = append(f.heardRevokes, e.Revokes)
+	f.heardRewrites = append(f.heardRewrites, e.Rewrites)
+	var ref *int64
+	if e.Ref != 0 {
+		ref = &e.Ref
+	}
+	f.heardRef = append(f.heardRef, ref)
+	f.heardPayload = append(f.heardPayload, payload)
+	f.heardAt = append(f.heardAt, e.At)
 }
 
 // becomeWorkerSQL lets the flush write what other organisations hear; the role
@@ -73,8 +93,8 @@ const becomeWorkerSQL = `SET LOCAL ROLE openinsure_worker`
 // makeChannelsSQL makes channels that are not known to exist. Names are in
 // order, like every lock on channels; crosses orgs: a fact may be heard by
 // several.
-const makeChannelsSQL = `INSERT INTO channel (name, org_id)
-	SELECT n, o FROM unnest($1::text[], $2::uuid[]) AS u(n, o)
+const makeChannelsSQL = `INSERT INTO channel (name, org_id, room_id)
+	SELECT n, o, r FROM unnest($1::text[], $2::uuid[], $3::uuid[]) AS u(n, o, r)
 	WHERE NOT EXISTS (SELECT FROM channel c WHERE c.name = n)
 	ORDER BY n ON CONFLICT (name) DO NOTHING`
 
@@ -91,45 +111,55 @@ const appendSQL = `WITH told AS (
 		INSERT INTO event (id, org_id, type, resource, subject, payload, occurred_at, request_id)
 		SELECT u.*, $8::uuid FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::bytea[], $7::timestamptz[]) u
 	), heard AS (
-		SELECT c.id, c.org_id, u.name, u.kind, u.event_id, u.payload, u.at, u.ord,
-			c.head + row_number() OVER (PARTITION BY c.id ORDER BY u.ord) AS seq
-		FROM unnest($9::text[], $10::text[], $11::uuid[], $12::bytea[], $13::timestamptz[])
-			WITH ORDINALITY AS u(name, kind, event_id, payload, at, ord)
+		SELECT c.id, c.org_id, u.*, c.head + row_number() OVER (PARTITION BY c.id ORDER BY u.ord) AS seq
+		FROM unnest($9::text[], $10::text[], $11::uuid[], $12::bytea[], $13::timestamptz[], $14::text[], $15::text[], $16::bool[], $17::bigint[])
+			WITH ORDINALITY AS u(name, kind, event_id, payload, at, author, revokes, rewrites, ref, ord)
 		JOIN channel c ON c.name = u.name
 	), moved AS (
 		UPDATE channel c SET head = top.seq FROM (SELECT id, max(seq) AS seq FROM heard GROUP BY id) top WHERE c.id = top.id
 	), kept AS (
-		INSERT INTO entry (channel_id, seq, org_id, kind, event_id, payload, at)
-		SELECT id, seq, org_id, kind, event_id, payload, at FROM heard
+		INSERT INTO entry (channel_id, seq, org_id, kind, event_id, payload, at, author, revokes, rewrites, ref)
+		SELECT id, seq, org_id, kind, event_id, payload, at, author, revokes, rewrites, ref FROM heard
 	)
-	SELECT name, seq, payload FROM heard ORDER BY ord`
+	SELECT name, (SELECT epoch FROM log), seq, payload, revokes, rewrites FROM heard ORDER BY ord`
 
 // queue adds the statements to b; none when nothing was emitted.
 func (f *flush) queue(b *pgx.Batch, known *sync.Map) {
-	if len(f.ids) == 0 {
+	if len(f.ids) == 0 && len(f.heardName) == 0 {
 		return
 	}
 	b.Queue(becomeWorkerSQL)
-	names := slices.Sorted(maps.Keys(f.channels))
+	queueChannels(b, f.channels, known)
+	b.Queue(lockHeadsSQL, keys(f.channels))
+	b.Queue(appendSQL, f.ids, f.orgs, f.types, f.resources, f.subjects, f.payloads, f.ats, f.request,
+		f.heardName, f.heardType, f.heardEvent, f.heardPayload, f.heardAt, f.heardAuthor, f.heardRevokes, f.heardRewrites, f.heardRef).Query(func(rows pgx.Rows) error {
+		var err error
+		f.entries, err = pgx.CollectRows(rows, scanEntry)
+		return err
+	})
+}
+
+func scanEntry(row pgx.CollectableRow) (Entry, error) {
+	var e Entry
+	return e, row.Scan(&e.Channel, &e.Epoch, &e.Seq, &e.Payload, &e.Revokes, &e.Rewrites)
+}
+
+// keys returns the names of channels, in order.
+func keys(channels map[string]event.Channel) []string { return slices.Sorted(maps.Keys(channels)) }
+
+// queueChannels makes those channels that are not known to exist.
+func queueChannels(b *pgx.Batch, channels map[string]event.Channel, known *sync.Map) {
 	var fresh, owners []string
-	for _, n := range names {
+	var rooms []*string
+	for _, n := range keys(channels) {
 		if _, ok := known.Load(n); !ok {
-			fresh, owners = append(fresh, n), append(owners, f.channels[n].UUID())
+			c := channels[n]
+			fresh, owners, rooms = append(fresh, n), append(owners, c.Org.UUID()), append(rooms, null(c.Room))
 		}
 	}
 	if len(fresh) > 0 {
-		b.Queue(makeChannelsSQL, fresh, owners)
+		b.Queue(makeChannelsSQL, fresh, owners, rooms)
 	}
-	b.Queue(lockHeadsSQL, names)
-	b.Queue(appendSQL, f.ids, f.orgs, f.types, f.resources, f.subjects, f.payloads, f.ats, f.request,
-		f.heardName, f.heardType, f.heardEvent, f.heardPayload, f.heardAt).Query(func(rows pgx.Rows) error {
-		var err error
-		f.entries, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (Entry, error) {
-			var e Entry
-			return e, row.Scan(&e.Channel, &e.Seq, &e.Payload)
-		})
-		return err
-	})
 }
 
 // remember notes the channels that are committed now.
@@ -139,14 +169,16 @@ func (f *flush) remember(known *sync.Map) {
 	}
 }
 
-// channelSQL finds a channel of the organisation and the log's epoch.
-const channelSQL = `SELECT c.id, c.head, c.floor, l.epoch FROM channel c, log l WHERE c.name = $1 AND c.org_id = $2`
+// channelSQL finds a channel that the organisation hears, and the log's epoch.
+const channelSQL = `SELECT c.id, c.head, c.floor, l.epoch FROM channel c, log l WHERE c.name = $1 AND (c.org_id = $2
+	OR EXISTS (SELECT FROM room_org ro WHERE ro.room_id = c.room_id AND ro.org_id = $2))`
 
 // epochSQL reads the log's epoch.
 const epochSQL = `SELECT epoch FROM log`
 
-// entriesSQL reads on from a position; the channel's organisation was checked.
-const entriesSQL = `SELECT seq, payload FROM entry WHERE channel_id = $1 AND org_id = $2 AND seq > $3 ORDER BY seq LIMIT $4`
+// entriesSQL reads on from a position; crosses orgs: channelSQL checked that
+// the channel is heard by the organisation.
+const entriesSQL = `SELECT seq, payload FROM entry WHERE channel_id = $1 AND seq > $2 ORDER BY seq LIMIT $3`
 
 // A Position is where a reader of a channel stands.
 type Position struct {
@@ -183,7 +215,7 @@ func (r Reader) Entries(ctx context.Context, name string, after int64, limit int
 	ch.Entries, err = many(ctx, r, func(c pgx.CollectableRow) (Entry, error) {
 		e := Entry{Channel: name}
 		return e, c.Scan(&e.Seq, &e.Payload)
-	}, entriesSQL, rows[0].id, r.org.UUID(), after, limit)
+	}, entriesSQL, rows[0].id, after, limit)
 	if err != nil {
 		return Channel{}, fmt.Errorf("read entries: %w", err)
 	}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -106,8 +105,9 @@ func people(n int) []string {
 // shuffled makes an event that all the people hear, in another order each time.
 func shuffled(by access.Actor, persons []string) event.Event {
 	e := event.New(by.Org, "inv", event.InvoiceCreated{InvoiceID: "inv", Amount: 1}, time.Now())
-	e.Persons = slices.Clone(persons)
-	rand.Shuffle(len(e.Persons), func(i, j int) { e.Persons[i], e.Persons[j] = e.Persons[j], e.Persons[i] })
+	for _, i := range rand.Perm(len(persons)) {
+		e.Also = append(e.Also, event.PersonChannel(persons[i], by.Org))
+	}
 	return e
 }
 

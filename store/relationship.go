@@ -8,10 +8,11 @@ import (
 	"github.com/openinsure/openinsure/internal/access"
 )
 
-// relationshipsSQL reads the tuples of one object that can lead to a subject.
-// The walls keep it inside the reader's organisation.
-const relationshipsSQL = `SELECT relation, subject_type, subject_id, subject_relation FROM relationship
-	WHERE object_type = $1 AND object_id = $2 AND (subject_type = $3 AND subject_id = $4 OR subject_relation <> '') AND org_id = $5`
+// relationshipsSQL reads the tuples of one object that can lead to a subject:
+// of the reader's organisation, or of a room that is shared with it.
+const relationshipsSQL = `SELECT relation, subject_type, subject_id, subject_relation FROM relationship t
+	WHERE object_type = $1 AND object_id = $2 AND (subject_type = $3 AND subject_id = $4 OR subject_relation <> '')
+		AND (org_id = $5 OR EXISTS (SELECT FROM room_org ro WHERE ro.room_id = t.room_id AND ro.org_id = $5))`
 
 // Relationships implements access.Tuples.
 func (r Reader) Relationships(ctx context.Context, o access.Object, subjectType, subjectID string) ([]access.Tuple, error) {

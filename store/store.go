@@ -38,6 +38,8 @@ type Config struct {
 // worker spans them all.
 type DB struct {
 	app, worker *pgxpool.Pool
+	live        *pgxpool.Pool // what the hub reads, so that it waits for nobody
+	post        *pgxpool.Pool // the group commit's
 	seal        *seal.Ring
 	log         *slog.Logger
 	now         func() time.Time
@@ -67,13 +69,19 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 		cfg.Now = time.Now
 	}
 	db := &DB{seal: cfg.Sealer, log: cfg.Logger, now: cfg.Now}
-	var err error
-	if db.app, err = connect(ctx, cfg, roleApp); err != nil {
-		return nil, err
-	}
-	if db.worker, err = connect(ctx, cfg, roleWorker); err != nil {
-		db.app.Close()
-		return nil, err
+	for _, p := range []struct {
+		pool **pgxpool.Pool
+		role string
+		max  int32
+	}{
+		{&db.app, roleApp, cfg.MaxConns}, {&db.worker, roleWorker, cfg.MaxConns},
+		{&db.live, roleWorker, liveConns}, {&db.post, roleWorker, postConns},
+	} {
+		var err error
+		if *p.pool, err = connect(ctx, cfg, p.role, p.max); err != nil {
+			db.Close()
+			return nil, err
+		}
 	}
 	if err := db.openLog(ctx); err != nil {
 		db.Close()
@@ -82,23 +90,34 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 	return db, nil
 }
 
-func connect(ctx context.Context, cfg Config, role string) (*pgxpool.Pool, error) {
+// The connections of the pools that nobody sets.
+const (
+	liveConns = 4
+	postConns = 2
+)
+
+func connect(ctx context.Context, cfg Config, role string, most int32) (*pgxpool.Pool, error) {
 	pc, err := pgxpool.ParseConfig(cfg.URL)
 	if err != nil {
 		return nil, errors.New("DATABASE_URL is not a Postgres address") // the parser's own text holds the password
 	}
-	pc.MaxConns = cfg.MaxConns
+	pc.MaxConns = most
 	pc.ConnConfig.RuntimeParams["application_name"] = "openinsure"
 	pc.ConnConfig.RuntimeParams["statement_timeout"] = fmt.Sprint(cfg.Timeout.Milliseconds())
 	pc.ConnConfig.RuntimeParams["lock_timeout"] = "5000"
 	pc.ConnConfig.RuntimeParams["idle_in_transaction_session_timeout"] = "30000"
 	pc.ConnConfig.RuntimeParams["timezone"] = "UTC"
 	pc.ConnConfig.ConnectTimeout = 5 * time.Second
-	if !cfg.NoWalls {
-		pc.AfterConnect = func(ctx context.Context, c *pgx.Conn) error {
-			_, err := c.Exec(ctx, "SET ROLE "+role)
-			return err
+	pc.AfterConnect = func(ctx context.Context, c *pgx.Conn) error {
+		// A new connection may lead to another server than the last one did.
+		if _, err := c.Exec(ctx, rotateLogSQL, newEpoch()); err != nil {
+			return fmt.Errorf("compare the log with the server: %w", err)
 		}
+		if cfg.NoWalls {
+			return nil
+		}
+		_, err := c.Exec(ctx, "SET ROLE "+role)
+		return err
 	}
 	p, err := pgxpool.NewWithConfig(ctx, pc)
 	if err != nil {
@@ -109,8 +128,11 @@ func connect(ctx context.Context, cfg Config, role string) (*pgxpool.Pool, error
 
 // Close waits for connections in use and closes them.
 func (db *DB) Close() {
-	db.app.Close()
-	db.worker.Close()
+	for _, p := range []*pgxpool.Pool{db.post, db.live, db.app, db.worker} {
+		if p != nil {
+			p.Close()
+		}
+	}
 }
 
 // Ping reports whether Postgres answers.
@@ -226,26 +248,31 @@ func run(ctx context.Context, r Reader, sql string, args ...any) (int64, error) 
 	return rows.CommandTag().RowsAffected(), nil
 }
 
+// serverTimeline is the server's timeline, as of now: the first part of the name
+// of the file it writes to. pg_control_checkpoint knows it a checkpoint later.
+const serverTimeline = `('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint`
+
 // createLogSQL starts the log, once; crosses orgs: there is one log.
 const createLogSQL = `INSERT INTO log (epoch, system_id, timeline)
-	SELECT $1, (SELECT system_identifier::text FROM pg_control_system()), (SELECT timeline_id FROM pg_control_checkpoint())
+	SELECT $1, (SELECT system_identifier::text FROM pg_control_system()), ` + serverTimeline + `
 	ON CONFLICT (only_row) DO NOTHING`
 
 // rotateLogSQL begins a new epoch when the server is not the one that the log
 // was written on (restored, failed over); crosses orgs: there is one log.
-const rotateLogSQL = `UPDATE log SET epoch = $1, system_id = s.system_identifier::text, timeline = c.timeline_id
-	FROM pg_control_system() s, pg_control_checkpoint() c
-	WHERE (system_id, timeline) IS DISTINCT FROM (s.system_identifier::text, c.timeline_id)`
+const rotateLogSQL = `UPDATE log SET epoch = $1, system_id = s.system_identifier::text, timeline = ` + serverTimeline + `
+	FROM pg_control_system() s WHERE (system_id, timeline) IS DISTINCT FROM (s.system_identifier::text, ` + serverTimeline + `)`
 
-// openLog sees to it that the log has an epoch, and a new one after a rewind.
+// openLog sees to it that the log has an epoch. Every connection sees to it
+// that it has a new one after a rewind.
 func (db *DB) openLog(ctx context.Context) error {
-	raw := make([]byte, 4)
-	_, _ = rand.Read(raw) // never fails
-	epoch := hex.EncodeToString(raw)
-	for _, sql := range []string{createLogSQL, rotateLogSQL} {
-		if _, err := run(ctx, db.everywhere(), sql, epoch); err != nil {
-			return fmt.Errorf("open the log: %w", err)
-		}
+	if _, err := run(ctx, db.everywhere(), createLogSQL, newEpoch()); err != nil {
+		return fmt.Errorf("open the log: %w", err)
 	}
 	return nil
+}
+
+func newEpoch() string {
+	raw := make([]byte, 4)
+	_, _ = rand.Read(raw) // never fails
+	return hex.EncodeToString(raw)
 }

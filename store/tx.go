@@ -96,7 +96,7 @@ func (tx *Tx) commit(ctx context.Context) error {
 		return nil
 	})
 	if err := tx.conn.SendBatch(ctx, b).Close(); err != nil {
-		return faultOf(err)
+		return tx.db.flushFault(err)
 	}
 	f.remember(&tx.db.known)
 	if tx.db.publish != nil && len(f.entries) > 0 {
@@ -104,6 +104,22 @@ func (tx *Tx) commit(ctx context.Context) error {
 	}
 	return nil
 }
+
+// flushFault is faultOf for what a flush met. A channel that was known and is
+// missing means that the database was set back: what is known is forgotten, and
+// the next try makes it again.
+func (db *DB) flushFault(err error) error {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) && pg.Code == divisionByZero {
+		db.known.Clear()
+		return ErrUnavailable.Because(err).Retry(time.Second)
+	}
+	return faultOf(err)
+}
+
+// divisionByZero is the SQLSTATE by which lockHeadsSQL says that a head is
+// missing.
+const divisionByZero = "22012"
 
 // undo rolls back what is still open, even when ctx is over or fn panicked.
 func (tx *Tx) undo(ctx context.Context) {

@@ -39,31 +39,49 @@ type Tuples interface {
 	Relationships(ctx context.Context, object Object, subjectType, subjectID string) ([]Tuple, error)
 }
 
+// A Grant is the stored relationship by which somebody holds a permission: the
+// one that names him. While it is there and the schema is the same, he holds it.
+// The zero Grant is the system's, which needs none.
+type Grant struct {
+	Type        Type // of the object
+	ID          string
+	Relation    string
+	SubjectType string
+	SubjectID   string
+}
+
 // Check returns nil when by holds the permission on the object, ErrNotFound
 // when he has no business knowing the object, and ErrForbidden when he knows it
 // and may not.
 func Check(ctx context.Context, tuples Tuples, by Actor, want Permission, on Object) error {
+	_, err := Find(ctx, tuples, by, want, on)
+	return err
+}
+
+// Find is Check, and says by which relationship the permission is held, so that
+// one who acts later can look whether it still is.
+func Find(ctx context.Context, tuples Tuples, by Actor, want Permission, on Object) (Grant, error) {
 	if by.Kind == System && by.Org == on.Org {
-		return nil
+		return Grant{}, nil
 	}
 	c := check{tuples: tuples, by: by}
 	ok, err := c.holds(ctx, on, string(want), 0)
 	switch {
 	case err != nil:
-		return err
+		return Grant{}, err
 	case ok:
-		return nil
+		return c.grant, nil
 	case by.Org == on.Org && by.Kind != Insured:
-		return fault.ErrForbidden
+		return Grant{}, fault.ErrForbidden
 	}
 	known, err := c.knows(ctx, on)
 	if err != nil {
-		return err
+		return Grant{}, err
 	}
 	if known {
-		return fault.ErrForbidden
+		return Grant{}, fault.ErrForbidden
 	}
-	return fault.ErrNotFound
+	return Grant{}, fault.ErrNotFound
 }
 
 // A Scope says which objects of a type a list may hold: all of the actor's
@@ -104,6 +122,7 @@ type check struct {
 	tuples Tuples
 	by     Actor
 	seen   map[string][]Tuple
+	grant  Grant // the last relationship that named by
 }
 
 func (c *check) holds(ctx context.Context, on Object, name string, depth int) (bool, error) {
@@ -156,6 +175,9 @@ func (c *check) related(ctx context.Context, on Object, relation string, depth i
 			}
 		}
 		if ok && r.Relation == relation {
+			if r.SubjectRelation == "" {
+				c.grant = Grant{on.Type, on.ID, relation, subjectType, subjectID}
+			}
 			return true, nil
 		}
 	}

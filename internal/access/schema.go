@@ -15,6 +15,26 @@ const (
 	Write      Permission = "write"
 	Bind       Permission = "bind"
 	Administer Permission = "administer"
+
+	Post     Permission = "post"      // say something to all of a room
+	ReadDesk Permission = "read_desk" // hear the own company's desk of a room
+	PostDesk Permission = "post_desk"
+	Annotate Permission = "annotate"
+	Invite   Permission = "invite"   // anybody into a room, and out of it
+	Bring    Permission = "bring"    // colleagues of the own firm into a room
+	Moderate Permission = "moderate" // close, reopen, archive a room
+)
+
+// The relations of a room to a user in it: which of them he has follows from
+// his role in the room and his three flags.
+const (
+	RoomParticipant = "participant" // everybody in it
+	RoomLead        = "lead"
+	RoomChat        = "chat"
+	RoomAnnotate    = "annotator"
+	RoomEdit        = "editor"
+	RoomDesk        = "desk"   // hears and uses his company's desk
+	RoomBroker      = "broker" // may bring colleagues of his firm
 )
 
 // Type is the type of an object.
@@ -26,6 +46,7 @@ const (
 	Submission Type = "submission"
 	Policy     Type = "policy"
 	Invoice    Type = "invoice"
+	Room       Type = "room"
 )
 
 // A Term is one way to hold a permission: by a relation or permission of the
@@ -55,6 +76,8 @@ var Schema = map[Type]Definition{
 			"member":         {{Name: RoleAdmin}, {Name: RoleUnderwriter}, {Name: RoleBroker}, {Name: RoleAuditor}},
 			"view_business":  {{Name: RoleAdmin}, {Name: RoleUnderwriter}, {Name: RoleAuditor}, {Name: "integration"}},
 			"write_business": {{Name: RoleAdmin}, {Name: RoleUnderwriter}, {Name: "integration"}},
+			"view_desk":      {{Name: RoleAdmin}, {Name: RoleUnderwriter}, {Name: RoleAuditor}},
+			"work_desk":      {{Name: RoleAdmin}, {Name: RoleUnderwriter}},
 			Read:             {{Name: "member"}, {Name: "integration"}},
 			Write:            {{Name: "write_business"}},
 			Administer:       {{Name: RoleAdmin}},
@@ -80,6 +103,24 @@ var Schema = map[Type]Definition{
 		Permissions: map[Permission][]Term{
 			Read:  {{Via: orgRelation, Name: "view_business"}, {Name: "insured"}},
 			Write: {{Via: orgRelation, Name: "write_business"}},
+		},
+	},
+	// A desk is not an object of its own: it is the part of a room that only
+	// one company hears. Whoever asks for a desk also has to be of its company.
+	Room: {
+		Relations: map[string][]string{
+			orgRelation: {"org"}, RoomParticipant: {"user"}, RoomLead: {"user"}, RoomChat: {"user"}, RoomAnnotate: {"user"},
+			RoomEdit: {"user"}, RoomDesk: {"user"}, RoomBroker: {"user"},
+		},
+		Permissions: map[Permission][]Term{
+			Read:     {{Name: RoomParticipant}, {Via: orgRelation, Name: "view_business"}},
+			Post:     {{Name: RoomLead}, {Name: RoomChat}, {Via: orgRelation, Name: "integration"}},
+			ReadDesk: {{Name: RoomDesk}, {Via: orgRelation, Name: "view_desk"}},
+			PostDesk: {{Name: RoomDesk}, {Via: orgRelation, Name: "work_desk"}},
+			Annotate: {{Name: RoomLead}, {Name: RoomAnnotate}},
+			Invite:   {{Name: RoomLead}, {Name: RoomEdit}, {Via: orgRelation, Name: RoleAdmin}},
+			Bring:    {{Name: RoomBroker}},
+			Moderate: {{Name: RoomLead}, {Via: orgRelation, Name: RoleAdmin}},
 		},
 	},
 }

@@ -2,6 +2,7 @@ package event
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/openinsure/openinsure/internal/insurance/money"
 )
@@ -25,6 +26,7 @@ type Type struct {
 	Resource    string   // whose read scope shows it in GET /v1/events
 	Audiences   []string // of the event's organisation
 	Webhook     bool     // whether endpoints may subscribe to it
+	Stream      bool     // an entry of its channels only: no row in the list of events
 	Example     Payload
 }
 
@@ -92,7 +94,7 @@ func (InvoiceCreated) EventType() string { return "invoice.created" }
 
 // The catalogue holds the types that something emits; a type joins it with the
 // feature that makes it happen.
-var catalogue = []Type{
+var catalogue = slices.SortedFunc(slices.Values(slices.Concat(roomTypes, []Type{
 	{
 		Name: "invoice.created", Description: "An invoice was made, one for each instalment when a policy is bound.",
 		Resource: "invoices", Audiences: []string{Finance}, Webhook: true,
@@ -127,7 +129,7 @@ var catalogue = []Type{
 			GrossPremium: 1425000, ExpiresAt: "2026-04-30T14:32:00Z",
 		},
 	},
-}
+})), func(a, b Type) int { return strings.Compare(a.Name, b.Name) })
 
 // Types returns the catalogue, by name.
 func Types() []Type { return slices.Clone(catalogue) }

@@ -38,8 +38,31 @@ type Event struct {
 	Org     access.OrgID // whose fact it is
 	At      time.Time
 	Data    Payload
-	Subject string   // the id of what it happened to
-	Persons []string // usr_… and per_… who hear it on their own channel
+	Subject string    // the id of what it happened to
+	Also    []Channel // who hears it besides its type's audiences: rooms, desks, persons
+
+	Author   string // who did it, when that matters: usr_…, key_…, system
+	Ref      int64  // the seq of the message that it is about; 0 for none
+	Revokes  string // who loses its channels with it, and does not hear it
+	Rewrites bool   // earlier entries of its channels were changed with it
+}
+
+// A Channel is a name that sessions listen to, and whose it is.
+type Channel struct {
+	Name string
+	Org  access.OrgID // whose entries they are
+	Room string       // the uuid form of the room that all of the room's companies hear; else empty
+}
+
+// PersonChannel is the channel of one user or policyholder.
+func PersonChannel(subject string, org access.OrgID) Channel {
+	return Channel{Name: "person:" + subject, Org: org}
+}
+
+// AccessChannel is where an organisation's nodes learn that somebody's rights
+// changed. It is never subscribed to by clients.
+func AccessChannel(org access.OrgID) Channel {
+	return Channel{Name: "access:" + org.String(), Org: org}
 }
 
 // New makes the event that data describes.
@@ -72,18 +95,15 @@ func (e Event) Payload() ([]byte, error) {
 	return json.Marshal(Envelope{ID: e.ID, Type: e.Type, OrgID: e.Org, Timestamp: e.At, APIVersion: APIVersion, Data: data})
 }
 
-// Channels returns the names of the channels that hear the event: its type's
-// audiences in its organisation, and its persons.
-func (e Event) Channels() []string {
+// Channels returns the channels that hear the event: its type's audiences in
+// its organisation, and those it names itself.
+func (e Event) Channels() []Channel {
 	t, _ := Lookup(e.Type)
-	names := make([]string, 0, len(t.Audiences)+len(e.Persons))
+	heard := make([]Channel, 0, len(t.Audiences)+len(e.Also))
 	for _, a := range t.Audiences {
-		names = append(names, OrgChannel(e.Org, a))
+		heard = append(heard, Channel{Name: OrgChannel(e.Org, a), Org: e.Org})
 	}
-	for _, p := range e.Persons {
-		names = append(names, "person:"+p)
-	}
-	return names
+	return append(heard, e.Also...)
 }
 
 // OrgChannel names the channel of an organisation's audience.

@@ -1,0 +1,80 @@
+// Package rooms holds the use cases of deal rooms, where a broker and an
+// underwriter of two companies work a submission: who is in, what is said, what
+// is shown. It asks who may, locks what changes, applies the rules of package
+// room, saves and tells; all or nothing.
+package rooms
+
+import (
+	"context"
+	"time"
+
+	"gocloud.dev/blob"
+
+	"github.com/openinsure/openinsure/internal/access"
+	"github.com/openinsure/openinsure/internal/event"
+	"github.com/openinsure/openinsure/internal/insurance/submission"
+	"github.com/openinsure/openinsure/rooms/room"
+	"github.com/openinsure/openinsure/store"
+)
+
+// Config adjusts a House.
+type Config struct {
+	CloseAfter time.Duration    // from bind or decline until a room closes by itself; 14 days when 0
+	Now        func() time.Time // time.Now when nil
+}
+
+// A House is where the rooms are.
+type House struct {
+	db    *store.DB
+	posts *store.Poster
+	files *blob.Bucket
+	cfg   Config
+}
+
+// New returns a House over a database. Posts commits what is said; files keeps
+// the bytes of what is uploaded.
+func New(db *store.DB, posts *store.Poster, files *blob.Bucket, cfg Config) *House {
+	if cfg.CloseAfter == 0 {
+		cfg.CloseAfter = 14 * 24 * time.Hour
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	return &House{db: db, posts: posts, files: files, cfg: cfg}
+}
+
+func (h *House) now() time.Time { return h.cfg.Now().UTC().Truncate(time.Microsecond) }
+
+// room reads a room and checks a permission on it; the grant is the
+// relationship by which it is held.
+func (h *House) room(ctx context.Context, r store.Reader, by access.Actor, id room.ID, want access.Permission) (room.Room, access.Grant, error) {
+	found, err := r.Room(ctx, id)
+	if err != nil {
+		return room.Room{}, access.Grant{}, err
+	}
+	grant, err := access.Find(ctx, r, by, want, found.Object())
+	return found, grant, err
+}
+
+// lock is room, for a change.
+func (h *House) lock(ctx context.Context, tx *store.Tx, by access.Actor, id room.ID, want access.Permission) (room.Room, error) {
+	found, err := tx.LockRoom(ctx, id)
+	if err != nil {
+		return room.Room{}, err
+	}
+	return found, access.Check(ctx, tx, by, want, found.Object())
+}
+
+// ShowCard shows a fact in the room of a submission, when it has one, in the
+// transaction of the fact itself. The card is heard by both companies.
+func ShowCard(ctx context.Context, tx *store.Tx, id submission.ID, c event.Card, at time.Time) error {
+	r, ok, err := tx.RoomOf(ctx, id)
+	if err != nil || !ok {
+		return err
+	}
+	c.RoomID, c.SubmissionID = r.ID.String(), id.String()
+	e := event.New(r.Org, r.ID.String(), c, at)
+	e.Also = []event.Channel{room.Shared(r.ID, r.Org)}
+	tx.Emit(e)
+	return nil
+}
