@@ -235,7 +235,7 @@ const appendPostsSQL = `WITH post AS (
 			WITH ORDINALITY AS u(name, room_id, author, client_id, event_id, payload, at,
 				object_type, object_id, relation, subject_type, subject_id, ord)
 		JOIN channel c ON c.name = u.name
-		WHERE c.id = ANY (string_to_array(nullif(current_setting('app.heads'), ''), ',')::bigint[])
+		WHERE c.id = ANY (string_to_array(nullif(current_setting('app.heads', true), ''), ',')::bigint[])
 	), judged AS (
 		SELECT p.*, was.seq AS was_seq, was.event_id AS was_id, was.payload AS was_payload, r.status = 'active' AS open,
 			p.object_type = '' OR EXISTS (SELECT FROM relationship t WHERE t.object_type = p.object_type AND t.object_id = p.object_id
