@@ -73,6 +73,7 @@ func (tx *Tx) RevokeKey(ctx context.Context, id access.KeyID, at time.Time) erro
 	if err != nil {
 		return err
 	}
+	tx.accessChanged(tx.org, id.String(), at)
 	return tx.Unrelate(ctx, access.OrgObject(tx.org), "key", id.UUID())
 }
 

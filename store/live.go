@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -65,4 +66,46 @@ func (db *DB) Range(ctx context.Context, name string, after int64, limit int) (C
 		return Channel{}, fmt.Errorf("read a range of %s: %w", name, faultOf(err))
 	}
 	return ch, nil
+}
+
+// NoticeAge is how long the channels of organisations and persons hold an
+// entry. Those of rooms hold theirs as long as the room.
+const NoticeAge = 30 * 24 * time.Hour
+
+// raiseFloorsSQL notes how far channels that are not of rooms are about to
+// forget, a few at a time; crosses orgs: age is all that counts.
+const raiseFloorsSQL = `WITH old AS (
+		SELECT c.id, (SELECT max(seq) FROM entry e WHERE e.channel_id = c.id AND e.at < $1) AS seq
+		FROM channel c WHERE c.name > $2 AND c.name NOT LIKE 'room:%' AND c.name NOT LIKE 'desk:%' ORDER BY c.name LIMIT $3
+	), raised AS (
+		UPDATE channel c SET floor = old.seq FROM old WHERE c.id = old.id AND old.seq > c.floor
+	)
+	SELECT max(name) FROM channel WHERE id IN (SELECT id FROM old)`
+
+// sweepEntriesSQL forgets what is below the floors; crosses orgs: age is all
+// that counts.
+const sweepEntriesSQL = `DELETE FROM entry WHERE ctid = ANY (ARRAY(
+	SELECT e.ctid FROM channel c JOIN entry e ON e.channel_id = c.id AND e.seq <= c.floor WHERE c.floor > 0 LIMIT 5000))`
+
+// sweepEntries forgets entries from before a time: first no reader may ask for
+// them, then they go.
+func (db *DB) sweepEntries(ctx context.Context, before time.Time) (int64, error) {
+	for after := ""; ; {
+		last, err := one(ctx, db.everywhere(), pgx.RowTo[*string], raiseFloorsSQL, before, after, 1000)
+		if err != nil {
+			return 0, err
+		}
+		if last == nil {
+			break
+		}
+		after = *last
+	}
+	var total int64
+	for {
+		n, err := run(ctx, db.everywhere(), sweepEntriesSQL)
+		total += n
+		if err != nil || n == 0 {
+			return total, err
+		}
+	}
 }

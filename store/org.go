@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/openinsure/openinsure/internal/access"
+	"github.com/openinsure/openinsure/internal/event"
 	"github.com/openinsure/openinsure/internal/fault"
 )
 
@@ -144,10 +145,19 @@ func (tx *Tx) SaveUser(ctx context.Context, u User) error {
 	if err := changed(run(ctx, tx.Reader, saveUserSQL, u.Org.UUID(), u.ID.UUID(), u.Name, u.Role, u.Status, u.UpdatedAt, u.Version)); err != nil {
 		return err
 	}
+	tx.accessChanged(u.Org, u.ID.String(), u.UpdatedAt)
 	if err := tx.Unrelate(ctx, access.OrgObject(u.Org), "user", u.ID.UUID()); err != nil || u.Status != "active" {
 		return err
 	}
 	return tx.Relate(ctx, access.OrgObject(u.Org), access.Tuple{Relation: u.Role, SubjectType: "user", SubjectID: u.ID.UUID()})
+}
+
+// accessChanged makes every node ask again what somebody with a live session
+// may hear, within a second of the commit.
+func (tx *Tx) accessChanged(org access.OrgID, subject string, at time.Time) {
+	e := event.New(org, subject, event.AccessChanged{Subject: subject}, at)
+	e.Also, e.Revokes = []event.Channel{event.AccessChannel(org)}, subject
+	tx.Emit(e)
 }
 
 // addPersonSQL adds a policyholder.

@@ -76,20 +76,27 @@ const sweepRequestsSQL = `DELETE FROM request WHERE id IN (SELECT id FROM reques
 // orgs: age is all that counts.
 const sweepAnswersSQL = `DELETE FROM idempotency WHERE ctid = ANY (ARRAY(SELECT ctid FROM idempotency WHERE created_at < $1 LIMIT 5000))`
 
+// sweepTicketsSQL forgets used tickets that no signature is good for any more;
+// crosses orgs: age is all that counts.
+const sweepTicketsSQL = `DELETE FROM ticket_use WHERE id IN (SELECT id FROM ticket_use WHERE expires_at < $1 LIMIT 5000)`
+
 // Sweep forgets what is past its age, in batches, and returns how many rows.
 func (db *DB) Sweep(ctx context.Context, now time.Time) (int64, error) {
 	var total int64
-	for sql, before := range map[string]time.Time{sweepRequestsSQL: now.Add(-RequestAge), sweepAnswersSQL: now.Add(-IdempotencyAge)} {
+	for sql, before := range map[string]time.Time{
+		sweepRequestsSQL: now.Add(-RequestAge), sweepAnswersSQL: now.Add(-IdempotencyAge), sweepTicketsSQL: now.Add(-time.Minute),
+	} {
 		for {
 			n, err := run(ctx, db.everywhere(), sql, before)
 			total += n
-			if err != nil || n == 0 {
-				if err != nil {
-					return total, err
-				}
+			if err != nil {
+				return total, err
+			}
+			if n == 0 {
 				break
 			}
 		}
 	}
-	return total, nil
+	n, err := db.sweepEntries(ctx, now.Add(-NoticeAge))
+	return total + n, err
 }

@@ -73,6 +73,25 @@ func (db *DB) begin(ctx context.Context, org access.OrgID, more ...func(*pgx.Bat
 	return &Tx{Reader: Reader{q: conn, org: org}, db: db, conn: conn}, nil
 }
 
+// Snapshot runs fn over one state of the database, in which nothing changes
+// while fn reads; what is committed meanwhile it does not see.
+func (db *DB) Snapshot(ctx context.Context, by access.Actor, fn func(Reader) error) error {
+	conn, err := db.app.Acquire(ctx)
+	if err != nil {
+		return faultOf(err)
+	}
+	defer conn.Release()
+	b := &pgx.Batch{}
+	b.Queue("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+	b.Queue(setOrgSQL, by.Org.UUID())
+	tx := &Tx{Reader: Reader{q: conn, org: by.Org}, db: db, conn: conn}
+	defer tx.undo(ctx)
+	if err := conn.SendBatch(ctx, b).Close(); err != nil {
+		return faultOf(err)
+	}
+	return fn(tx.Reader)
+}
+
 // Emit tells the world of events once, and only if, the transaction commits. It
 // only buffers: they are written just before the commit.
 func (tx *Tx) Emit(events ...event.Event) { tx.events = append(tx.events, events...) }
