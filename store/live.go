@@ -6,6 +6,9 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/openinsure/openinsure/internal/access"
+	"github.com/openinsure/openinsure/rooms/room"
 )
 
 // headsSQL reads the heads of channels and the epoch they are of; crosses
@@ -108,4 +111,23 @@ func (db *DB) sweepEntries(ctx context.Context, before time.Time) (int64, error)
 			return total, err
 		}
 	}
+}
+
+// fromSeqSQL reads from where on a participant may read; $1 is the
+// organisation that the room is shared with.
+const fromSeqSQL = `SELECT t.from_seq FROM participant t WHERE t.room_id = $2 AND t.user_id = $3 AND t.left_at IS NULL
+	AND EXISTS (SELECT FROM room_org ro WHERE ro.room_id = t.room_id AND ro.org_id = $1)`
+
+// FromSeq returns the seq up to which the shared channel of a room is not the
+// actor's to read; 0 for one who may read all of it, or is no participant.
+func (r Reader) FromSeq(ctx context.Context, id room.ID, by access.Actor) (int64, error) {
+	var user access.UserID
+	if by.Kind != access.User || user.UnmarshalText([]byte(by.ID)) != nil {
+		return 0, nil
+	}
+	from, err := many(ctx, r, pgx.RowTo[int64], fromSeqSQL, r.org.UUID(), id.UUID(), user.UUID())
+	if err != nil || len(from) == 0 {
+		return 0, err
+	}
+	return from[0], nil
 }
