@@ -28,6 +28,10 @@ var arrows = map[string][]string{
 	},
 	"store/embedded":  {},
 	"store/storetest": {"internal/access", "internal/seal", "store", "store/embedded"},
+	"hub":             {},
+	"hub/redisbroker": {"hub"},
+	"hub/brokertest":  {"hub"},
+	"hub/redistest":   {},
 	"internal/insurance": {
 		"internal/access", "internal/event", "internal/insurance/billing", "internal/insurance/policy", "internal/insurance/quote",
 		"internal/insurance/rating", "internal/insurance/submission", "store",
