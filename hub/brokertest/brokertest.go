@@ -8,8 +8,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"runtime"
-	"runtime/pprof"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -176,20 +174,6 @@ func end(t *testing.T, open func(t *testing.T) (a, b hub.Broker)) {
 		}
 	}
 	NoneLeft(t, before)
-}
-
-// NoneLeft waits until there are no more goroutines than before, and fails
-// with what they do when some stay.
-func NoneLeft(t testing.TB, before int) {
-	t.Helper()
-	for deadline := time.Now().Add(5 * time.Second); runtime.NumGoroutine() > before; {
-		if time.Now().After(deadline) {
-			var stacks strings.Builder
-			_ = pprof.Lookup("goroutine").WriteTo(&stacks, 1) // a strings.Builder takes all
-			t.Fatalf("%d goroutines, %d before:\n%s", runtime.NumGoroutine(), before, stacks.String())
-		}
-		<-time.After(5 * time.Millisecond)
-	}
 }
 
 // start opens two nodes and runs them until the end of the test.

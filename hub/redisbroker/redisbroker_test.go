@@ -7,9 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"os"
-	"runtime"
-	"runtime/pprof"
 	"strings"
 	"sync"
 	"testing"
@@ -23,18 +20,7 @@ import (
 	"github.com/openinsure/openinsure/hub/redistest"
 )
 
-func TestMain(m *testing.M) {
-	code := m.Run()
-	for deadline := time.Now().Add(5 * time.Second); runtime.NumGoroutine() > 1; {
-		if time.Now().After(deadline) {
-			fmt.Fprintln(os.Stderr, "goroutines are left:")
-			_ = pprof.Lookup("goroutine").WriteTo(os.Stderr, 1)
-			os.Exit(1)
-		}
-		<-time.After(5 * time.Millisecond)
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { brokertest.Main(m) }
 
 // quick has the times of a test: a tenth of the real ones.
 func quick(url string) redisbroker.Config {
