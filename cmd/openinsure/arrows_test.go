@@ -32,6 +32,7 @@ var arrows = map[string][]string{
 	"hub/redisbroker": {"hub"},
 	"hub/brokertest":  {"hub"},
 	"hub/redistest":   {},
+	"hub/presence":    {},
 	"internal/insurance": {
 		"internal/access", "internal/event", "internal/insurance/billing", "internal/insurance/policy", "internal/insurance/quote",
 		"internal/insurance/rating", "internal/insurance/submission", "store",
