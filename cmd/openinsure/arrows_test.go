@@ -29,6 +29,11 @@ var arrows = map[string][]string{
 	"hub":             {},
 	"store/embedded":  {},
 	"store/storetest": {"internal/access", "internal/seal", "store", "store/embedded"},
+	"hub":             {},
+	"hub/redisbroker": {"hub"},
+	"hub/brokertest":  {"hub"},
+	"hub/redistest":   {},
+	"hub/presence":    {},
 	"internal/insurance": {
 		"internal/access", "internal/event", "internal/insurance/billing", "internal/insurance/policy", "internal/insurance/quote",
 		"internal/insurance/rating", "internal/insurance/submission", "store",
