@@ -38,7 +38,9 @@ type Config struct {
 	Now            func() time.Time                // default time.Now
 	Registerer     prometheus.Registerer           // nil keeps no metrics
 	Ready          func(ctx context.Context) error // nil is always ready
+	Parts          func() map[string]string        // the state of each part, for /readyz; nil tells of none
 	Limiter        Limiter                         // default counts in this process
+	Origins        []string                        // whose pages may open sockets besides our own, as https://app.example.com in lower case
 }
 
 // Deps is what the frame needs of others.

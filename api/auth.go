@@ -57,7 +57,11 @@ func (d *Door) key(ctx context.Context, secret string) (access.Actor, error) {
 	if errors.Is(err, fault.ErrNotFound) {
 		return access.Actor{}, access.ErrToken
 	}
-	return access.Actor{Kind: access.Machine, ID: k.ID.String(), Org: k.Org, Scopes: k.Scopes, Tier: k.Tier}, err
+	a := access.Actor{Kind: access.Machine, ID: k.ID.String(), Org: k.Org, Scopes: k.Scopes, Tier: k.Tier}
+	if k.ExpiresAt != nil {
+		a.Until = *k.ExpiresAt
+	}
+	return a, err
 }
 
 // system acts for the organisation it names. Naming none is allowed where none
@@ -90,6 +94,11 @@ func (d *Door) token(ctx context.Context, token string) (access.Actor, error) {
 	if err != nil {
 		return access.Actor{}, err
 	}
+	return d.person(ctx, a)
+}
+
+// person looks up the user or policyholder that a token names.
+func (d *Door) person(ctx context.Context, a access.Actor) (access.Actor, error) {
 	if a.Kind == access.Insured {
 		var person access.PersonID
 		if person.UnmarshalText([]byte(a.ID)) != nil {
@@ -105,6 +114,31 @@ func (d *Door) token(ctx context.Context, token string) (access.Actor, error) {
 	u, err := d.DB.Principal(ctx, user)
 	a.Role = u.Role
 	return sameOrg(a, u.Org, err)
+}
+
+// Still looks an actor up anew, who was authenticated a while ago: it answers
+// access.ErrToken when his credential proves nothing any more.
+func (d *Door) Still(ctx context.Context, a access.Actor) (access.Actor, error) {
+	if !a.Until.IsZero() && d.Now().After(a.Until) {
+		return access.Actor{}, access.ErrToken
+	}
+	switch a.Kind {
+	case access.User, access.Insured:
+		return d.person(ctx, a)
+	case access.Machine:
+		var id access.KeyID
+		if id.UnmarshalText([]byte(a.ID)) != nil {
+			return access.Actor{}, access.ErrToken
+		}
+		k, err := d.DB.As(a).Key(ctx, id)
+		if errors.Is(err, fault.ErrNotFound) || err == nil && k.ExpiresAt != nil && d.Now().After(*k.ExpiresAt) {
+			return access.Actor{}, access.ErrToken
+		}
+		return a, err
+	case access.System:
+		return a, nil
+	}
+	return access.Actor{}, access.ErrToken
 }
 
 func sameOrg(a access.Actor, org access.OrgID, err error) (access.Actor, error) {

@@ -58,6 +58,10 @@ func (a *API) guard(op operation, shape inputShape) func(huma.Context, func(huma
 			a.fail(w, r, errNeedsOrg)
 			return
 		}
+		if op.Upgrade != nil && r.Header.Get("Upgrade") != "" {
+			op.Upgrade(w, r.WithContext(ctx))
+			return
+		}
 		if err := a.readable(w, r, op, shape, st); err != nil {
 			a.fail(w, r, err)
 			return

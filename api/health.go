@@ -24,8 +24,20 @@ func (a *API) serveHealth() {
 			a.fail(w, r, errNotReady.Because(err))
 			return
 		}
-		a.write(w, r, okAnswer())
+		a.write(w, r, a.readyAnswer())
 	})
+}
+
+// readyAnswer also tells of parts that are unwell and can be done without.
+func (a *API) readyAnswer() Answer {
+	ok := okAnswer()
+	if a.cfg.Parts != nil {
+		b, err := marshal(map[string]any{"status": "ok", "parts": a.cfg.Parts()})
+		if err == nil { // strings always are JSON
+			ok.Body = b
+		}
+	}
+	return ok
 }
 
 func okAnswer() Answer {

@@ -32,6 +32,10 @@ type operation struct {
 	MaxBody       int64         // bytes; default Config.MaxBody
 	ReadTimeout   time.Duration // for the body; default Config.ReadTimeout
 	ContentType   string        // of the body; default application/json
+
+	// Upgrade, when set, answers requests that ask for a WebSocket, once they
+	// are authenticated, counted and in scope.
+	Upgrade http.HandlerFunc
 }
 
 func (op operation) contentType() string {

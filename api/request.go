@@ -23,6 +23,8 @@ type state struct {
 	api             *API
 	clientRequestID string
 	address         netip.Addr
+	host            string // that the request asked for
+	tls             bool
 	operation       bool // a registered operation was reached
 	actor           access.Actor
 	errorCode       string
@@ -46,7 +48,7 @@ func (a *API) observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := a.cfg.Now()
 		rid := access.NewRequestID(start)
-		st := &state{api: a, clientRequestID: clientRequestID(r), address: a.clientAddress(r)}
+		st := &state{api: a, clientRequestID: clientRequestID(r), address: a.clientAddress(r), host: r.Host, tls: r.TLS != nil}
 		ctx := context.WithValue(access.WithRequest(r.Context(), rid), stateKey{}, st)
 		r = r.WithContext(ctx)
 		rec := &recorder{ResponseWriter: w}

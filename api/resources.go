@@ -5,19 +5,25 @@ import (
 	"encoding"
 	"time"
 
+	"github.com/openinsure/openinsure/hub"
 	"github.com/openinsure/openinsure/internal/access"
 	"github.com/openinsure/openinsure/internal/fault"
 	"github.com/openinsure/openinsure/internal/insurance"
+	"github.com/openinsure/openinsure/rooms"
 	"github.com/openinsure/openinsure/store"
 )
 
 // Platform is what the resources stand on.
 type Platform struct {
-	DB     *store.DB
-	Desk   *insurance.Desk
-	Door   *Door
-	Now    func() time.Time
-	IsLive bool // keys are oik_live_…
+	DB    *store.DB
+	Desk  *insurance.Desk
+	Door  *Door
+	Rooms *rooms.House
+	Hub   *hub.Hub // nil serves no live connections
+	// PublicURL is where clients reach this server; empty is where they ask.
+	PublicURL string
+	Now       func() time.Time
+	IsLive    bool // keys are oik_live_…
 }
 
 // RegisterAll adds every operation of the contract.
@@ -32,6 +38,7 @@ func (a *API) RegisterAll(p Platform) {
 	a.registerPolicies(p)
 	a.registerInvoices(p)
 	a.registerEvents(p)
+	a.registerRealtime(p)
 	a.registerRequests(p)
 }
 

@@ -26,8 +26,9 @@ type Principal struct {
 
 // Rights is what a principal may do in a channel that he may hear.
 type Rights struct {
-	Post  bool // post and type
-	Grant any  // the App's own, handed back to Post
+	Post  bool  // post and type
+	From  int64 // entries up to this seq are not his: a since below it is too old
+	Grant any   // the App's own, handed back to Post
 }
 
 // A Posted is where a post came to stand.

@@ -34,6 +34,8 @@ type serveCmd struct {
 	TLSKeyFile     string        `env:"TLS_KEY_FILE" name:"tls-key-file" type:"path" help:"Private key of the certificate."`
 	DBMaxConns     int32         `env:"DB_MAX_CONNS" name:"db-max-conns" default:"20" help:"Connections of each of the two pools to Postgres."`
 	MaxBackdate    int           `env:"MAX_BACKDATE_DAYS" name:"max-backdate-days" default:"30" help:"In production, quotes that take effect further back than so many days are referred."`
+	AllowedOrigins []string      `env:"ALLOWED_ORIGINS" help:"Sites, besides PUBLIC_URL, whose pages may open sockets."`
+	RoomCloseAfter time.Duration `env:"ROOM_CLOSE_AFTER" default:"336h" help:"From bind or decline until a deal room closes by itself."`
 	DrainTime      time.Duration `env:"DRAIN_TIME" default:"25s" help:"How long requests under way may take to finish when the server stops."`
 }
 
@@ -43,6 +45,10 @@ func (c *serveCmd) Run(ctx context.Context) (err error) {
 		return err
 	}
 	proxies, err := parsePrefixes(c.TrustedProxies)
+	if err != nil {
+		return err
+	}
+	origins, err := c.origins()
 	if err != nil {
 		return err
 	}
@@ -70,16 +76,28 @@ func (c *serveCmd) Run(ctx context.Context) (err error) {
 		return err
 	}
 	return c.serve(ctx, p, listener, hint, api.Config{
-		Logger: log, Environment: c.Environment, Version: version, TrustedProxies: proxies, Ready: p.db.Ping,
+		Logger: log, Environment: c.Environment, Version: version, TrustedProxies: proxies, Origins: origins,
 	})
 }
 
-func (c *serveCmd) serve(ctx context.Context, p *platform, listener net.Listener, hint string, cfg api.Config) error {
+func (c *serveCmd) serve(ctx context.Context, p *platform, listener net.Listener, hint string, cfg api.Config) (err error) {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	cfg.Registerer = registry
 	records := newRecorder(p.db, p.log, registry)
-	rest := newAPI(p, records, cfg, c.production())
+	files, err := c.openFiles()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, files.Close()) }()
+	broker, err := c.newBroker(p.log, registry)
+	if err != nil {
+		return err
+	}
+	l := c.newLive(p, files, broker, registry)
+	cfg.Ready = func(ctx context.Context) error { return errors.Join(p.db.Ping(ctx), l.ready()) }
+	cfg.Parts = l.parts
+	rest := newAPI(p, l, records, cfg, c.publicURL(), c.production())
 	admin, err := c.serveAdmin(p.log, registry)
 	if err != nil {
 		return err
@@ -87,8 +105,13 @@ func (c *serveCmd) serve(ctx context.Context, p *platform, listener net.Listener
 
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var work sync.WaitGroup
-	work.Go(func() { _ = records.Run(background) })           // returns nil
-	work.Go(func() { _ = sweep(background, p.db, p.log) })    // returns nil
+	work.Go(func() { _ = records.Run(background) })        // returns nil
+	work.Go(func() { _ = sweep(background, p.db, p.log) }) // returns nil
+	work.Go(func() {
+		if err := l.run(background); err != nil {
+			p.log.ErrorContext(ctx, "live connections ended", "error", err)
+		}
+	})
 	defer func() { stop(); work.Wait(); _ = admin.Close() }() // after the requests are done
 	failed := make(chan error, 1)
 	server := newServer(rest.Handler(), p.log)
@@ -109,6 +132,7 @@ func (c *serveCmd) serve(ctx context.Context, p *platform, listener net.Listener
 	rest.SetDraining()
 	drain, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), c.DrainTime, errors.New("requests under way"))
 	defer cancel()
+	l.hub.Drain(drain)
 	if err := server.Shutdown(drain); err != nil {
 		p.log.WarnContext(ctx, "requests were cut off", "error", err)
 		_ = server.Close() // what Shutdown waited for in vain
@@ -117,10 +141,21 @@ func (c *serveCmd) serve(ctx context.Context, p *platform, listener net.Listener
 }
 
 // newAPI puts the REST interface on the platform.
-func newAPI(p *platform, records api.Requests, cfg api.Config, live bool) *api.API {
+func newAPI(p *platform, l *live, records api.Requests, cfg api.Config, publicURL string, production bool) *api.API {
 	rest := api.New(api.Deps{Authenticator: p.door, Idempotency: once{p.db}, Requests: records}, cfg)
-	rest.RegisterAll(api.Platform{DB: p.db, Desk: p.desk, Door: p.door, Now: time.Now, IsLive: live})
+	rest.RegisterAll(api.Platform{
+		DB: p.db, Desk: p.desk, Door: p.door, Rooms: l.house, Hub: l.hub, Now: time.Now, IsLive: production, PublicURL: publicURL,
+	})
 	return rest
+}
+
+// publicURL is where clients open sockets; in development they do where they
+// ask, whatever the port.
+func (c *serveCmd) publicURL() string {
+	if c.Environment == "development" {
+		return ""
+	}
+	return c.PublicURL
 }
 
 func newServer(h http.Handler, log *slog.Logger) *http.Server {

@@ -26,6 +26,8 @@ type settings struct {
 	EncryptionKey      secret `env:"ENCRYPTION_KEY" help:"Keys that seal secrets at rest, id:base64[,…], the sealing one first."`
 	JWTKeys            secret `env:"JWT_KEYS" name:"jwt-keys" help:"Keys that sign tokens, kid:base64[,…], the signing one first."`
 	PublicURL          string `env:"PUBLIC_URL" default:"http://localhost:8787" help:"Address under which clients reach this server; also the issuer of tokens."`
+	RedisURL           secret `env:"REDIS_URL" name:"redis-url" help:"Redis that carries messages between nodes. Default: one node, in this process."`
+	BlobURL            string `env:"BLOB_URL" help:"Where uploaded files are kept, as file:///folder; several nodes need one that they share. Default: a folder in DATA_DIR."`
 	LogLevel           string `env:"LOG_LEVEL" enum:"debug,info,warn,error" default:"info" help:"debug, info, warn or error."`
 }
 
@@ -48,6 +50,7 @@ func (s *settings) secrets() map[string]*secret {
 	return map[string]*secret{
 		"API_SECRET": &s.APISecret, "ENCRYPTION_KEY": &s.EncryptionKey, "JWT_KEYS": &s.JWTKeys,
 		"DATABASE_URL": &s.DatabaseURL, "MIGRATE_DATABASE_URL": &s.MigrateDatabaseURL,
+		"REDIS_URL": &s.RedisURL,
 	}
 }
 

@@ -68,6 +68,8 @@ type Actor struct {
 	Role   string   // informative: what counts is the relationships
 	Scopes []string // of a key; nobody else is limited by scopes
 	Tier   string   // of a key: standard or enterprise; sets its rate limit
+
+	Until time.Time // when the credential ends, for what outlives a request; zero is never
 }
 
 // IsZero reports whether nobody acts.

@@ -46,7 +46,8 @@ func (t *Tokens) MintTicket(a Actor, room string) (string, time.Time, error) {
 	tok, err := jwt.NewBuilder().Issuer(t.issuer).Audience([]string{ticketAudience}).Subject(a.ID).JwtID(id.New[ticketKind](now).String()).
 		IssuedAt(now).NotBefore(now).Expiration(until).
 		Claim("typ", "ticket").Claim("kind", string(a.Kind)).Claim("org", a.Org.String()).Claim("role", a.Role).
-		Claim("scopes", a.Scopes).Claim("tier", a.Tier).Claim("room", room).Build()
+		Claim("scopes", a.Scopes).Claim("tier", a.Tier).Claim("room", room).
+		Claim("until", unix(a.Until)).Build()
 	if err != nil {
 		return "", time.Time{}, fmt.Errorf("mint ticket: %w", err)
 	}
@@ -55,6 +56,14 @@ func (t *Tokens) MintTicket(a Actor, room string) (string, time.Time, error) {
 		return "", time.Time{}, fmt.Errorf("mint ticket: %w", err)
 	}
 	return string(signed), until, nil
+}
+
+// unix is 0 for the zero time.
+func unix(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.Unix()
 }
 
 // VerifyTicket reads a ticket. Whether it was used before, and whether its
@@ -68,20 +77,23 @@ func (t *Tokens) VerifyTicket(ticket string) (Ticket, error) {
 		return Ticket{}, ErrTicket.Because(err)
 	}
 	var kind, org, role, room, tier string
-	var scopes []string
 	err = errors.Join(tok.Get("kind", &kind), tok.Get("org", &org), tok.Get("role", &role), tok.Get("room", &room), tok.Get("tier", &tier))
 	if err != nil {
 		return Ticket{}, ErrTicket.Because(err)
+	}
+	k := Ticket{Actor: Actor{Kind: Kind(kind), Role: role, Tier: tier}, Room: room}
+	var until float64
+	if tok.Get("until", &until) == nil && until > 0 {
+		k.Actor.Until = time.Unix(int64(until), 0).UTC()
 	}
 	var raw []any
 	if tok.Get("scopes", &raw) == nil {
 		for _, s := range raw {
 			if s, ok := s.(string); ok {
-				scopes = append(scopes, s)
+				k.Actor.Scopes = append(k.Actor.Scopes, s)
 			}
 		}
 	}
-	k := Ticket{Actor: Actor{Kind: Kind(kind), Role: role, Scopes: scopes, Tier: tier}, Room: room}
 	k.Actor.ID, _ = tok.Subject()
 	k.Expires, _ = tok.Expiration()
 	jti, _ := tok.JwtID()

@@ -20,6 +20,7 @@ func TestTicket(t *testing.T) {
 	}
 	by := access.Actor{
 		Kind: access.Machine, ID: access.NewKeyID(now).String(), Org: access.NewOrgID(now), Scopes: []string{"rooms:read", "events:read"}, Tier: "standard",
+		Until: now.Add(15 * time.Minute),
 	}
 	ticket, until, err := tokens.MintTicket(by, "room_1")
 	if err != nil || !until.Equal(now.Add(time.Minute)) {

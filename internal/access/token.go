@@ -120,6 +120,7 @@ func (t *Tokens) Verify(token string) (Actor, error) {
 	}
 	a := Actor{Kind: Kind(kind), Role: role}
 	a.ID, _ = tok.Subject()
+	a.Until, _ = tok.Expiration()
 	if err := a.Org.UnmarshalText([]byte(org)); err != nil || a.ID == "" || a.Org.IsZero() {
 		return Actor{}, ErrToken
 	}
