@@ -78,6 +78,12 @@ type live struct {
 	close func() error // the broker's
 }
 
+// Tests of whole processes put faults here.
+var (
+	wrapBroker    = func(b hub.Broker) hub.Broker { return b }
+	beforePublish = func() {}
+)
+
 // newLive puts the hub on the platform. Nothing runs before run.
 func (c *serveCmd) newLive(p *platform, files *blob.Bucket, broker hub.Broker, registry prometheus.Registerer) *live {
 	l := &live{posts: p.db.NewPoster(registry), log: p.log, close: func() error { return nil }}
@@ -85,11 +91,15 @@ func (c *serveCmd) newLive(p *platform, files *blob.Bucket, broker hub.Broker, r
 	if closer, ok := broker.(io.Closer); ok {
 		l.close = closer.Close
 	}
+	broker = wrapBroker(broker)
 	app := &api.Live{Platform: api.Platform{DB: p.db, Desk: p.desk, Door: p.door, Rooms: l.house, Now: time.Now}, Posts: l.posts}
 	l.hub = hub.New(entries{p.db}, broker, app, hub.Config{
 		Logger: p.log, Registerer: registry, Drain: max(c.DrainTime-5*time.Second, time.Second),
 	})
-	p.db.OnCommit(func(_ context.Context, es []store.Entry) { l.hub.Publish(hubEntries(es)...) })
+	p.db.OnCommit(func(_ context.Context, es []store.Entry) {
+		beforePublish()
+		l.hub.Publish(hubEntries(es)...)
+	})
 	return l
 }
 

@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -22,13 +23,15 @@ import (
 )
 
 // The test binary is the program itself when this is set: "serve" runs it as a
-// user would, "die" is a server that is killed after its first commit and
-// before its answer.
+// user would, "hostile" does too, with a broker that loses, doubles, delays and
+// swaps. "die" is a server that is killed after its first commit and before its
+// answer; "die-publish" is one that is killed after its fiftieth, before anybody
+// is told.
 const roleEnv = "OPENINSURE_TEST_ROLE"
 
 func TestMain(m *testing.M) {
 	switch os.Getenv(roleEnv) {
-	case "serve":
+	case "serve", "hostile", "die-publish":
 		main()
 		return
 	case "die":
@@ -69,9 +72,28 @@ type running struct {
 	t       *testing.T
 	cmd     *exec.Cmd
 	url     string
-	log     *bytes.Buffer
+	log     *output
 	dataDir string
 	ended   chan error
+}
+
+// An output is what a server says, read while it is still saying it.
+type output struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+// Write implements io.Writer.
+func (o *output) Write(b []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buf.Write(b)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buf.String()
 }
 
 // dataDir makes a folder that the user of a private Postgres can reach.
@@ -89,7 +111,13 @@ func dataDir(t *testing.T) string {
 }
 
 // start starts a server and waits until it is ready.
-func start(t *testing.T, role, dir string) *running {
+func start(t *testing.T, role, dir string, env ...string) *running {
+	t.Helper()
+	return launch(t, role, dir, env...).ready()
+}
+
+// launch starts a server and does not wait.
+func launch(t *testing.T, role, dir string, env ...string) *running {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -97,15 +125,23 @@ func start(t *testing.T, role, dir string) *running {
 	}
 	addr := l.Addr().String()
 	_ = l.Close()
-	r := &running{t: t, url: "http://" + addr, log: &bytes.Buffer{}, dataDir: dir, ended: make(chan error, 1)}
+	r := &running{t: t, url: "http://" + addr, log: &output{}, dataDir: dir, ended: make(chan error, 1)}
 	r.cmd = exec.Command(os.Args[0], "serve")
 	r.cmd.Env = append(os.Environ(), roleEnv+"="+role, "DATA_DIR="+dir, "ADDR="+addr, "ADMIN_ADDR=")
+	r.cmd.Env = append(r.cmd.Env, env...)
 	r.cmd.Stdout, r.cmd.Stderr = r.log, r.log
 	if err := r.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	go func() { r.ended <- r.cmd.Wait() }()
 	t.Cleanup(func() { _ = r.cmd.Process.Kill() })
+	return r
+}
+
+// ready waits until the server takes requests.
+func (r *running) ready() *running {
+	t := r.t
+	t.Helper()
 	deadline, tick := time.After(90*time.Second), time.NewTicker(50*time.Millisecond)
 	defer tick.Stop()
 	for {
