@@ -37,6 +37,11 @@ func init() {
 		wrapBroker = func(b hub.Broker) hub.Broker {
 			return brokertest.Hostile(b, seed, brokertest.Config{Drop: 0.1, Double: 0.1, Delay: 0.1, Swap: 0.1})
 		}
+	case "bench":
+		tune = func(c *hub.Config) {
+			c.Sessions, c.SessionsPerSubject, c.SessionsPerAddress = 50_000, 50_000, 50_000
+			c.FrameRate, c.FrameBurst = 100_000, 100_000
+		}
 	case "die-publish":
 		var commits atomic.Int64
 		beforePublish = func() {
@@ -59,7 +64,7 @@ type gate struct {
 	conns  map[net.Conn]struct{}
 }
 
-func newGate(t *testing.T, target string) *gate {
+func newGate(t testing.TB, target string) *gate {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -132,7 +137,7 @@ func (g *gate) carry(to, from net.Conn) {
 
 // A cluster is nodes over one Postgres and one Redis, each reached by gates.
 type cluster struct {
-	t        *testing.T
+	t        testing.TB
 	dir      string
 	pgDir    string
 	postgres *embedded.Server
@@ -146,7 +151,7 @@ type cluster struct {
 }
 
 // newCluster brings up Postgres and Redis, and a node of each role.
-func newCluster(t *testing.T, roles ...string) *cluster {
+func newCluster(t testing.TB, roles ...string) *cluster {
 	t.Helper()
 	c := &cluster{t: t, dir: dataDir(t)}
 	c.pgDir = filepath.Join(dataDir(t), "postgres")

@@ -82,6 +82,7 @@ type live struct {
 var (
 	wrapBroker    = func(b hub.Broker) hub.Broker { return b }
 	beforePublish = func() {}
+	tune          = func(*hub.Config) {}
 )
 
 // newLive puts the hub on the platform. Nothing runs before run.
@@ -93,9 +94,9 @@ func (c *serveCmd) newLive(p *platform, files *blob.Bucket, broker hub.Broker, r
 	}
 	broker = wrapBroker(broker)
 	app := &api.Live{Platform: api.Platform{DB: p.db, Desk: p.desk, Door: p.door, Rooms: l.house, Now: time.Now}, Posts: l.posts}
-	l.hub = hub.New(entries{p.db}, broker, app, hub.Config{
-		Logger: p.log, Registerer: registry, Drain: max(c.DrainTime-5*time.Second, time.Second),
-	})
+	cfg := hub.Config{Logger: p.log, Registerer: registry, Drain: max(c.DrainTime-5*time.Second, time.Second)}
+	tune(&cfg)
+	l.hub = hub.New(entries{p.db}, broker, app, cfg)
 	p.db.OnCommit(func(_ context.Context, es []store.Entry) {
 		beforePublish()
 		l.hub.Publish(hubEntries(es)...)

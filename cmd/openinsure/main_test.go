@@ -31,7 +31,7 @@ const roleEnv = "OPENINSURE_TEST_ROLE"
 
 func TestMain(m *testing.M) {
 	switch os.Getenv(roleEnv) {
-	case "serve", "hostile", "die-publish":
+	case "serve", "hostile", "die-publish", "bench":
 		main()
 		return
 	case "die":
@@ -69,7 +69,7 @@ func serveUntilCommit() error {
 
 // A running is a server in a process of its own.
 type running struct {
-	t       *testing.T
+	t       testing.TB
 	cmd     *exec.Cmd
 	url     string
 	log     *output
@@ -97,7 +97,7 @@ func (o *output) String() string {
 }
 
 // dataDir makes a folder that the user of a private Postgres can reach.
-func dataDir(t *testing.T) string {
+func dataDir(t testing.TB) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "openinsure-cmd-")
 	if err != nil {
@@ -111,13 +111,13 @@ func dataDir(t *testing.T) string {
 }
 
 // start starts a server and waits until it is ready.
-func start(t *testing.T, role, dir string, env ...string) *running {
+func start(t testing.TB, role, dir string, env ...string) *running {
 	t.Helper()
 	return launch(t, role, dir, env...).ready()
 }
 
 // launch starts a server and does not wait.
-func launch(t *testing.T, role, dir string, env ...string) *running {
+func launch(t testing.TB, role, dir string, env ...string) *running {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
