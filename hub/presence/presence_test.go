@@ -459,7 +459,7 @@ func TestManyAskAtOnce(t *testing.T) {
 	for name := range c.nodes {
 		c.shows(name, "room:1", "ann")
 	}
-	if states < 1 || states > 4 {
+	if states < 1 || states > 3 {
 		t.Errorf("sent %d states to 20 nodes that asked within two seconds, want one a second", states)
 	}
 }

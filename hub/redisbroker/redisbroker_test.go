@@ -40,20 +40,42 @@ func open(t testing.TB, cfg redisbroker.Config) *redisbroker.Broker {
 }
 
 func TestBroker(t *testing.T) {
-	brokertest.Run(t, func(t *testing.T) (hub.Broker, hub.Broker) {
+	brokertest.Run(t, func(t *testing.T) []hub.Broker {
 		s := redistest.Start(t)
-		return open(t, redisbroker.Config{URL: s.URL()}), open(t, redisbroker.Config{URL: s.URL()})
+		return []hub.Broker{open(t, redisbroker.Config{URL: s.URL()}), open(t, redisbroker.Config{URL: s.URL()})}
 	})
 }
 
 func TestBrokerOnCluster(t *testing.T) {
 	servers := redistest.StartCluster(t, 3)
 	n := 0
-	brokertest.Run(t, func(t *testing.T) (hub.Broker, hub.Broker) {
+	brokertest.Run(t, func(t *testing.T) []hub.Broker {
 		n++
 		prefix := fmt.Sprintf("test%d", n)
-		return open(t, redisbroker.Config{URL: servers[0].URL(), Prefix: prefix}), open(t, redisbroker.Config{URL: servers[1].URL(), Prefix: prefix})
+		return []hub.Broker{
+			open(t, redisbroker.Config{URL: servers[0].URL(), Prefix: prefix}),
+			open(t, redisbroker.Config{URL: servers[1].URL(), Prefix: prefix}),
+		}
 	})
+}
+
+func TestHealthyWhileItRuns(t *testing.T) {
+	s := redistest.Start(t)
+	b := open(t, quick(s.URL()))
+	if b.Healthy() {
+		t.Error("healthy before it runs: nothing can arrive")
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- b.Run(ctx, &meter{}) }()
+	until(t, "it is healthy", b.Healthy)
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	if b.Healthy() {
+		t.Error("healthy after the end of Run: nothing can arrive")
+	}
 }
 
 func TestPrefixesKeepApart(t *testing.T) {
