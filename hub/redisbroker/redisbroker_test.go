@@ -202,15 +202,47 @@ func TestRedisFrozenForReal(t *testing.T) {
 	}
 }
 
+// A node may stop while its Redis does not answer: the check is that of every
+// node, that Run ends soon.
+func TestEndWhileFrozen(t *testing.T) {
+	s := redistest.Start(t)
+	a := run(t, open(t, redisbroker.Config{URL: s.URL()}))
+	a.eventually(true)
+	s.Pause()
+	a.broker.Publish(signal("while frozen"))
+}
+
+// Nothing gets through to the server, but what others publish still comes: no
+// read times out, and only the probe is missing.
+func TestConnectionSwallowedOneWay(t *testing.T) {
+	s := redistest.Start(t)
+	p := proxied(t, s.Addr())
+	cfg, registry := quick("redis://"+p.addr), prometheus.NewRegistry()
+	cfg.Registerer = registry
+	a, b := run(t, open(t, cfg)), run(t, open(t, quick(s.URL())))
+	a.eventually(true)
+	b.eventually(true)
+	p.swallow(true, false)
+	until(t, "it is connected anew", func() bool {
+		b.broker.Publish(signal("from b"))
+		return metric(t, registry, "hub_broker_rebuilds_total") > 0
+	})
+	if a.count("from b") == 0 {
+		t.Error("nothing came, so this was not about one way")
+	}
+	p.swallow(false, false)
+	a.eventually(true)
+}
+
 // A proxy that takes everything and answers nothing, from one moment on.
 func TestConnectionSwallowed(t *testing.T) {
 	s := redistest.Start(t)
 	p := proxied(t, s.Addr())
 	a := run(t, open(t, quick("redis://"+p.addr)))
 	a.eventually(true)
-	p.swallow(true)
+	p.swallow(true, true)
 	a.eventually(false)
-	p.swallow(false)
+	p.swallow(false, false)
 	a.eventually(true)
 	a.broker.Publish(signal("back again"))
 	a.hears("back again")
@@ -492,9 +524,9 @@ func (l *lines) String() string {
 type proxy struct {
 	addr string
 
-	mu         sync.Mutex // guards the fields below
-	swallowing bool
-	conns      []net.Conn
+	mu       sync.Mutex // guards the fields below
+	up, down bool       // swallowed: to the server, from it
+	conns    []net.Conn
 }
 
 func proxied(t *testing.T, to string) *proxy {
@@ -528,14 +560,14 @@ func proxied(t *testing.T, to string) *proxy {
 			p.mu.Lock()
 			p.conns = append(p.conns, in, out)
 			p.mu.Unlock()
-			serving.Go(func() { p.pass(in, out) })
-			serving.Go(func() { p.pass(out, in) })
+			serving.Go(func() { p.pass(in, out, &p.up) })
+			serving.Go(func() { p.pass(out, in, &p.down) })
 		}
 	})
 	return p
 }
 
-func (p *proxy) pass(from, to net.Conn) {
+func (p *proxy) pass(from, to net.Conn, swallowed *bool) {
 	defer func() { _ = to.Close() }()
 	buf := make([]byte, 64<<10)
 	for {
@@ -544,7 +576,7 @@ func (p *proxy) pass(from, to net.Conn) {
 			return
 		}
 		p.mu.Lock()
-		swallow := p.swallowing
+		swallow := *swallowed
 		p.mu.Unlock()
 		if swallow {
 			continue
@@ -555,8 +587,8 @@ func (p *proxy) pass(from, to net.Conn) {
 	}
 }
 
-func (p *proxy) swallow(on bool) {
+func (p *proxy) swallow(up, down bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.swallowing = on
+	p.up, p.down = up, down
 }
