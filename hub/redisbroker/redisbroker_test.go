@@ -163,7 +163,9 @@ func TestRedisStopsAndComesBack(t *testing.T) {
 // A frozen server accepts connections and data: TCP alone sees nothing wrong.
 func TestRedisFrozen(t *testing.T) {
 	s := redistest.Start(t)
-	a := run(t, open(t, quick(s.URL())))
+	cfg, registry := quick(s.URL()), prometheus.NewRegistry()
+	cfg.Registerer = registry
+	a := run(t, open(t, cfg))
 	a.eventually(true)
 	s.Pause()
 	frozen := time.Now()
@@ -173,6 +175,7 @@ func TestRedisFrozen(t *testing.T) {
 		t.Errorf("unhealthy after %v, want about 600 ms", took)
 	}
 	a.broker.Publish(signal("while frozen"))
+	until(t, "the connections are given up", func() bool { return metric(t, registry, "hub_broker_rebuilds_total") > 0 })
 	lost := a.lostCount()
 	s.Continue()
 	a.eventually(true)
