@@ -402,3 +402,93 @@ func BenchmarkTick(b *testing.B) {
 		r.Tick(now)
 	}
 }
+
+// A state that was delayed must not undo what came after it.
+func TestLateState(t *testing.T) {
+	c := newCluster(t, "a", "b")
+	c.nodes["a"].Join("room:1", "ann", identity("Ann"))
+	c.pass(time.Second)
+	c.nodes["c"] = presence.New("c") // makes a send its state
+	var state [][]byte
+	for range 20 {
+		c.now = c.now.Add(100 * time.Millisecond)
+		for _, name := range []string{"a", "b", "c"} {
+			out, _ := c.nodes[name].Tick(c.now)
+			for _, payload := range out {
+				c.tell(name, payload)
+				if name == "a" {
+					state = append(state, payload)
+				}
+			}
+		}
+	}
+	c.shows("c", "room:1", "ann")
+	c.nodes["a"].Leave(c.now, "room:1", "ann")
+	c.nodes["a"].Join("room:1", "bob", identity("Bob"))
+	c.pass(5 * time.Second)
+	for _, payload := range state {
+		c.tell("a", payload)
+	}
+	c.pass(100 * time.Millisecond)
+	c.shows("b", "room:1", "bob")
+	c.shows("c", "room:1", "bob")
+}
+
+// All nodes hear a state, so one does for all who asked, as when the broker
+// was away from everybody.
+func TestManyAskAtOnce(t *testing.T) {
+	c := newCluster(t, "a")
+	c.nodes["a"].Join("room:1", "ann", identity("Ann"))
+	c.pass(time.Second)
+	states := 0
+	for i := range 50 {
+		if i < 20 { // they ask within two seconds
+			c.nodes[fmt.Sprint("new ", i)] = presence.New(fmt.Sprint("new ", i))
+		}
+		c.now = c.now.Add(100 * time.Millisecond)
+		for name, r := range c.nodes {
+			out, _ := r.Tick(c.now)
+			for _, payload := range out {
+				c.tell(name, payload)
+				if name == "a" && strings.Contains(string(payload), "ann") {
+					states++
+				}
+			}
+		}
+	}
+	for name := range c.nodes {
+		c.shows(name, "room:1", "ann")
+	}
+	if states < 1 || states > 3 {
+		t.Errorf("sent %d states to 20 nodes that asked within two seconds, want one a second", states)
+	}
+}
+
+// Whoever still has an old version of a channel that was empty meanwhile must
+// not take new diffs for old ones.
+func TestVersionsNeverGoBack(t *testing.T) {
+	c := newCluster(t, "a")
+	a := c.nodes["a"]
+	last := uint64(0)
+	for range 3 {
+		a.Watch("room:1")
+		if v := a.Snapshot("room:1", "", 0).Version; v < last {
+			t.Fatalf("a snapshot of version %d after %d", v, last)
+		}
+		a.Join("room:1", "ann", nil)
+		c.pass(time.Second)
+		a.Leave(c.now, "room:1", "ann")
+		c.pass(5 * time.Second)
+		for _, d := range c.diffs["a"] {
+			if d.Version <= last {
+				t.Fatalf("a diff of version %d after %d", d.Version, last)
+			}
+			last = d.Version
+		}
+		delete(c.diffs, "a")
+		a.Unwatch("room:1")
+		if kept := a.Kept()["views"]; kept != 0 {
+			t.Fatalf("keeps %d views of empty channels that nobody watches", kept)
+		}
+	}
+}

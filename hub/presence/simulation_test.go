@@ -213,7 +213,7 @@ func (w *world) settled(seed uint64) {
 }
 
 func TestSimulation(t *testing.T) {
-	seeds := uint64(150)
+	seeds := uint64(60)
 	if testing.Short() {
 		seeds = 10
 	}

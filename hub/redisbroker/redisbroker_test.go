@@ -40,20 +40,42 @@ func open(t testing.TB, cfg redisbroker.Config) *redisbroker.Broker {
 }
 
 func TestBroker(t *testing.T) {
-	brokertest.Run(t, func(t *testing.T) (hub.Broker, hub.Broker) {
+	brokertest.Run(t, func(t *testing.T) []hub.Broker {
 		s := redistest.Start(t)
-		return open(t, redisbroker.Config{URL: s.URL()}), open(t, redisbroker.Config{URL: s.URL()})
+		return []hub.Broker{open(t, redisbroker.Config{URL: s.URL()}), open(t, redisbroker.Config{URL: s.URL()})}
 	})
 }
 
 func TestBrokerOnCluster(t *testing.T) {
 	servers := redistest.StartCluster(t, 3)
 	n := 0
-	brokertest.Run(t, func(t *testing.T) (hub.Broker, hub.Broker) {
+	brokertest.Run(t, func(t *testing.T) []hub.Broker {
 		n++
 		prefix := fmt.Sprintf("test%d", n)
-		return open(t, redisbroker.Config{URL: servers[0].URL(), Prefix: prefix}), open(t, redisbroker.Config{URL: servers[1].URL(), Prefix: prefix})
+		return []hub.Broker{
+			open(t, redisbroker.Config{URL: servers[0].URL(), Prefix: prefix}),
+			open(t, redisbroker.Config{URL: servers[1].URL(), Prefix: prefix}),
+		}
 	})
+}
+
+func TestHealthyWhileItRuns(t *testing.T) {
+	s := redistest.Start(t)
+	b := open(t, quick(s.URL()))
+	if b.Healthy() {
+		t.Error("healthy before it runs: nothing can arrive")
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- b.Run(ctx, &meter{}) }()
+	until(t, "it is healthy", b.Healthy)
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	if b.Healthy() {
+		t.Error("healthy after the end of Run: nothing can arrive")
+	}
 }
 
 func TestPrefixesKeepApart(t *testing.T) {
@@ -141,7 +163,9 @@ func TestRedisStopsAndComesBack(t *testing.T) {
 // A frozen server accepts connections and data: TCP alone sees nothing wrong.
 func TestRedisFrozen(t *testing.T) {
 	s := redistest.Start(t)
-	a := run(t, open(t, quick(s.URL())))
+	cfg, registry := quick(s.URL()), prometheus.NewRegistry()
+	cfg.Registerer = registry
+	a := run(t, open(t, cfg))
 	a.eventually(true)
 	s.Pause()
 	frozen := time.Now()
@@ -151,6 +175,7 @@ func TestRedisFrozen(t *testing.T) {
 		t.Errorf("unhealthy after %v, want about 600 ms", took)
 	}
 	a.broker.Publish(signal("while frozen"))
+	until(t, "the connections are given up", func() bool { return metric(t, registry, "hub_broker_rebuilds_total") > 0 })
 	lost := a.lostCount()
 	s.Continue()
 	a.eventually(true)
@@ -180,15 +205,47 @@ func TestRedisFrozenForReal(t *testing.T) {
 	}
 }
 
+// A node may stop while its Redis does not answer: the check is that of every
+// node, that Run ends soon.
+func TestEndWhileFrozen(t *testing.T) {
+	s := redistest.Start(t)
+	a := run(t, open(t, redisbroker.Config{URL: s.URL()}))
+	a.eventually(true)
+	s.Pause()
+	a.broker.Publish(signal("while frozen"))
+}
+
+// Nothing gets through to the server, but what others publish still comes: no
+// read times out, and only the probe is missing.
+func TestConnectionSwallowedOneWay(t *testing.T) {
+	s := redistest.Start(t)
+	p := proxied(t, s.Addr())
+	cfg, registry := quick("redis://"+p.addr), prometheus.NewRegistry()
+	cfg.Registerer = registry
+	a, b := run(t, open(t, cfg)), run(t, open(t, quick(s.URL())))
+	a.eventually(true)
+	b.eventually(true)
+	p.swallow(true, false)
+	until(t, "it is connected anew", func() bool {
+		b.broker.Publish(signal("from b"))
+		return metric(t, registry, "hub_broker_rebuilds_total") > 0
+	})
+	if a.count("from b") == 0 {
+		t.Error("nothing came, so this was not about one way")
+	}
+	p.swallow(false, false)
+	a.eventually(true)
+}
+
 // A proxy that takes everything and answers nothing, from one moment on.
 func TestConnectionSwallowed(t *testing.T) {
 	s := redistest.Start(t)
 	p := proxied(t, s.Addr())
 	a := run(t, open(t, quick("redis://"+p.addr)))
 	a.eventually(true)
-	p.swallow(true)
+	p.swallow(true, true)
 	a.eventually(false)
-	p.swallow(false)
+	p.swallow(false, false)
 	a.eventually(true)
 	a.broker.Publish(signal("back again"))
 	a.hears("back again")
@@ -470,9 +527,9 @@ func (l *lines) String() string {
 type proxy struct {
 	addr string
 
-	mu         sync.Mutex // guards the fields below
-	swallowing bool
-	conns      []net.Conn
+	mu       sync.Mutex // guards the fields below
+	up, down bool       // swallowed: to the server, from it
+	conns    []net.Conn
 }
 
 func proxied(t *testing.T, to string) *proxy {
@@ -506,14 +563,14 @@ func proxied(t *testing.T, to string) *proxy {
 			p.mu.Lock()
 			p.conns = append(p.conns, in, out)
 			p.mu.Unlock()
-			serving.Go(func() { p.pass(in, out) })
-			serving.Go(func() { p.pass(out, in) })
+			serving.Go(func() { p.pass(in, out, &p.up) })
+			serving.Go(func() { p.pass(out, in, &p.down) })
 		}
 	})
 	return p
 }
 
-func (p *proxy) pass(from, to net.Conn) {
+func (p *proxy) pass(from, to net.Conn, swallowed *bool) {
 	defer func() { _ = to.Close() }()
 	buf := make([]byte, 64<<10)
 	for {
@@ -522,7 +579,7 @@ func (p *proxy) pass(from, to net.Conn) {
 			return
 		}
 		p.mu.Lock()
-		swallow := p.swallowing
+		swallow := *swallowed
 		p.mu.Unlock()
 		if swallow {
 			continue
@@ -533,8 +590,8 @@ func (p *proxy) pass(from, to net.Conn) {
 	}
 }
 
-func (p *proxy) swallow(on bool) {
+func (p *proxy) swallow(up, down bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.swallowing = on
+	p.up, p.down = up, down
 }
