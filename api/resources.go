@@ -8,6 +8,7 @@ import (
 	"github.com/openinsure/openinsure/internal/access"
 	"github.com/openinsure/openinsure/internal/fault"
 	"github.com/openinsure/openinsure/internal/insurance"
+	"github.com/openinsure/openinsure/rooms"
 	"github.com/openinsure/openinsure/store"
 )
 
@@ -16,6 +17,7 @@ type Platform struct {
 	DB     *store.DB
 	Desk   *insurance.Desk
 	Door   *Door
+	Rooms  *rooms.House
 	Now    func() time.Time
 	IsLive bool // keys are oik_live_…
 }
@@ -31,6 +33,8 @@ func (a *API) RegisterAll(p Platform) {
 	a.registerQuotes(p)
 	a.registerPolicies(p)
 	a.registerInvoices(p)
+	a.registerRooms(p)
+	a.registerParticipants(p)
 	a.registerEvents(p)
 	a.registerRequests(p)
 }

@@ -283,6 +283,9 @@ func keepLead(ctx context.Context, tx *store.Tx, p room.Participant) error {
 
 // place gives participants other places.
 func (c *change) place(ctx context.Context, places []Placing) error {
+	if len(places) == 0 {
+		return nil
+	}
 	if err := access.Check(ctx, c.tx, c.by, access.Moderate, c.room.Object()); err != nil {
 		return err
 	}

@@ -127,9 +127,9 @@ func persons(ps []room.Participant, by access.Actor) []event.Channel {
 	return cs
 }
 
-// A Change is what is to become of a room, all of it or nothing; nil fields
+// An Update is what is to become of a room, all of it or nothing; nil fields
 // stay.
-type Change struct {
+type Update struct {
 	Title        *string
 	Status       *room.Status
 	Reason       string // of closing
@@ -143,8 +143,9 @@ type Placing struct {
 }
 
 // Change changes a room. A room that is closed is reopened first when that is
-// asked for, and closed or archived last.
-func (h *House) Change(ctx context.Context, by access.Actor, id room.ID, c Change, seen Version) (View, error) {
+// asked for, and closed or archived last. Seen returns an error unless the
+// version that the caller saw is the current one.
+func (h *House) Change(ctx context.Context, by access.Actor, id room.ID, u Update, seen func(current int) error) (View, error) {
 	var v View
 	err := h.db.InTx(ctx, by, func(tx *store.Tx) error {
 		r, err := h.lock(ctx, tx, by, id, access.Read)
@@ -158,8 +159,8 @@ func (h *House) Change(ctx context.Context, by access.Actor, id room.ID, c Chang
 		if err != nil {
 			return err
 		}
-		changing := change{tx: tx, by: by, author: author, at: h.now(), room: r}
-		if err := changing.apply(ctx, c); err != nil {
+		c := change{tx: tx, by: by, author: author, at: h.now(), room: r}
+		if err := c.apply(ctx, u); err != nil {
 			return err
 		}
 		v, err = h.view(ctx, tx.Reader, by, id)
@@ -171,10 +172,6 @@ func (h *House) Change(ctx context.Context, by access.Actor, id room.ID, c Chang
 	return v, nil
 }
 
-// Version guards a change: it returns an error unless the version that the
-// caller saw is the current one.
-type Version func(current int) error
-
 // change is one change under way: by changes room, which is locked.
 type change struct {
 	tx     *store.Tx
@@ -184,49 +181,43 @@ type change struct {
 	room   room.Room
 }
 
-func (c *change) apply(ctx context.Context, want Change) error {
-	to := c.room.Status
-	if want.Status != nil {
-		to = *want.Status
-		if err := access.Check(ctx, c.tx, c.by, access.Moderate, c.room.Object()); err != nil {
-			return err
-		}
+func (c *change) apply(ctx context.Context, u Update) error {
+	reopen, end := u.Status, (*room.Status)(nil)
+	if u.Status != nil && *u.Status != room.Active {
+		reopen, end = nil, u.Status
 	}
-	if want.Status != nil && to == room.Active {
-		if err := c.move(ctx, to, ""); err != nil {
-			return err
-		}
+	if err := c.move(ctx, reopen, ""); err != nil {
+		return err
 	}
-	if want.Title != nil {
-		if err := c.rename(ctx, *want.Title); err != nil {
-			return err
-		}
+	if err := c.rename(ctx, u.Title); err != nil {
+		return err
 	}
-	if len(want.Participants) > 0 {
-		if err := c.place(ctx, want.Participants); err != nil {
-			return err
-		}
+	if err := c.place(ctx, u.Participants); err != nil {
+		return err
 	}
-	if want.Status != nil && to != room.Active {
-		if err := c.move(ctx, to, want.Reason); err != nil {
-			return err
-		}
+	if err := c.move(ctx, end, u.Reason); err != nil {
+		return err
 	}
-	if want.Status == nil && want.Title == nil && len(want.Participants) == 0 {
+	if u.Status == nil && u.Title == nil && len(u.Participants) == 0 {
 		return nil
 	}
 	c.room.UpdatedAt = c.at
 	return c.tx.SaveRoom(ctx, c.room)
 }
 
-func (c *change) rename(ctx context.Context, title string) error {
+// rename gives the room another title; nil leaves it.
+func (c *change) rename(ctx context.Context, to *string) error {
+	if to == nil {
+		return nil
+	}
 	if err := access.Check(ctx, c.tx, c.by, access.Edit, c.room.Object()); err != nil {
 		return err
 	}
 	if c.room.Status != room.Active {
 		return room.ErrClosed
 	}
-	if title = strings.TrimSpace(title); title == "" {
+	title := strings.TrimSpace(*to)
+	if title == "" {
 		return fault.ErrValidation.Field("title", "minLength")
 	}
 	c.room.Title = title
@@ -241,16 +232,21 @@ func (c *change) tell(data event.Payload, also ...event.Channel) {
 	c.tx.Emit(e)
 }
 
-// move moves the room to another status.
-func (c *change) move(ctx context.Context, to room.Status, reason string) error {
+// move moves the room to another status; nil leaves it where it is.
+func (c *change) move(ctx context.Context, to *room.Status, reason string) error {
+	if to == nil {
+		return nil
+	}
+	if err := access.Check(ctx, c.tx, c.by, access.Moderate, c.room.Object()); err != nil {
+		return err
+	}
 	var err error
 	id := c.room.ID.String()
-	switch to {
+	switch *to {
 	case room.Active:
-		if c.room, err = c.room.Reopen(c.at); err != nil {
-			return err
+		if c.room, err = c.room.Reopen(c.at); err == nil {
+			c.tell(event.RoomReopened{RoomID: id, Author: c.author})
 		}
-		c.tell(event.RoomReopened{RoomID: id, Author: c.author})
 	case room.Closed:
 		if c.room, err = c.room.Close(reason, c.by.ID, c.at); err != nil {
 			return err
@@ -261,14 +257,13 @@ func (c *change) move(ctx context.Context, to room.Status, reason string) error 
 		}
 		c.tell(event.RoomClosed{RoomID: id, SubmissionID: c.room.Submission.String(), Reason: reason, Author: c.author}, persons(ps, c.by)...)
 	case room.Archived:
-		if c.room, err = c.room.Archive(c.at); err != nil {
-			return err
+		if c.room, err = c.room.Archive(c.at); err == nil {
+			c.tell(event.RoomArchived{RoomID: id, Author: c.author})
 		}
-		c.tell(event.RoomArchived{RoomID: id, Author: c.author})
 	default:
 		return fault.ErrValidation.Field("status", "enum")
 	}
-	return nil
+	return err
 }
 
 // ScheduleClose lets the room of a submission, when it has an active one, close
@@ -331,7 +326,7 @@ func (h *House) closeDue(ctx context.Context, d store.DueRoom, now time.Time) (b
 			return err
 		}
 		c := change{tx: tx, by: by, author: author, at: now, room: r}
-		if err := c.move(ctx, room.Closed, dueReason); err != nil {
+		if err := c.move(ctx, new(room.Closed), dueReason); err != nil {
 			return err
 		}
 		done = true
