@@ -37,6 +37,8 @@ func (a *API) RegisterAll(p Platform) {
 	a.registerQuotes(p)
 	a.registerPolicies(p)
 	a.registerInvoices(p)
+	a.registerRooms(p)
+	a.registerParticipants(p)
 	a.registerEvents(p)
 	a.registerRealtime(p)
 	a.registerRequests(p)

@@ -75,7 +75,7 @@ func (f *flush) hear(c event.Channel, e event.Event, payload []byte) {
 	f.heardType = append(f.heardType, e.Type)
 	f.heardEvent = append(f.heardEvent, e.ID.UUID())
 	f.heardAuthor = append(f.heardAuthor, e.Author)
-	f.heardRevokes = append(f.heardRevokes, e.Revokes)
+	f.heardRevokes = append(f.heardRevokes, e.RevokedFrom(c))
 	f.heardRewrites = append(f.heardRewrites, e.Rewrites)
 	var ref *int64
 	if e.Ref != 0 {

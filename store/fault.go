@@ -27,6 +27,7 @@ var uniques = map[string]*fault.Error{
 	"submission_org_id_external_id_key": ErrDuplicateExternalID,
 	"policy_org_id_external_id_key":     ErrDuplicateExternalID,
 	"invoice_org_id_external_id_key":    ErrDuplicateExternalID,
+	"room_org_id_external_id_key":       ErrDuplicateExternalID,
 	"app_user_email":                    ErrDuplicateEmail,
 }
 

@@ -27,7 +27,7 @@ const (
 
 // Faults of posting.
 var (
-	ErrRoomClosed = fault.New(fault.Refused, "room_closed", "The room is closed: it can be read, and nothing can be added.")
+	ErrRoomClosed = room.ErrClosed
 	ErrTooBusy    = fault.New(fault.Unavailable, "too_many_posts", "Too many messages are waiting to be saved; try again.").With("limit", mostWaiting).Retry(time.Second)
 )
 

@@ -2,9 +2,11 @@ package store
 
 import (
 	"context"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/openinsure/openinsure/internal/access"
 	"github.com/openinsure/openinsure/internal/insurance/submission"
 	"github.com/openinsure/openinsure/rooms/room"
 )
@@ -73,9 +75,15 @@ func (tx *Tx) AddRoom(ctx context.Context, r room.Room) error {
 // across runs one statement that reaches beyond the organisation's walls. The
 // caller has checked that it may.
 func (tx *Tx) across(ctx context.Context, sql string, args ...any) error {
+	return tx.beyond(ctx, func(b *pgx.Batch) { b.Queue(sql, args...) })
+}
+
+// beyond runs statements that reach beyond the organisation's walls, in one
+// round trip.
+func (tx *Tx) beyond(ctx context.Context, queue func(*pgx.Batch)) error {
 	b := &pgx.Batch{}
 	b.Queue(becomeWorkerSQL)
-	b.Queue(sql, args...)
+	queue(b)
 	b.Queue(becomeAppSQL)
 	return faultOf(tx.conn.SendBatch(ctx, b).Close())
 }
@@ -90,4 +98,46 @@ func (tx *Tx) SaveRoom(ctx context.Context, r room.Room) error {
 	_, err := run(ctx, tx.Reader, saveRoomSQL, tx.org.UUID(), r.ID.UUID(), r.Title, string(r.Status), r.CloseReason, r.ClosedBy, r.ClosedAt, r.ClosesAt,
 		r.Metadata, r.UpdatedAt)
 	return err
+}
+
+// dueRoomsSQL finds rooms that are to close by themselves; crosses orgs: a node
+// closes those of all.
+const dueRoomsSQL = `SELECT t.id, t.org_id FROM room t WHERE t.status = 'active' AND t.closes_at <= $1 ORDER BY t.closes_at, t.id LIMIT $2`
+
+// A DueRoom is a room that is to close by itself, of whichever organisation.
+type DueRoom struct {
+	ID  room.ID
+	Org access.OrgID
+}
+
+// DueRooms returns up to limit rooms that were to close by now, the longest due
+// first.
+func (db *DB) DueRooms(ctx context.Context, now time.Time, limit int) ([]DueRoom, error) {
+	return many(ctx, db.everywhere(), pgx.RowToStructByPos[DueRoom], dueRoomsSQL, now, limit)
+}
+
+// lockDueRoomSQL is lockRoomSQL for a room that is still due; one that somebody
+// else is at work on is left to him.
+const lockDueRoomSQL = roomSQL + ` AND t.status = 'active' AND t.closes_at <= $3 FOR NO KEY UPDATE OF t SKIP LOCKED`
+
+// LockDueRoom locks a room that is to close by itself; ok is false when it is
+// not, or somebody else has it.
+func (tx *Tx) LockDueRoom(ctx context.Context, id room.ID, now time.Time) (found room.Room, ok bool, err error) {
+	rs, err := many(ctx, tx.Reader, scanRoom, lockDueRoomSQL, tx.org.UUID(), id.UUID(), now)
+	if err != nil || len(rs) == 0 {
+		return room.Room{}, false, err
+	}
+	return rs[0], true, nil
+}
+
+// lockRoomOfSQL is roomOfSQL for change.
+const lockRoomOfSQL = roomOfSQL + ` FOR NO KEY UPDATE`
+
+// LockRoomOf is RoomOf, for change; its submission is locked before it.
+func (tx *Tx) LockRoomOf(ctx context.Context, id submission.ID) (found room.Room, ok bool, err error) {
+	rs, err := many(ctx, tx.Reader, scanRoom, lockRoomOfSQL, tx.org.UUID(), id.UUID())
+	if err != nil || len(rs) == 0 {
+		return room.Room{}, false, err
+	}
+	return rs[0], true, nil
 }

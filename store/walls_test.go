@@ -20,6 +20,8 @@ import (
 	"github.com/openinsure/openinsure/internal/insurance/quote"
 	"github.com/openinsure/openinsure/internal/insurance/rating"
 	"github.com/openinsure/openinsure/internal/insurance/submission"
+	"github.com/openinsure/openinsure/rooms"
+	"github.com/openinsure/openinsure/rooms/room"
 	"github.com/openinsure/openinsure/store"
 	"github.com/openinsure/openinsure/store/storetest"
 )
@@ -43,6 +45,7 @@ type book struct {
 	invoice billing.Invoice
 	event   event.ID
 	request access.RequestID
+	room    room.Room
 }
 
 // everything is every resource of an event.
@@ -102,12 +105,37 @@ func writeBook(t testing.TB, db *store.DB, name string) book {
 	if err := db.AddRequests(ctx, []store.Request{{ID: b.request, Org: b.by.Org, ClientRequestID: "same", Actor: b.by.ID, Method: "POST", Route: "/v1/policies", Status: 201, At: now}}); err != nil {
 		t.Fatal(err)
 	}
+	b.room = must[rooms.View](t)(rooms.New(db, nil, nil, rooms.Config{}).Open(ctx, b.by, rooms.Opening{Submission: b.sub.ID})).Room
+	fillRoom(t, db, b.room, b.by, "shared")
 	r := db.As(b.by)
 	b.program = must[quote.Program](t)(r.Program(ctx, "GL"))
 	b.user = must[[]store.User](t)(r.Users(ctx, store.Page{Limit: 1}))[0].ID
 	b.invoice = must[[]billing.Invoice](t)(r.Invoices(ctx, access.Scope{All: true}, store.InvoiceFilter{}, store.Page{Limit: 1}))[0]
 	b.event = must[[]store.Told](t)(r.Events(ctx, "", everything, store.Page{Limit: 1}))[0].ID
 	return b
+}
+
+// fillRoom adds a row of who to every table of what is in a room: a file that
+// is shared or his company's, a remark on it, a message that was changed, and
+// how far he has read.
+func fillRoom(t testing.TB, db *store.DB, r room.Room, who access.Actor, visibility string) {
+	t.Helper()
+	now := time.Now()
+	owner, channel := r.Org, room.Shared(r.ID, r.Org)
+	if visibility == "internal" {
+		owner, channel = who.Org, room.Desk(r.ID, who.Org)
+	}
+	file := room.NewFileID(now)
+	storetest.SQL(t, db, `INSERT INTO file (id, org_id, room_id, visibility, name, content_type, size, sha256, author, created_at)
+		VALUES ($1, $2, $3, $4, 'a.pdf', 'application/pdf', 1, sha256('a'), '{}', $5)`, file.UUID(), owner.UUID(), r.ID.UUID(), visibility, now)
+	if visibility == "shared" {
+		storetest.SQL(t, db, `INSERT INTO annotation (id, org_id, room_id, file_id, page, x, y, width, height, body, author, created_at, updated_at)
+			VALUES ($1, $2, $3, $4, 1, 0, 0, 1, 1, 'Why?', '{}', $5, $5)`, room.NewAnnotationID(now).UUID(), r.Org.UUID(), r.ID.UUID(), file.UUID(), now)
+	}
+	storetest.SQL(t, db, `INSERT INTO message_revision (channel_id, seq, number, org_id, payload, replaced_by, replaced_at)
+		SELECT id, 1, 1 + (SELECT count(*) FROM message_revision m WHERE m.channel_id = c.id), org_id, '{}', $2, $3 FROM channel c WHERE name = $1`, channel.Name, who.ID, now)
+	storetest.SQL(t, db, `INSERT INTO read_position (channel_id, subject, org_id, seq, at)
+		SELECT id, $2, $3, 1, $4 FROM channel WHERE name = $1`, channel.Name, who.ID, who.Org.UUID(), now)
 }
 
 // TestWalls reads every table without a filter, as the role of the app.
@@ -209,6 +237,32 @@ func reads(t *testing.T, r store.Reader, me, they book) {
 		"User":       func() error { _, err := r.User(ctx, they.user); return err },
 		"Key":        func() error { _, err := r.Key(ctx, they.key); return err },
 		"Request":    func() error { _, _, err := r.Request(ctx, they.request, ""); return err },
+		"Room":       func() error { _, err := r.Room(ctx, they.room.ID); return err },
+		"Glance":     func() error { _, err := r.Glance(ctx, me.by, they.room.ID); return err },
+		"RoomOf": func() error {
+			_, ok, err := r.RoomOf(ctx, they.sub.ID)
+			return found(ok, err)
+		},
+		"Participants": func() error {
+			ps, err := r.Participants(ctx, they.room.ID)
+			return found(len(ps) > 0, err)
+		},
+		"Participant": func() error {
+			_, ok, err := r.Participant(ctx, they.room.ID, must[access.UserID](t)(parseUser(they.by.ID)))
+			return found(ok, err)
+		},
+		"SharedHead": func() error {
+			head, err := r.SharedHead(ctx, they.room.ID)
+			return found(head > 0, err)
+		},
+		"Entries of a room": func() error {
+			ch, err := r.Entries(ctx, room.Shared(they.room.ID, they.by.Org).Name, 0, 100)
+			return found(ch.Head > 0 || len(ch.Entries) > 0, err)
+		},
+		"Relationships of a room": func() error {
+			ts, err := r.Relationships(ctx, they.room.Object(), "user", *they.by.UUID())
+			return found(len(ts) > 0, err)
+		},
 		"LatestQuote": func() error {
 			_, ok, err := r.LatestQuote(ctx, they.sub.ID)
 			return found(ok, err)
@@ -282,13 +336,16 @@ func lists(t *testing.T, r store.Reader, me book) {
 		}
 		orgs["Events"] = append(orgs["Events"], me.by.Org)
 	}
+	for _, v := range must[[]store.Glance](t)(r.Glances(ctx, me.by, access.Scope{All: true, Relations: []string{access.RoomParticipant}}, store.RoomFilter{Status: room.Active}, page)) {
+		orgs["Glances"] = append(orgs["Glances"], v.Org)
+	}
 	orgs["Program"] = []access.OrgID{must[quote.Program](t)(r.Program(ctx, "GL")).Org}
 	q, _, err := r.Request(ctx, access.NewRequestID(time.Now()), "same")
 	if err != nil {
 		t.Error(err)
 	}
 	orgs["Request by the caller's id"] = []access.OrgID{q.Org}
-	for _, name := range []string{"Submissions", "Policies", "Policies by number", "Invoices", "Users", "Keys", "Events", "Program", "Request by the caller's id"} {
+	for _, name := range []string{"Submissions", "Policies", "Policies by number", "Invoices", "Users", "Keys", "Events", "Glances", "Program", "Request by the caller's id"} {
 		if len(orgs[name]) == 0 {
 			t.Errorf("%s: nothing", name)
 		}
@@ -307,7 +364,12 @@ func locks(t *testing.T, db *store.DB, me, they book) {
 	undo := errors.New("undo")
 	for name, change := range map[string]func(*store.Tx) error{
 		"LockSubmission": func(tx *store.Tx) error { _, err := tx.LockSubmission(t.Context(), they.sub.ID); return err },
-		"RevokeKey":      func(tx *store.Tx) error { return tx.RevokeKey(t.Context(), they.key, time.Now()) },
+		"LockRoom":       func(tx *store.Tx) error { _, err := tx.LockRoom(t.Context(), they.room.ID); return err },
+		"LockRoomOf": func(tx *store.Tx) error {
+			_, ok, err := tx.LockRoomOf(t.Context(), they.sub.ID)
+			return found(ok, err)
+		},
+		"RevokeKey": func(tx *store.Tx) error { return tx.RevokeKey(t.Context(), they.key, time.Now()) },
 	} {
 		err := db.InTx(t.Context(), me.by, func(tx *store.Tx) error {
 			if err := change(tx); err != nil {

@@ -15,14 +15,16 @@ const (
 	Write      Permission = "write"
 	Bind       Permission = "bind"
 	Administer Permission = "administer"
+	OpenRoom   Permission = "open_room" // on the organisation: for its submissions
 
 	Post     Permission = "post"      // say something to all of a room
 	ReadDesk Permission = "read_desk" // hear the own company's desk of a room
 	PostDesk Permission = "post_desk"
 	Annotate Permission = "annotate"
+	Edit     Permission = "edit"     // the title of a room
 	Invite   Permission = "invite"   // anybody into a room, and out of it
 	Bring    Permission = "bring"    // colleagues of the own firm into a room
-	Moderate Permission = "moderate" // close, reopen, archive a room
+	Moderate Permission = "moderate" // close, reopen, archive a room; say what its participants may do
 )
 
 // The relations of a room to a user in it: which of them he has follows from
@@ -81,6 +83,7 @@ var Schema = map[Type]Definition{
 			Read:             {{Name: "member"}, {Name: "integration"}},
 			Write:            {{Name: "write_business"}},
 			Administer:       {{Name: RoleAdmin}},
+			OpenRoom:         {{Name: RoleAdmin}, {Name: RoleUnderwriter}},
 		},
 	},
 	Submission: {
@@ -118,6 +121,7 @@ var Schema = map[Type]Definition{
 			ReadDesk: {{Name: RoomDesk}, {Via: orgRelation, Name: "view_desk"}},
 			PostDesk: {{Name: RoomDesk}, {Via: orgRelation, Name: "work_desk"}},
 			Annotate: {{Name: RoomLead}, {Name: RoomAnnotate}},
+			Edit:     {{Name: RoomLead}, {Name: RoomEdit}, {Via: orgRelation, Name: RoleAdmin}},
 			Invite:   {{Name: RoomLead}, {Name: RoomEdit}, {Via: orgRelation, Name: RoleAdmin}},
 			Bring:    {{Name: RoomBroker}},
 			Moderate: {{Name: RoomLead}, {Via: orgRelation, Name: RoleAdmin}},

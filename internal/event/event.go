@@ -7,6 +7,7 @@ package event
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/openinsure/openinsure/internal/access"
@@ -43,7 +44,7 @@ type Event struct {
 
 	Author   string // who did it, when that matters: usr_…, key_…, system
 	Ref      int64  // the seq of the message that it is about; 0 for none
-	Revokes  string // who loses its channels with it, and does not hear it
+	Revokes  string // who loses the channels of Also with it, and does not hear it there
 	Rewrites bool   // earlier entries of its channels were changed with it
 }
 
@@ -104,6 +105,15 @@ func (e Event) Channels() []Channel {
 		heard = append(heard, Channel{Name: OrgChannel(e.Org, a), Org: e.Org})
 	}
 	return append(heard, e.Also...)
+}
+
+// RevokedFrom returns who loses a channel with the event; usually nobody. An
+// audience of the organisation is not lost with a room.
+func (e Event) RevokedFrom(c Channel) string {
+	if slices.Contains(e.Also, c) {
+		return e.Revokes
+	}
+	return ""
 }
 
 // OrgChannel names the channel of an organisation's audience.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/openinsure/openinsure/internal/access"
 	"github.com/openinsure/openinsure/internal/event"
+	"github.com/openinsure/openinsure/internal/fault"
 	"github.com/openinsure/openinsure/internal/id"
 	"github.com/openinsure/openinsure/internal/insurance/submission"
 )
@@ -84,6 +85,13 @@ const (
 // Status is where a room stands.
 type Status string
 
+// Faults of a room's state.
+var (
+	ErrState  = fault.New(fault.Refused, "room_state", "The room is in a state that does not allow this.")
+	ErrClosed = fault.New(fault.Refused, "room_closed", "The room is closed: it can be read, and nothing can be added.")
+	ErrReason = fault.New(fault.Invalid, "validation_failed", "Closing a room needs a reason.").Field("reason", "required")
+)
+
 // A Room is where a deal is worked. It belongs to the underwriting
 // organisation, Org.
 type Room struct {
@@ -109,4 +117,35 @@ type Room struct {
 // Object is the room as an object of access.
 func (r Room) Object() access.Object {
 	return access.Object{Type: access.Room, ID: r.ID.UUID(), Org: r.Org}
+}
+
+// Close ends the work in an active room.
+func (r Room) Close(reason, by string, at time.Time) (Room, error) {
+	switch {
+	case r.Status != Active:
+		return r, ErrState.With("status", r.Status)
+	case strings.TrimSpace(reason) == "":
+		return r, ErrReason
+	}
+	r.Status, r.CloseReason, r.ClosedBy, r.ClosedAt, r.ClosesAt, r.UpdatedAt = Closed, reason, by, &at, nil, at
+	return r, nil
+}
+
+// Reopen takes the work in a closed room up again; it does not close by itself
+// any more.
+func (r Room) Reopen(at time.Time) (Room, error) {
+	if r.Status != Closed {
+		return r, ErrState.With("status", r.Status)
+	}
+	r.Status, r.CloseReason, r.ClosedBy, r.ClosedAt, r.ClosesAt, r.UpdatedAt = Active, "", "", nil, nil, at
+	return r, nil
+}
+
+// Archive makes a room one that can only be read, for good.
+func (r Room) Archive(at time.Time) (Room, error) {
+	if r.Status == Archived {
+		return r, ErrState.With("status", r.Status)
+	}
+	r.Status, r.ClosesAt, r.UpdatedAt = Archived, nil, at
+	return r, nil
 }

@@ -72,10 +72,10 @@ CREATE TABLE participant (
   invited_by      text NOT NULL,
   joined_at       timestamptz NOT NULL,
   left_at         timestamptz,
+  barred          bool NOT NULL DEFAULT false, -- removed by the other side: his own firm cannot bring him back
   last_seen_at    timestamptz,
   PRIMARY KEY (room_id, user_id)
 );
-CREATE INDEX participant_rooms ON participant (user_id, room_id) WHERE left_at IS NULL;
 SELECT share_policy('participant');
 GRANT SELECT, INSERT, UPDATE ON participant TO openinsure_app, openinsure_worker;
 
@@ -92,7 +92,8 @@ SELECT org_policy('read_position');
 GRANT SELECT, INSERT, UPDATE ON read_position TO openinsure_app, openinsure_worker;
 
 -- What was uploaded to a room. The bytes are in the file store under the id. A
--- file for a company's desk is that company's alone.
+-- file for a company's desk is that company's alone: org_id is the company's
+-- then, and the room's of what is shared. Authors are copied, as participants.
 CREATE TABLE file (
   id           uuid PRIMARY KEY,
   org_id       uuid NOT NULL REFERENCES org,
@@ -102,7 +103,7 @@ CREATE TABLE file (
   content_type text NOT NULL,
   size         bigint NOT NULL CHECK (size >= 0),
   sha256       bytea NOT NULL CHECK (length(sha256) = 32),
-  uploaded_by  text NOT NULL,
+  author       jsonb NOT NULL,
   created_at   timestamptz NOT NULL
 );
 CREATE INDEX file_room ON file (room_id, created_at, id);
@@ -121,8 +122,7 @@ CREATE TABLE annotation (
   width       int NOT NULL CHECK (width BETWEEN 0 AND 10000),
   height      int NOT NULL CHECK (height BETWEEN 0 AND 10000),
   body        text NOT NULL CHECK (length(body) BETWEEN 1 AND 4000),
-  author      text NOT NULL,
-  author_name text NOT NULL,
+  author      jsonb NOT NULL,
   resolved_by text NOT NULL DEFAULT '',
   resolved_at timestamptz,
   created_at  timestamptz NOT NULL,
@@ -143,8 +143,14 @@ GRANT SELECT, INSERT, DELETE ON ticket_use TO openinsure_worker;
 
 -- The channel of a room is shared like the room; others have no room_id.
 ALTER TABLE channel ADD COLUMN room_id uuid REFERENCES room;
+CREATE UNIQUE INDEX channel_room ON channel (room_id) WHERE room_id IS NOT NULL;
 CREATE POLICY shared ON channel TO openinsure_app USING (room_id IS NOT NULL AND EXISTS (
   SELECT FROM room_org ro WHERE ro.room_id = channel.room_id AND ro.org_id = (SELECT nullif(current_setting('app.org', true), '')::uuid)));
+
+-- How far each has read what is shared, all of a room may know.
+CREATE POLICY shared ON read_position FOR SELECT TO openinsure_app USING (EXISTS (
+  SELECT FROM channel c JOIN room_org ro ON ro.room_id = c.room_id
+  WHERE c.id = read_position.channel_id AND ro.org_id = (SELECT nullif(current_setting('app.org', true), '')::uuid)));
 
 -- ref is the seq of the message that an edit or deletion is about; revokes is
 -- the subject who loses the channel with the entry; rewrites says that earlier

@@ -1,0 +1,129 @@
+package access_test
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/openinsure/openinsure/internal/access"
+	"github.com/openinsure/openinsure/internal/fault"
+	"github.com/openinsure/openinsure/rooms/room"
+)
+
+// TestRoomMatrix is the table of who may what in a room. A letter is a
+// permission held; whoever holds none has no business knowing the room.
+func TestRoomMatrix(t *testing.T) {
+	at := time.Now()
+	mga, firm, third := access.NewOrgID(at), access.NewOrgID(at), access.NewOrgID(at)
+	columns := []struct {
+		letter string
+		want   access.Permission
+	}{
+		{"R", access.Read},
+		{"P", access.Post},
+		{"d", access.ReadDesk},
+		{"D", access.PostDesk},
+		{"A", access.Annotate},
+		{"E", access.Edit},
+		{"I", access.Invite},
+		{"B", access.Bring},
+		{"M", access.Moderate},
+	}
+	tests := []struct {
+		name    string
+		kind    access.Kind
+		org     access.OrgID
+		orgRole string
+		role    room.Role // in the room; empty for one who is not in it
+		place   room.Place
+		gone    bool
+		may     string
+	}{
+		{"lead", access.User, mga, "underwriter", room.Lead, room.Place{}, false, "RPdDAEIM"},
+		{"own underwriter in it", access.User, mga, "underwriter", room.Underwriter, room.Place{}, false, "RPdDAEI"},
+		{"own underwriter in it without permissions", access.User, mga, "underwriter", room.Underwriter, room.Place{CanEdit: new(false), CanChat: new(false), CanAnnotate: new(false)}, false, "RdD"},
+		{"own underwriter not in it", access.User, mga, "underwriter", "", room.Place{}, false, "RdD"},
+		{"administrator not in it", access.User, mga, "admin", "", room.Place{}, false, "RdDEIM"},
+		{"administrator who has left", access.User, mga, "admin", room.Lead, room.Place{}, true, "RdDEIM"},
+		{"own auditor", access.User, mga, "auditor", "", room.Place{}, false, "Rd"},
+		{"own broker not in it", access.User, mga, "broker", "", room.Place{}, false, ""},
+		{"own broker in it as actuary", access.User, mga, "broker", room.Actuary, room.Place{}, false, "RPdDA"},
+		{"viewer", access.User, mga, "broker", room.Viewer, room.Place{}, false, "R"},
+		{"viewer who may chat", access.User, mga, "broker", room.Viewer, room.Place{CanChat: new(true)}, false, "RP"},
+		{"broker in it", access.User, firm, "broker", room.Broker, room.Place{}, false, "RPdDAB"},
+		{"broker in it who may edit", access.User, firm, "broker", room.Broker, room.Place{CanEdit: new(true)}, false, "RPdDAEIB"},
+		{"manager of the firm in it", access.User, firm, "admin", room.Manager, room.Place{}, false, "RPdDA"},
+		{"colleague of the broker", access.User, firm, "broker", "", room.Place{}, false, ""},
+		{"administrator of the firm", access.User, firm, "admin", "", room.Place{}, false, ""},
+		{"broker who has left", access.User, firm, "broker", room.Broker, room.Place{}, true, ""},
+		{"stranger", access.User, third, "admin", "", room.Place{}, false, ""},
+		{"key", access.Machine, mga, "integration", "", room.Place{}, false, "RP"},
+		{"key of the firm", access.Machine, firm, "integration", "", room.Place{}, false, ""},
+		{"system", access.System, mga, "", "", room.Place{}, false, "RPdDAEIBM"},
+		{"system of the firm", access.System, firm, "", "", room.Place{}, false, ""},
+		{"insured", access.Insured, mga, "", "", room.Place{}, false, ""},
+	}
+	on := access.Object{Type: access.Room, ID: room.NewID(at).UUID(), Org: mga}
+	g := graph{}
+	actors := make([]access.Actor, len(tests))
+	for i, tt := range tests {
+		by := access.Actor{Kind: tt.kind, ID: access.NewUserID(at).String(), Org: tt.org}
+		subject := map[access.Kind]string{access.User: "user", access.Machine: "key"}[tt.kind]
+		switch tt.kind {
+		case access.Machine:
+			by.ID = access.NewKeyID(at).String()
+		case access.Insured:
+			by.ID = access.NewPersonID(at).String()
+		case access.System:
+			by.ID = "system"
+		case access.User:
+		}
+		if tt.orgRole != "" {
+			key := "org:" + tt.org.UUID()
+			g[key] = append(g[key], access.Tuple{Relation: tt.orgRole, SubjectType: subject, SubjectID: *by.UUID()})
+		}
+		if tt.role != "" {
+			p := room.Participant{Org: mga, MemberOrg: tt.org}.Placed(room.Place{Role: &tt.role}).Placed(tt.place)
+			if tt.gone {
+				p = p.Removed(by, at)
+			}
+			for _, r := range p.Relations() {
+				key := "room:" + on.ID
+				g[key] = append(g[key], access.Tuple{Relation: r, SubjectType: subject, SubjectID: *by.UUID()})
+			}
+		}
+		actors[i] = by
+	}
+	for i, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			by, may := actors[i], ""
+			for _, c := range columns {
+				err := access.Check(t.Context(), g, by, c.want, on)
+				refused := fault.ErrForbidden
+				if tt.may == "" && (tt.org != mga || tt.kind == access.Insured) {
+					refused = fault.ErrNotFound
+				}
+				if err == nil {
+					may += c.letter
+				} else if !errors.Is(err, refused) {
+					t.Errorf("%s: %v, want %v", c.want, err, refused)
+				}
+			}
+			if may != tt.may {
+				t.Errorf("may %q, want %q", may, tt.may)
+			}
+			see, err := access.Visible(t.Context(), g, by, access.Room)
+			if err != nil {
+				t.Fatal(err)
+			}
+			direct := slices.ContainsFunc(g["room:"+on.ID], func(r access.Tuple) bool {
+				return slices.Contains(see.Relations, r.Relation) && r.SubjectType == see.SubjectType && r.SubjectID == see.SubjectID
+			})
+			if listed := by.Org == on.Org && see.All || direct; listed != strings.Contains(may, "R") {
+				t.Errorf("listed %v, but may %q", listed, may)
+			}
+		})
+	}
+}
