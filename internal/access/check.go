@@ -203,10 +203,20 @@ func (c *check) load(ctx context.Context, on Object, subjectType, subjectID stri
 // subject returns the actor's type and uuid in the relationship graph.
 func (a Actor) subject() (string, string) {
 	kind := map[Kind]string{User: "user", Machine: "key", Insured: "person"}[a.Kind]
+	if id := a.UUID(); id != nil {
+		return kind, *id
+	}
+	return kind, ""
+}
+
+// UUID returns the actor's id in its uuid form, nil for the system's and any
+// other that is not made of one.
+func (a Actor) UUID() *string {
 	_, body, _ := strings.Cut(a.ID, "_")
 	u, err := ulid.ParseStrict(body)
 	if err != nil {
-		return kind, ""
+		return nil
 	}
-	return kind, OrgID(u).UUID()
+	id := OrgID(u).UUID()
+	return &id
 }
