@@ -92,7 +92,8 @@ SELECT org_policy('read_position');
 GRANT SELECT, INSERT, UPDATE ON read_position TO openinsure_app, openinsure_worker;
 
 -- What was uploaded to a room. The bytes are in the file store under the id. A
--- file for a company's desk is that company's alone.
+-- file for a company's desk is that company's alone: org_id is the company's
+-- then, and the room's of what is shared. Authors are copied, as participants.
 CREATE TABLE file (
   id           uuid PRIMARY KEY,
   org_id       uuid NOT NULL REFERENCES org,
@@ -102,7 +103,7 @@ CREATE TABLE file (
   content_type text NOT NULL,
   size         bigint NOT NULL CHECK (size >= 0),
   sha256       bytea NOT NULL CHECK (length(sha256) = 32),
-  uploaded_by  text NOT NULL,
+  author       jsonb NOT NULL,
   created_at   timestamptz NOT NULL
 );
 CREATE INDEX file_room ON file (room_id, created_at, id);
@@ -121,8 +122,7 @@ CREATE TABLE annotation (
   width       int NOT NULL CHECK (width BETWEEN 0 AND 10000),
   height      int NOT NULL CHECK (height BETWEEN 0 AND 10000),
   body        text NOT NULL CHECK (length(body) BETWEEN 1 AND 4000),
-  author      text NOT NULL,
-  author_name text NOT NULL,
+  author      jsonb NOT NULL,
   resolved_by text NOT NULL DEFAULT '',
   resolved_at timestamptz,
   created_at  timestamptz NOT NULL,

@@ -31,6 +31,7 @@ var (
 	template string
 	failed   error
 	number   atomic.Int64
+	urls     sync.Map // of *store.DB to the address that it was opened by
 )
 
 // Main runs the tests of a package and stops the Postgres that they used. Call
@@ -138,8 +139,26 @@ func Open(t testing.TB, cfg store.Config) *store.DB {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(db.Close)
+	urls.Store(db, cfg.URL)
+	t.Cleanup(func() {
+		urls.Delete(db)
+		db.Close()
+	})
 	return db
+}
+
+// SQL runs a statement as the login role, which no wall holds.
+func SQL(t testing.TB, db *store.DB, sql string, args ...any) {
+	t.Helper()
+	url, _ := urls.Load(db)
+	c, err := pgx.Connect(t.Context(), url.(string))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = c.Close(context.WithoutCancel(t.Context())) }()
+	if _, err := c.Exec(t.Context(), sql, args...); err != nil {
+		t.Fatalf("%s: %v", sql, err)
+	}
 }
 
 // Org adds an organisation with an underwriter and returns who he is.
