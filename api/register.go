@@ -32,6 +32,8 @@ type operation struct {
 	MaxBody       int64         // bytes; default Config.MaxBody
 	ReadTimeout   time.Duration // for the body; default Config.ReadTimeout
 	ContentType   string        // of the body; default application/json
+
+	form bool // the body is a form that the handler reads as it comes; see registerUpload
 }
 
 func (op operation) contentType() string {

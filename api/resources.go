@@ -8,6 +8,7 @@ import (
 	"github.com/openinsure/openinsure/internal/access"
 	"github.com/openinsure/openinsure/internal/fault"
 	"github.com/openinsure/openinsure/internal/insurance"
+	"github.com/openinsure/openinsure/rooms"
 	"github.com/openinsure/openinsure/store"
 )
 
@@ -15,6 +16,7 @@ import (
 type Platform struct {
 	DB     *store.DB
 	Desk   *insurance.Desk
+	Rooms  *rooms.House
 	Door   *Door
 	Now    func() time.Time
 	IsLive bool // keys are oik_live_…
@@ -31,6 +33,10 @@ func (a *API) RegisterAll(p Platform) {
 	a.registerQuotes(p)
 	a.registerPolicies(p)
 	a.registerInvoices(p)
+	a.registerMessages(p)
+	a.registerFiles(p)
+	a.registerAnnotations(p)
+	a.registerTranscript(p)
 	a.registerEvents(p)
 	a.registerRequests(p)
 }
