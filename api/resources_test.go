@@ -12,9 +12,12 @@ import (
 	"testing"
 	"time"
 
+	"gocloud.dev/blob/memblob"
+
 	"github.com/openinsure/openinsure/internal/access"
 	"github.com/openinsure/openinsure/internal/event"
 	"github.com/openinsure/openinsure/internal/insurance"
+	"github.com/openinsure/openinsure/rooms"
 	"github.com/openinsure/openinsure/store"
 	"github.com/openinsure/openinsure/store/storetest"
 )
@@ -25,6 +28,8 @@ type world struct {
 	db     *store.DB
 	url    string
 	tokens *access.Tokens
+	rooms  *rooms.House
+	log    bytes.Buffer
 	una    access.Actor // the MGA's underwriter
 	ada    access.Actor // its administrator
 }
@@ -53,8 +58,9 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	door := &Door{DB: w.db, Tokens: w.tokens, Secret: worldSecret, Demo: true, Now: time.Now}
-	a := New(Deps{Authenticator: door}, Config{Environment: "development", Logger: slog.New(slog.DiscardHandler)})
-	a.RegisterAll(Platform{DB: w.db, Desk: desk, Door: door, Now: time.Now})
+	a := New(Deps{Authenticator: door}, Config{Environment: "development", Logger: slog.New(slog.NewTextHandler(&lockedWriter{w: &w.log}, nil))})
+	w.rooms = rooms.New(w.db, storetest.Poster(t, w.db), memblob.OpenBucket(nil), rooms.Config{})
+	a.RegisterAll(Platform{DB: w.db, Desk: desk, Rooms: w.rooms, Door: door, Now: time.Now})
 	s := httptest.NewServer(a.Handler())
 	t.Cleanup(s.Close)
 	w.url = s.URL

@@ -1,6 +1,8 @@
 package storetest
 
 import (
+	"context"
+	"sync"
 	"testing"
 	"time"
 
@@ -114,4 +116,18 @@ func Unseat(t testing.TB, db *store.DB, r room.Room, who access.Actor) {
 	t.Helper()
 	SQL(t, db, `WITH unrelated AS (DELETE FROM relationship WHERE object_type = 'room' AND object_id = $1::uuid::text AND subject_id = $2::uuid::text)
 		UPDATE participant SET left_at = now() WHERE room_id = $1 AND user_id = $2`, r.ID.UUID(), *who.UUID())
+}
+
+// Poster returns a poster that runs until the test is over.
+func Poster(t testing.TB, db *store.DB) *store.Poster {
+	t.Helper()
+	p := db.NewPoster(nil)
+	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
+	var running sync.WaitGroup
+	running.Go(func() { _ = p.Run(ctx) }) // returns nil
+	t.Cleanup(func() {
+		stop()
+		running.Wait()
+	})
+	return p
 }
