@@ -75,13 +75,15 @@ type messagesBody struct {
 	ReadSeq    int64         `json:"readSeq" doc:"Up to where you have read."`
 }
 
-type messageInput struct {
+// ByMessage is the input of an operation on one message of a room; exported so
+// that huma sees through its embedding.
+type ByMessage struct {
 	ByID
 	MessageID string `path:"messageId" maxLength:"64" doc:"The message's id."`
 }
 
 type editMessageInput struct {
-	messageInput
+	ByMessage
 	Body struct {
 		Body string `json:"body" maxLength:"20000" doc:"At most 16384 characters."`
 	}
@@ -136,7 +138,7 @@ func (a *API) registerMessages(p Platform) {
 	register(a, operation{
 		Method: http.MethodDelete, Path: path + "/{messageId}", ID: "delete-message", Tag: tag, Scope: "rooms:write", Summary: "Delete a message of your own, or of your company's as its lead",
 		Description: "It keeps its place and nothing of what it said.",
-	}, func(ctx context.Context, in *messageInput) (*struct{}, error) {
+	}, func(ctx context.Context, in *ByMessage) (*struct{}, error) {
 		id, message, err := in.ids()
 		if err != nil {
 			return nil, err
@@ -156,7 +158,7 @@ func (a *API) registerMessages(p Platform) {
 	})
 }
 
-func (in messageInput) ids() (room.ID, room.MessageID, error) {
+func (in ByMessage) ids() (room.ID, room.MessageID, error) {
 	var message room.MessageID
 	id, err := parseRoom(in.ID)
 	if err == nil {

@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"gocloud.dev/blob"
 	"gocloud.dev/blob/memblob"
 
 	"github.com/openinsure/openinsure/internal/access"
@@ -29,6 +31,7 @@ type world struct {
 	url    string
 	tokens *access.Tokens
 	rooms  *rooms.House
+	files  *blob.Bucket
 	log    bytes.Buffer
 	una    access.Actor // the MGA's underwriter
 	ada    access.Actor // its administrator
@@ -58,13 +61,27 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	door := &Door{DB: w.db, Tokens: w.tokens, Secret: worldSecret, Demo: true, Now: time.Now}
-	a := New(Deps{Authenticator: door}, Config{Environment: "development", Logger: slog.New(slog.NewTextHandler(&lockedWriter{w: &w.log}, nil))})
-	w.rooms = rooms.New(w.db, storetest.Poster(t, w.db), memblob.OpenBucket(nil), rooms.Config{})
+	a := New(Deps{Authenticator: door, Idempotency: keptAnswers{w.db}}, Config{Environment: "development", Logger: slog.New(slog.NewTextHandler(&lockedWriter{w: &w.log}, nil))})
+	w.files = memblob.OpenBucket(nil)
+	t.Cleanup(func() { _ = w.files.Close() })
+	w.rooms = rooms.New(w.db, storetest.Poster(t, w.db), w.files, rooms.Config{})
 	a.RegisterAll(Platform{DB: w.db, Desk: desk, Rooms: w.rooms, Door: door, Now: time.Now})
 	s := httptest.NewServer(a.Handler())
 	t.Cleanup(s.Close)
 	w.url = s.URL
 	return w
+}
+
+// keptAnswers lets the API's idempotency stand on the store's.
+type keptAnswers struct{ db *store.DB }
+
+func (k keptAnswers) Do(ctx context.Context, key IdempotencyKey, run func(context.Context) (Answer, error)) (Answer, bool, error) {
+	a, replayed, err := k.db.Once(ctx, access.Actor{Org: key.Org}, store.Once{Principal: key.Principal, Route: key.Route, Key: key.Key, Fingerprint: key.Fingerprint},
+		func(ctx context.Context) (store.Answer, error) {
+			a, err := run(ctx)
+			return store.Answer(a), err
+		})
+	return Answer(a), replayed, err
 }
 
 // token is a credential of the actor's.
