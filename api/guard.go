@@ -100,7 +100,11 @@ func (a *API) readable(w http.ResponseWriter, r *http.Request, op operation, sha
 		return err
 	}
 	var body []byte
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+	if op.form {
+		if err := a.openForm(w, r, op, st); err != nil {
+			return err
+		}
+	} else if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		if shape.body {
 			if err := checkContentType(r, op.contentType()); err != nil {
 				return err
@@ -137,6 +141,20 @@ func (a *API) readable(w http.ResponseWriter, r *http.Request, op operation, sha
 }
 
 func (a *API) readBody(w http.ResponseWriter, r *http.Request, op operation) ([]byte, error) {
+	limited, untimed := a.bounded(w, r, op)
+	body, err := io.ReadAll(limited)
+	if err == nil {
+		untimed()
+		return body, nil
+	}
+	w.Header().Set("Connection", "close") // the rest of the body is still in it
+	return nil, bodyFault(err)
+}
+
+// bounded returns the body of a request, which ends in an error past its size
+// and its time; untimed is called when it was read, or the time would end the
+// handler's context.
+func (a *API) bounded(w http.ResponseWriter, r *http.Request, op operation) (body io.ReadCloser, untimed func()) {
 	limit, within := a.cfg.MaxBody, a.cfg.ReadTimeout
 	if op.MaxBody > 0 {
 		limit = op.MaxBody
@@ -146,23 +164,24 @@ func (a *API) readBody(w http.ResponseWriter, r *http.Request, op operation) ([]
 	}
 	control := http.NewResponseController(w)
 	timed := control.SetReadDeadline(time.Now().Add(within)) == nil // not supported in some tests
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
-	if err == nil {
-		if timed { // or it would end the handler's context
+	return http.MaxBytesReader(w, r.Body, limit), func() {
+		if timed {
 			_ = control.SetReadDeadline(time.Time{})
 		}
-		return body, nil
 	}
-	w.Header().Set("Connection", "close") // the rest of the body is still in it
+}
+
+// bodyFault says what was wrong with a body that could not be read.
+func bodyFault(err error) error {
 	var tooLarge *http.MaxBytesError
 	var timeout net.Error
 	switch {
 	case errors.As(err, &tooLarge):
-		return nil, errBodyTooLarge.With("limit", limit)
+		return errBodyTooLarge.With("limit", tooLarge.Limit)
 	case errors.As(err, &timeout) && timeout.Timeout():
-		return nil, errRequestTimeout
+		return errRequestTimeout
 	}
-	return nil, errUnreadableBody.Because(err)
+	return errUnreadableBody.Because(err)
 }
 
 // checkContentType insists on the type that the operation reads; saying

@@ -30,6 +30,7 @@ type state struct {
 	errorCode       string
 	replayed        bool
 	key             *IdempotencyKey
+	form            *form // of an upload
 }
 
 type stateKey struct{}

@@ -21,6 +21,12 @@ func payloadSchema(t event.Type) (json.RawMessage, error) {
 		}
 	}
 	s.AdditionalProperties = true // fields may be added within a version
+	if parts := registry.Map(); len(parts) > 0 {
+		for _, part := range parts {
+			part.AdditionalProperties = true
+		}
+		s.Extensions = map[string]any{"$defs": parts}
+	}
 	b, err := json.Marshal(s)
 	if err != nil {
 		return nil, fmt.Errorf("schema of %s: %w", t.Name, err)

@@ -40,6 +40,9 @@ func (h *House) hear(ctx context.Context, r store.Reader, by access.Actor, name 
 	if err != nil {
 		return Hearing{}, err
 	}
+	if !company.IsZero() && by.Kind != access.User { // a desk is for people
+		return Hearing{}, fault.ErrForbidden
+	}
 	heard := Hearing{Room: found, Channel: room.Shared(id, found.Org)}
 	if !company.IsZero() {
 		heard.Channel = room.Desk(id, company)

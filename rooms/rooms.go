@@ -29,6 +29,9 @@ type House struct {
 	posts *store.Poster
 	files *blob.Bucket
 	cfg   Config
+
+	authors  *memo[string, event.Author] // by the actor's id
+	hearings *memo[hearer, Hearing]
 }
 
 // New returns a House over a database. Posts commits what is said; files keeps
@@ -40,7 +43,10 @@ func New(db *store.DB, posts *store.Poster, files *blob.Bucket, cfg Config) *Hou
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	return &House{db: db, posts: posts, files: files, cfg: cfg}
+	return &House{
+		db: db, posts: posts, files: files, cfg: cfg,
+		authors: newMemo[string, event.Author](cfg.Now), hearings: newMemo[hearer, Hearing](cfg.Now),
+	}
 }
 
 func (h *House) now() time.Time { return h.cfg.Now().UTC().Truncate(time.Microsecond) }

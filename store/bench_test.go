@@ -4,10 +4,14 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/openinsure/openinsure/internal/access"
+	"github.com/openinsure/openinsure/internal/event"
+	"github.com/openinsure/openinsure/rooms/room"
 	"github.com/openinsure/openinsure/store"
 	"github.com/openinsure/openinsure/store/storetest"
 )
@@ -111,3 +115,58 @@ func BenchmarkCheck(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkPosts posts messages as fast as they are taken, by 8 and 64 callers
+// who wait for each, in one room and in 200; by the group commit, and with a
+// transaction for each, which does and checks the same.
+func BenchmarkPosts(b *testing.B) {
+	url := storetest.URL(b)
+	db := storetest.Open(b, store.Config{URL: url, MaxConns: 64})
+	by := storetest.Org(b, db, "Summit")
+	rs := make([]room.Room, 200)
+	for i := range rs {
+		rs[i] = storetest.Room(b, db, by)
+	}
+	p := storetest.Poster(b, db)
+	grouped := func(r room.Room) error {
+		_, err := p.PostWait(b.Context(), post(b, r, by, access.RoomLead, room.NewClientID(), words))
+		return err
+	}
+	single := func(r room.Room) error {
+		return db.InTx(b.Context(), by, func(tx *store.Tx) error {
+			if _, err := access.Find(b.Context(), tx, by, access.Post, r.Object()); err != nil {
+				return err
+			}
+			e := event.New(r.Org, r.ID.String(), event.MessagePosted{RoomID: r.ID.String(), Author: event.Author{ID: by.ID}, Body: words, ClientID: room.NewClientID()}, time.Now())
+			e.Also, e.Author = []event.Channel{room.Shared(r.ID, r.Org)}, by.ID
+			tx.Emit(e)
+			return nil
+		})
+	}
+	for name, say := range map[string]func(room.Room) error{"group": grouped, "single": single} {
+		for _, callers := range []int{8, 64} {
+			for _, rooms := range []int{1, 200} {
+				b.Run(fmt.Sprintf("%s/callers=%d/rooms=%d", name, callers, rooms), func(b *testing.B) {
+					took := make([][]time.Duration, callers)
+					var next atomic.Int64
+					began := time.Now()
+					together(callers, func(w int) {
+						for next.Add(1) <= int64(b.N) {
+							start := time.Now()
+							if err := say(rs[rand.IntN(rooms)]); err != nil {
+								b.Error(err)
+								return
+							}
+							took[w] = append(took[w], time.Since(start))
+						}
+					})
+					b.ReportMetric(float64(b.N)/time.Since(began).Seconds(), "posts/s")
+					latencies(b, slices.Concat(took...))
+				})
+			}
+		}
+	}
+}
+
+// words are 256 bytes, as a message has.
+var words = strings.Repeat("We can offer 1M/2M. ", 13)[:256]

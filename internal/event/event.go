@@ -120,3 +120,10 @@ func (e Event) RevokedFrom(c Channel) string {
 func OrgChannel(org access.OrgID, audience string) string {
 	return "org:" + org.String() + ":" + audience
 }
+
+// Open reads an envelope; its data stays as it is.
+func Open(payload []byte) (Envelope, error) {
+	var e Envelope
+	err := json.Unmarshal(payload, &e)
+	return e, err
+}

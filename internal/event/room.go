@@ -29,8 +29,8 @@ type MessagePosted struct {
 	Body        string       `json:"body"`
 	ClientID    string       `json:"clientId"`
 	ReplyTo     string       `json:"replyTo,omitempty"`
-	Mentions    []string     `json:"mentions,omitempty"`
-	Attachments []Attachment `json:"attachments,omitempty"`
+	Mentions    []string     `json:"mentions,omitempty" nullable:"false"`
+	Attachments []Attachment `json:"attachments,omitempty" nullable:"false"`
 	EditedAt    string       `json:"editedAt,omitempty" format:"date-time"`
 	DeletedAt   string       `json:"deletedAt,omitempty" format:"date-time"`
 }
@@ -218,8 +218,8 @@ type Card struct {
 	Status       string   `json:"status,omitempty" doc:"Of what the card is about, as the other company may know it."`
 	Outcome      string   `json:"outcome,omitempty"`
 	Premium      string   `json:"premium,omitempty" doc:"Dollars, of a quote or policy."`
-	Conditions   []string `json:"conditions,omitempty" doc:"What a decision asks of the broker."`
-	Questions    []string `json:"questions,omitempty" doc:"What the underwriter needs to know."`
+	Conditions   []string `json:"conditions,omitempty" nullable:"false" doc:"What a decision asks of the broker."`
+	Questions    []string `json:"questions,omitempty" nullable:"false" doc:"What the underwriter needs to know."`
 	WhoseTurn    string   `json:"whoseTurn,omitempty" enum:"broker,underwriter"`
 	Text         string   `json:"text" doc:"One sentence for people."`
 }
