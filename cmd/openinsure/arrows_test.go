@@ -26,7 +26,6 @@ var arrows = map[string][]string{
 		"internal/access", "internal/event", "internal/fault", "internal/insurance/billing", "internal/insurance/policy",
 		"internal/insurance/quote", "internal/insurance/rating", "internal/insurance/submission", "internal/seal",
 	},
-	"hub":             {},
 	"store/embedded":  {},
 	"store/storetest": {"internal/access", "internal/seal", "store", "store/embedded"},
 	"hub":             {},
