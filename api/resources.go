@@ -37,6 +37,7 @@ func (a *API) RegisterAll(p Platform) {
 	a.registerQuotes(p)
 	a.registerPolicies(p)
 	a.registerInvoices(p)
+	a.registerReferrals(p)
 	a.registerEvents(p)
 	a.registerRealtime(p)
 	a.registerRequests(p)
