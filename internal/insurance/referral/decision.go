@@ -2,6 +2,7 @@ package referral
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -184,7 +185,7 @@ func (r Referral) ask(by access.Actor, d Decision, at time.Time) (Referral, even
 	if len(d.Questions) == 0 {
 		asked.Questions = []Question{{Text: d.Rationale, Internal: true}}
 	}
-	r.Status, r.Requests = InfoRequested, append(r.Requests[:len(r.Requests):len(r.Requests)], asked)
+	r.Status, r.Requests = InfoRequested, append(slices.Clip(r.Requests), asked)
 	told := event.ReferralInfoRequested{ReferralSubject: r.subject(), Questions: []string{}, Rationale: d.Rationale, RequestedBy: by.ID}
 	for _, q := range asked.Questions {
 		told.Questions = append(told.Questions, q.Text)
