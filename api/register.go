@@ -36,7 +36,7 @@ type operation struct {
 	// Upgrade, when set, answers requests that ask for a WebSocket, once they
 	// are authenticated, counted and in scope.
 	Upgrade http.HandlerFunc
-	form bool // the body is a form that the handler reads as it comes; see registerUpload
+	form    bool // the body is a form that the handler reads as it comes; see registerUpload
 }
 
 func (op operation) contentType() string {

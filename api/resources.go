@@ -43,6 +43,7 @@ func (a *API) RegisterAll(p Platform) {
 	a.registerFiles(p)
 	a.registerAnnotations(p)
 	a.registerTranscript(p)
+	a.registerReferrals(p)
 	a.registerEvents(p)
 	a.registerRealtime(p)
 	a.registerRequests(p)

@@ -13,18 +13,15 @@ import (
 
 // payloadSchema returns the JSON Schema of a type's data, whole in itself.
 func payloadSchema(t event.Type) (json.RawMessage, error) {
-	registry := huma.NewMapRegistry("#/$defs/", huma.DefaultSchemaNamer)
+	const defs = "#/$defs/"
+	registry := huma.NewMapRegistry(defs, huma.DefaultSchemaNamer)
 	s := huma.SchemaFromType(registry, reflect.TypeOf(t.Example))
-	for name, prop := range s.Properties {
-		if f, ok := fieldOf(reflect.TypeOf(t.Example), name); ok && f == reflect.TypeFor[money.Cents]() {
-			*prop = *Money(0).Schema(registry)
-		}
+	published(registry, s, reflect.TypeOf(t.Example))
+	parts := registry.Map()
+	for name, part := range parts {
+		published(registry, part, registry.TypeFromRef(defs+name))
 	}
-	s.AdditionalProperties = true // fields may be added within a version
-	if parts := registry.Map(); len(parts) > 0 {
-		for _, part := range parts {
-			part.AdditionalProperties = true
-		}
+	if len(parts) > 0 {
 		s.Extensions = map[string]any{"$defs": parts}
 	}
 	b, err := json.Marshal(s)
@@ -32,6 +29,18 @@ func payloadSchema(t event.Type) (json.RawMessage, error) {
 		return nil, fmt.Errorf("schema of %s: %w", t.Name, err)
 	}
 	return b, nil
+}
+
+// published turns the schema of a struct into the one that clients rely on:
+// amounts are dollars, and fields may be added within a version.
+func published(registry huma.Registry, s *huma.Schema, of reflect.Type) {
+	s.AdditionalProperties = true
+	for name, prop := range s.Properties {
+		f, ok := fieldOf(of, name)
+		if ok && (f == reflect.TypeFor[money.Cents]() || f == reflect.TypeFor[*money.Cents]()) {
+			*prop = *Money(0).Schema(registry)
+		}
+	}
 }
 
 // fieldOf finds the type of the field with a JSON name.

@@ -2,7 +2,10 @@ package api
 
 import (
 	"encoding/json"
-	"reflect"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -21,49 +24,92 @@ func TestExamplesSatisfyTheirSchemas(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			type schema struct {
-				Type       string
-				Ref        string `json:"$ref"`
-				Required   []string
-				Properties map[string]*schema
-				Defs       map[string]*schema `json:"$defs"`
-			}
-			var published schema
-			if err := json.Unmarshal(raw, &published); err != nil {
-				t.Fatal(err)
-			}
 			b, err := json.Marshal(typ.Example)
 			if err != nil {
 				t.Fatal(err)
 			}
-			var example map[string]any
-			if err := json.Unmarshal(b, &example); err != nil {
+			var published, example map[string]any
+			if err := errors.Join(json.Unmarshal(raw, &published), json.Unmarshal(b, &example)); err != nil {
 				t.Fatal(err)
 			}
-			for _, name := range published.Required {
-				if _, ok := example[name]; !ok {
-					t.Errorf("the example lacks %s", name)
-				}
-			}
-			if len(published.Required) == 0 {
+			required, _ := published["required"].([]any)
+			if len(required) == 0 {
 				t.Error("nothing is required")
 			}
-			for name, v := range example {
-				p := published.Properties[name]
-				if p == nil {
-					t.Errorf("%s is not in the schema", name)
-					continue
-				}
-				if name, ok := strings.CutPrefix(p.Ref, "#/$defs/"); ok {
-					if p = published.Defs[name]; p == nil {
-						t.Fatalf("%s is not in $defs", name)
-					}
-				}
-				kind := map[reflect.Kind]string{reflect.String: "string", reflect.Float64: "number", reflect.Slice: "array", reflect.Bool: "boolean", reflect.Map: "object"}[reflect.TypeOf(v).Kind()]
-				if p.Type != kind && (p.Type != "integer" || kind != "number") {
-					t.Errorf("%s is %s in the schema and %s in the example", name, p.Type, kind)
-				}
-			}
+			satisfies(t, published, published, example, "data")
 		})
+	}
+}
+
+// satisfies reports where v is not what the schema s, a part of all, says.
+func satisfies(t *testing.T, all, s map[string]any, v any, place string) {
+	t.Helper()
+	if ref, ok := s["$ref"].(string); ok {
+		defs, _ := all["$defs"].(map[string]any)
+		if s, ok = defs[strings.TrimPrefix(ref, "#/$defs/")].(map[string]any); !ok {
+			t.Errorf("%s: %s leads nowhere", place, ref)
+			return
+		}
+	}
+	kinds, ok := s["type"].([]any)
+	if !ok {
+		kinds = []any{s["type"]}
+	}
+	var kind string
+	switch v := v.(type) {
+	case string:
+		kind = "string"
+	case bool:
+		kind = "boolean"
+	case float64:
+		if kind = "number"; slices.Contains(kinds, any("integer")) && v == math.Trunc(v) {
+			kind = "integer"
+		}
+	case []any:
+		kind = "array"
+		of, _ := s["items"].(map[string]any)
+		for i, x := range v {
+			satisfies(t, all, of, x, fmt.Sprintf("%s[%d]", place, i))
+		}
+	case map[string]any:
+		kind = "object"
+		properties, _ := s["properties"].(map[string]any)
+		required, _ := s["required"].([]any)
+		for _, name := range required {
+			if _, ok := v[name.(string)]; !ok {
+				t.Errorf("%s lacks %s", place, name)
+			}
+		}
+		for name, x := range v {
+			p, ok := properties[name].(map[string]any)
+			if !ok {
+				t.Errorf("%s.%s is not in the schema", place, name)
+				continue
+			}
+			satisfies(t, all, p, x, place+"."+name)
+		}
+	}
+	if !slices.Contains(kinds, any(kind)) {
+		t.Errorf("%s is %s in the example and %v in the schema", place, kind, kinds)
+	}
+}
+
+// An amount inside a part of the payload is dollars too.
+func TestAmountsOfPartsAreDollars(t *testing.T) {
+	typ, _ := event.Lookup("referral.decided")
+	raw, err := payloadSchema(typ)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var s struct {
+		Defs map[string]struct {
+			Properties map[string]struct{ Type any }
+		} `json:"$defs"`
+	}
+	if err := json.Unmarshal(raw, &s); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.Defs["ReferralCounter"].Properties["premium"].Type; got != "number" {
+		t.Errorf("premium is %v", got)
 	}
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/openinsure/openinsure/internal/insurance/policy"
 	"github.com/openinsure/openinsure/internal/insurance/quote"
 	"github.com/openinsure/openinsure/internal/insurance/rating"
+	"github.com/openinsure/openinsure/internal/insurance/referral"
 	"github.com/openinsure/openinsure/internal/insurance/submission"
 	"github.com/openinsure/openinsure/rooms"
 	"github.com/openinsure/openinsure/rooms/room"
@@ -36,6 +37,7 @@ var noWalls = map[string]string{
 // A book is an organisation with at least one row in every table.
 type book struct {
 	by      access.Actor
+	asked   referral.Referral
 	user    access.UserID
 	key     access.KeyID
 	sub     submission.Submission
@@ -49,7 +51,7 @@ type book struct {
 }
 
 // everything is every resource of an event.
-var everything = []string{"submissions", "policies", "invoices"}
+var everything = []string{"submissions", "policies", "invoices", "referrals"}
 
 func whatever(int) error { return nil }
 
@@ -102,6 +104,9 @@ func writeBook(t testing.TB, db *store.DB, name string) book {
 	}))
 	b.quote = must[quote.Quote](t)(desk.Quote(ctx, b.by, b.sub.ID, whatever))
 	b.policy = must[policy.Policy](t)(desk.Bind(ctx, b.by, b.sub.ID, policy.Order{Plan: billing.Monthly10}, whatever))
+	b.asked = must[referral.Referral](t)(desk.Refer(ctx, b.by, referral.Ask{
+		Entity: referral.Entity{Type: referral.Quote, ID: b.quote.ID}, Reason: "prior_losses", Rationale: name,
+	}))
 	if err := db.AddRequests(ctx, []store.Request{{ID: b.request, Org: b.by.Org, ClientRequestID: "same", Actor: b.by.ID, Method: "POST", Route: "/v1/policies", Status: 201, At: now}}); err != nil {
 		t.Fatal(err)
 	}
@@ -233,6 +238,7 @@ func reads(t *testing.T, r store.Reader, me, they book) {
 		"Quote":      func() error { _, err := r.Quote(ctx, they.quote.ID); return err },
 		"Policy":     func() error { _, err := r.Policy(ctx, they.policy.ID); return err },
 		"Invoice":    func() error { _, err := r.Invoice(ctx, they.invoice.ID); return err },
+		"Referral":   func() error { _, err := r.Referral(ctx, they.asked.ID); return err },
 		"Event":      func() error { _, err := r.Event(ctx, they.event, everything); return err },
 		"User":       func() error { _, err := r.User(ctx, they.user); return err },
 		"Key":        func() error { _, err := r.Key(ctx, they.key); return err },
@@ -283,6 +289,10 @@ func reads(t *testing.T, r store.Reader, me, they book) {
 			is, err := r.Invoices(ctx, access.Scope{All: true}, store.InvoiceFilter{Policy: they.policy.ID}, store.Page{Limit: 100})
 			return found(len(is) > 0, err)
 		},
+		"Referrals of an entity": func() error {
+			rs, err := r.Referrals(ctx, access.Scope{All: true}, store.ReferralFilter{Entity: they.asked.Entity}, store.Page{Limit: 100})
+			return found(len(rs) > 0, err)
+		},
 		"RateTable": func() error {
 			_, err := r.RateTable(ctx, they.program.ID, they.policy.Effective)
 			if errors.Is(err, rating.ErrNoRate) {
@@ -323,6 +333,9 @@ func lists(t *testing.T, r store.Reader, me book) {
 	for _, v := range must[[]billing.Invoice](t)(r.Invoices(ctx, all, store.InvoiceFilter{}, page)) {
 		orgs["Invoices"] = append(orgs["Invoices"], v.Org)
 	}
+	for _, v := range must[[]referral.Referral](t)(r.Referrals(ctx, all, store.ReferralFilter{Status: "open"}, page)) {
+		orgs["Referrals"] = append(orgs["Referrals"], v.Org)
+	}
 	for _, v := range must[[]store.User](t)(r.Users(ctx, page)) {
 		orgs["Users"] = append(orgs["Users"], v.Org)
 	}
@@ -345,7 +358,7 @@ func lists(t *testing.T, r store.Reader, me book) {
 		t.Error(err)
 	}
 	orgs["Request by the caller's id"] = []access.OrgID{q.Org}
-	for _, name := range []string{"Submissions", "Policies", "Policies by number", "Invoices", "Users", "Keys", "Events", "Glances", "Program", "Request by the caller's id"} {
+	for _, name := range []string{"Submissions", "Policies", "Policies by number", "Invoices", "Referrals", "Users", "Keys", "Events", "Glances", "Program", "Request by the caller's id"} {
 		if len(orgs[name]) == 0 {
 			t.Errorf("%s: nothing", name)
 		}
@@ -369,7 +382,6 @@ func locks(t *testing.T, db *store.DB, me, they book) {
 			_, ok, err := tx.LockRoomOf(t.Context(), they.sub.ID)
 			return found(ok, err)
 		},
-		"RevokeKey": func(tx *store.Tx) error { return tx.RevokeKey(t.Context(), they.key, time.Now()) },
 	} {
 		err := db.InTx(t.Context(), me.by, func(tx *store.Tx) error {
 			if err := change(tx); err != nil {

@@ -20,11 +20,12 @@ var arrows = map[string][]string{
 	"api": {
 		"internal/access", "internal/event", "internal/fault", "internal/id", "internal/insurance", "internal/insurance/billing",
 		"internal/insurance/money", "internal/insurance/policy", "internal/insurance/quote", "internal/insurance/rating",
-		"internal/insurance/submission", "store",
+		"internal/insurance/referral", "internal/insurance/submission", "store",
 	},
 	"store": {
 		"internal/access", "internal/event", "internal/fault", "internal/insurance/billing", "internal/insurance/policy",
-		"internal/insurance/quote", "internal/insurance/rating", "internal/insurance/submission", "internal/seal",
+		"internal/insurance/quote", "internal/insurance/rating", "internal/insurance/referral", "internal/insurance/submission", "internal/seal",
+		"rooms/room",
 	},
 	"store/embedded":  {},
 	"store/storetest": {"internal/access", "internal/seal", "store", "store/embedded"},
@@ -34,8 +35,12 @@ var arrows = map[string][]string{
 	"hub/redistest":   {},
 	"hub/presence":    {},
 	"internal/insurance": {
-		"internal/access", "internal/event", "internal/insurance/billing", "internal/insurance/policy", "internal/insurance/quote",
-		"internal/insurance/rating", "internal/insurance/submission", "store",
+		"internal/access", "internal/event", "internal/insurance/billing", "internal/insurance/money", "internal/insurance/policy",
+		"internal/insurance/quote", "internal/insurance/rating", "internal/insurance/referral", "internal/insurance/submission", "rooms", "store",
+	},
+	"internal/insurance/referral": {
+		"internal/access", "internal/event", "internal/fault", "internal/id", "internal/insurance/money", "internal/insurance/policy",
+		"internal/insurance/quote", "internal/insurance/submission", "rooms/room",
 	},
 	"internal/insurance/policy": {
 		"internal/access", "internal/id", "internal/insurance/billing", "internal/insurance/money", "internal/insurance/quote",
@@ -53,6 +58,10 @@ var arrows = map[string][]string{
 	"internal/id":                   {"internal/fault"},
 	"internal/fault":                {},
 	"internal/seal":                 {},
+	"rooms": {
+		"internal/access", "internal/event", "internal/fault", "internal/insurance/submission", "rooms/room", "store",
+	},
+	"rooms/room": {"internal/access", "internal/event", "internal/id", "internal/insurance/submission"},
 }
 
 func TestArrows(t *testing.T) {

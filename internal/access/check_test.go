@@ -31,6 +31,7 @@ func TestCheckAndVisibleAgree(t *testing.T) {
 	una, ada, ben, cal, nobody := access.NewUserID(at), access.NewUserID(at), access.NewUserID(at), access.NewUserID(at), access.NewUserID(at)
 	key, pat := access.NewKeyID(at), access.NewPersonID(at)
 	submission := access.Object{Type: access.Submission, ID: access.NewOrgID(at).UUID(), Org: mga}
+	referral := access.Object{Type: access.Referral, ID: access.NewOrgID(at).UUID(), Org: mga}
 	policy := access.Object{Type: access.Policy, ID: access.NewOrgID(at).UUID(), Org: mga}
 	g := graph{
 		"org:" + mga.UUID(): {
@@ -71,6 +72,12 @@ func TestCheckAndVisibleAgree(t *testing.T) {
 		{"insured does not know the submission", access.Actor{Kind: access.Insured, ID: pat.String(), Org: mga}, access.Read, submission, fault.ErrNotFound},
 		{"system in its organisation", access.Actor{Kind: access.System, ID: "system", Org: mga}, access.Bind, submission, nil},
 		{"system in another", access.Actor{Kind: access.System, ID: "system", Org: brokerage}, access.Read, submission, fault.ErrNotFound},
+		{"underwriter decides", user(una, mga), access.Decide, referral, nil},
+		{"administrator decides", user(ada, mga), access.Decide, referral, nil},
+		{"key reads a referral", access.Actor{Kind: access.Machine, ID: key.String(), Org: mga}, access.Read, referral, nil},
+		{"key does not decide", access.Actor{Kind: access.Machine, ID: key.String(), Org: mga}, access.Decide, referral, fault.ErrForbidden},
+		{"the submission's broker knows no referral", user(ben, brokerage), access.Read, referral, fault.ErrNotFound},
+		{"the insured knows no referral", access.Actor{Kind: access.Insured, ID: pat.String(), Org: mga}, access.Read, referral, fault.ErrNotFound},
 		{"nobody", access.Actor{}, access.Read, submission, fault.ErrNotFound},
 		{"a user with a key's id", access.Actor{Kind: access.User, ID: key.String(), Org: mga}, access.Read, submission, fault.ErrForbidden},
 	}

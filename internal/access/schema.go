@@ -16,6 +16,7 @@ const (
 	Bind       Permission = "bind"
 	Administer Permission = "administer"
 	OpenRoom   Permission = "open_room" // on the organisation: for its submissions
+	Decide     Permission = "decide"    // a referral
 
 	Post     Permission = "post"      // say something to all of a room
 	ReadDesk Permission = "read_desk" // hear the own company's desk of a room
@@ -49,6 +50,7 @@ const (
 	Policy     Type = "policy"
 	Invoice    Type = "invoice"
 	Room       Type = "room"
+	Referral   Type = "referral"
 )
 
 // A Term is one way to hold a permission: by a relation or permission of the
@@ -106,6 +108,16 @@ var Schema = map[Type]Definition{
 		Permissions: map[Permission][]Term{
 			Read:  {{Via: orgRelation, Name: "view_business"}, {Name: "insured"}},
 			Write: {{Via: orgRelation, Name: "write_business"}},
+		},
+	},
+	// Raising a referral is a Write of what it is about, so that integrations
+	// may raise one; a decision is a person's.
+	Referral: {
+		Relations: map[string][]string{orgRelation: {"org"}},
+		Permissions: map[Permission][]Term{
+			Read:   {{Via: orgRelation, Name: "view_business"}},
+			Write:  {{Via: orgRelation, Name: RoleAdmin}, {Via: orgRelation, Name: RoleUnderwriter}},
+			Decide: {{Via: orgRelation, Name: RoleAdmin}, {Via: orgRelation, Name: RoleUnderwriter}},
 		},
 	},
 	// A desk is not an object of its own: it is the part of a room that only

@@ -94,7 +94,7 @@ func (InvoiceCreated) EventType() string { return "invoice.created" }
 
 // The catalogue holds the types that something emits; a type joins it with the
 // feature that makes it happen.
-var catalogue = slices.SortedFunc(slices.Values(slices.Concat(roomTypes, []Type{
+var catalogue = slices.SortedFunc(slices.Values(slices.Concat(roomTypes, referralTypes, []Type{
 	{
 		Name: "invoice.created", Description: "An invoice was made, one for each instalment when a policy is bound.",
 		Resource: "invoices", Audiences: []string{Finance}, Webhook: true,

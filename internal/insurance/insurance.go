@@ -17,6 +17,7 @@ import (
 	"github.com/openinsure/openinsure/internal/insurance/quote"
 	"github.com/openinsure/openinsure/internal/insurance/rating"
 	"github.com/openinsure/openinsure/internal/insurance/submission"
+	"github.com/openinsure/openinsure/rooms"
 	"github.com/openinsure/openinsure/store"
 )
 
@@ -25,6 +26,7 @@ type Config struct {
 	// MaxBackdate is how many days an effective date may lie back before its
 	// quote is referred; negative sets no bound, as outside production.
 	MaxBackdate int
+	CloseAfter  time.Duration    // from bind or decline until the submission's room closes by itself; 14 days when 0
 	Now         func() time.Time // time.Now when nil
 }
 
@@ -38,6 +40,9 @@ type Desk struct {
 func New(db *store.DB, cfg Config) *Desk {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
+	}
+	if cfg.CloseAfter == 0 {
+		cfg.CloseAfter = 14 * 24 * time.Hour
 	}
 	return &Desk{db: db, cfg: cfg}
 }
@@ -115,7 +120,15 @@ func (d *Desk) Quote(ctx context.Context, by access.Actor, id submission.ID, see
 			return err
 		}
 		tx.Emit(event.New(s.Org, s.ID.String(), quotedPayload(s, q), at))
-		return tx.SaveSubmission(ctx, s)
+		if err := tx.SaveSubmission(ctx, s); err != nil {
+			return err
+		}
+		if s.Status == submission.Declined {
+			if err := rooms.ScheduleClose(ctx, tx, s.ID, at.Add(d.cfg.CloseAfter)); err != nil {
+				return err
+			}
+		}
+		return rooms.ShowCard(ctx, tx, s.ID, quoteCard(q), at)
 	})
 	if err != nil {
 		return quote.Quote{}, fmt.Errorf("quote %s: %w", id, err)
@@ -176,6 +189,9 @@ func (d *Desk) Bind(ctx context.Context, by access.Actor, id submission.ID, o po
 		if _, err := billing.Schedule(o.Plan, q.GrossPremium, s.EffectiveDate); err != nil {
 			return err
 		}
+		if err := rooms.ScheduleClose(ctx, tx, s.ID, at.Add(d.cfg.CloseAfter)); err != nil {
+			return err
+		}
 		series := policy.Series(s.LineOfBusiness, s.EffectiveDate)
 		n, err := tx.NextNumber(ctx, series)
 		if err != nil {
@@ -190,7 +206,7 @@ func (d *Desk) Bind(ctx context.Context, by access.Actor, id submission.ID, o po
 			return err
 		}
 		tx.Emit(boundEvents(s, made, invoices, at)...)
-		return nil
+		return rooms.ShowCard(ctx, tx, s.ID, boundCard(made), at)
 	})
 	if err != nil {
 		return policy.Policy{}, fmt.Errorf("bind %s: %w", id, err)

@@ -1,0 +1,41 @@
+package insurance
+
+import (
+	"strings"
+
+	"github.com/openinsure/openinsure/internal/event"
+	"github.com/openinsure/openinsure/internal/insurance/money"
+	"github.com/openinsure/openinsure/internal/insurance/policy"
+	"github.com/openinsure/openinsure/internal/insurance/quote"
+	"github.com/openinsure/openinsure/internal/insurance/submission"
+)
+
+// quoteCard is what a room shows of a quote. A price that an underwriter has yet
+// to agree to is not offered, so it is not shown; how any price came about, and
+// why a risk was declined, stays inside.
+func quoteCard(q quote.Quote) event.Card {
+	switch q.Decision {
+	case quote.Declined:
+		return event.Card{Card: event.SubmissionDeclined{}.EventType(), Status: string(submission.Declined), Text: "The submission was declined."}
+	case quote.Referred:
+		return event.Card{
+			Card: event.SubmissionQuoted{}.EventType(), Status: string(submission.InReview), WhoseTurn: "underwriter",
+			Text: "An underwriter reviews the quote.",
+		}
+	}
+	return event.Card{
+		Card: event.SubmissionQuoted{}.EventType(), QuoteID: q.ID.String(), Status: string(submission.Quoted), Premium: dollars(q.GrossPremium),
+		WhoseTurn: "broker", Text: "Quoted at $" + dollars(q.GrossPremium) + ".",
+	}
+}
+
+// boundCard is what a room shows of a bind.
+func boundCard(p policy.Policy) event.Card {
+	return event.Card{
+		Card: event.PolicyBound{}.EventType(), QuoteID: p.Quote.String(), PolicyID: p.ID.String(), PolicyNumber: p.Number, Status: string(policy.Bound),
+		Premium: dollars(p.GrossPremium), Text: "Bound as " + p.Number + ".",
+	}
+}
+
+// dollars writes an amount as cards do: 14250 or 712.50.
+func dollars(c money.Cents) string { return strings.TrimSuffix(c.String(), ".00") }

@@ -1,0 +1,60 @@
+package referral
+
+import "github.com/openinsure/openinsure/internal/event"
+
+// Whose turn it is, as a card says.
+const (
+	brokersTurn      = "broker"
+	underwritersTurn = "underwriter"
+)
+
+// Card returns what the room of the referral shows of an event that the
+// referral told, right after it. The broker reads it: status and outcome, what is
+// asked of him, whose turn it is. Rationale, reason, who decided, the terms of a
+// counter and the states in which the company works stay inside.
+func (r Referral) Card(told event.Event) event.Card {
+	c := event.Card{Card: told.Type, ReferralID: r.ID.String(), Status: r.face(), WhoseTurn: underwritersTurn}
+	switch told.Type {
+	case event.ReferralCreated{}.EventType():
+		c.Text = "An underwriter was asked to review this."
+	case event.ReferralInfoRequested{}.EventType():
+		c.Text, c.WhoseTurn = "The underwriter needs more information.", brokersTurn
+		if n := len(r.Requests); n > 0 {
+			for _, q := range r.Requests[n-1].Questions {
+				if !q.Internal {
+					c.Questions = append(c.Questions, q.Text)
+				}
+			}
+		}
+	case event.ReferralDecided{}.EventType():
+		c.Outcome = string(r.Outcome)
+		c.Text, c.WhoseTurn = r.said()
+		for _, k := range r.Conditions {
+			c.Conditions = append(c.Conditions, k.Action)
+		}
+	}
+	return c
+}
+
+// said is a decision in one sentence, and whose turn it is after it.
+func (r Referral) said() (text, turn string) {
+	switch r.Outcome {
+	case ApprovedWithConditions:
+		return "The underwriter approved this, with conditions.", brokersTurn
+	case Countered:
+		return "The underwriter proposes other terms.", brokersTurn
+	case Declined:
+		return "The underwriter declined this.", ""
+	}
+	return "The underwriter approved this.", underwritersTurn
+}
+
+// face is the status as the other company may know it: not who has to look at
+// it, and how often.
+func (r Referral) face() string {
+	switch r.Status {
+	case Draft, Open, PendingSecond:
+		return string(InReview)
+	}
+	return string(r.Status)
+}

@@ -1,0 +1,161 @@
+// Package referral holds the rules of a question for an underwriter: who may
+// answer it, in which states, and what the other company may know of it.
+package referral
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/openinsure/openinsure/internal/access"
+	"github.com/openinsure/openinsure/internal/event"
+	"github.com/openinsure/openinsure/internal/fault"
+	"github.com/openinsure/openinsure/internal/id"
+	"github.com/openinsure/openinsure/internal/insurance/submission"
+	"github.com/openinsure/openinsure/rooms/room"
+)
+
+type kind struct{}
+
+func (kind) Prefix() string { return "ref_" }
+
+// ID identifies a referral.
+type ID = id.ID[kind]
+
+// NewID mints the id of a referral raised at the given time.
+func NewID(at time.Time) ID { return id.New[kind](at) }
+
+// Status is where a referral stands; how it was decided is its Outcome.
+type Status string
+
+// The states of a referral.
+const (
+	Draft         Status = "draft"
+	Open          Status = "open"           // nobody took it up
+	InReview      Status = "in_review"      // the underwriter's turn
+	InfoRequested Status = "info_requested" // the requester's turn
+	PendingSecond Status = "pending_second" // decided by one of two
+	Decided       Status = "decided"
+	Withdrawn     Status = "withdrawn"
+	Expired       Status = "expired"
+	Superseded    Status = "superseded"
+	Revoked       Status = "revoked" // an approval that was taken back
+	Lapsed        Status = "lapsed"  // an approval that the risk outgrew
+	Consumed      Status = "consumed"
+)
+
+// Statuses lists every state.
+var Statuses = []Status{Draft, Open, InReview, InfoRequested, PendingSecond, Decided, Withdrawn, Expired, Superseded, Revoked, Lapsed, Consumed}
+
+// Reason is why somebody asks.
+type Reason string
+
+// Reasons lists every reason.
+var Reasons = []Reason{
+	"authority_exceeded", "coverage_question", "risk_quality", "reinsurance_required", "appetite_check",
+	"capacity_constraint", "prior_losses", "financial_condition", "regulatory", "other",
+}
+
+// Faults of referrals.
+var (
+	ErrOwnReferral = fault.New(fault.Forbidden, "own_referral", "Whoever raised a referral may not decide it.")
+	ErrPerson      = fault.ErrForbidden.Saying("A referral is decided by a person.")
+	ErrDecided     = fault.New(fault.Refused, "referral_decided", "The referral has been decided.")
+	ErrState       = fault.New(fault.Refused, "referral_state", "The referral is not in a state that allows this.")
+	ErrRoom        = fault.New(fault.Refused, "room_mismatch", "The deal room is not the one of the referral's submission.").Field("dealRoomId", "id")
+	ErrRationale   = fault.ErrValidation.Saying("A referral, and every decision on it, needs a rationale.").Field("rationale", "required")
+)
+
+// A Referral is a question about an entity, and its one final answer.
+type Referral struct {
+	ID         ID
+	Org        access.OrgID
+	Entity     Entity
+	Submission submission.ID // that the entity is, or came of
+	Room       room.ID       // that shows its cards; zero: no other company hears of it
+	Reason     Reason
+	Rationale  string
+	Status     Status
+	RaisedBy   string
+	Assignee   string // who took it up; empty: nobody yet
+	Requests   []Request
+	Verdict
+	CreatedAt time.Time
+	UpdatedAt time.Time
+	Version   int
+}
+
+// A Verdict is the final answer; zero until there is one.
+type Verdict struct {
+	Outcome   Outcome
+	DecidedBy string
+	DecidedAt *time.Time
+	Because   string // the decision's rationale
+	Terms
+}
+
+// A Request asks for information.
+type Request struct {
+	Questions []Question `json:"questions"`
+	Rationale string     `json:"rationale"`
+	By        string     `json:"by"`
+	At        time.Time  `json:"at"`
+}
+
+// A Question is one item of a Request. One that is internal was never written
+// for the other company and is not shown to it.
+type Question struct {
+	Text     string `json:"text"`
+	Internal bool   `json:"internal,omitempty"`
+}
+
+// Object is the referral as an object of access.
+func (r Referral) Object() access.Object {
+	return access.Object{Type: access.Referral, ID: r.ID.UUID(), Org: r.Org}
+}
+
+// An Ask is what somebody wants to be decided.
+type Ask struct {
+	Entity     Entity
+	Submission submission.ID // that the entity is, or came of
+	Room       room.ID       // may be zero
+	Reason     Reason
+	Rationale  string
+}
+
+// Raise opens a referral and says what to tell.
+func Raise(by access.Actor, a Ask, at time.Time) (Referral, event.Event, error) {
+	if !slices.Contains(Reasons, a.Reason) {
+		return Referral{}, event.Event{}, fault.ErrValidation.Field("reason", "enum")
+	}
+	if strings.TrimSpace(a.Rationale) == "" {
+		return Referral{}, event.Event{}, ErrRationale
+	}
+	r := Referral{
+		ID: NewID(at), Org: by.Org, Entity: a.Entity, Submission: a.Submission, Room: a.Room, Reason: a.Reason, Rationale: a.Rationale,
+		Status: Open, RaisedBy: by.ID, Requests: []Request{}, Verdict: Verdict{Terms: Terms{Conditions: []Condition{}}},
+		CreatedAt: at, UpdatedAt: at, Version: 1,
+	}
+	return r, r.tell(by, event.ReferralCreated{
+		ReferralSubject: r.subject(), Reason: string(r.Reason), Rationale: r.Rationale, RaisedBy: r.RaisedBy,
+	}, at), nil
+}
+
+// subject names the referral in events.
+func (r Referral) subject() event.ReferralSubject {
+	return event.ReferralSubject{
+		ReferralID: r.ID.String(), EntityType: string(r.Entity.Type), EntityID: r.Entity.String(),
+		SubmissionID: r.Submission.String(), DealRoomID: r.Room.String(),
+	}
+}
+
+// tell makes an event of the referral. Once somebody else works on it, who
+// raised it hears it in person.
+func (r Referral) tell(by access.Actor, data event.Payload, at time.Time) event.Event {
+	e := event.New(r.Org, r.ID.String(), data, at)
+	e.Author = by.ID
+	if strings.HasPrefix(r.RaisedBy, "usr_") && by.ID != r.RaisedBy {
+		e.Also = append(e.Also, event.PersonChannel(r.RaisedBy, r.Org))
+	}
+	return e
+}

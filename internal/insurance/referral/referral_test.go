@@ -1,0 +1,342 @@
+package referral_test
+
+import (
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/openinsure/openinsure/internal/access"
+	"github.com/openinsure/openinsure/internal/event"
+	"github.com/openinsure/openinsure/internal/fault"
+	"github.com/openinsure/openinsure/internal/insurance/money"
+	"github.com/openinsure/openinsure/internal/insurance/referral"
+	"github.com/openinsure/openinsure/internal/insurance/submission"
+	"github.com/openinsure/openinsure/rooms/room"
+)
+
+var (
+	noon  = time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
+	later = noon.Add(time.Hour)
+	sam   = access.Actor{Kind: access.User, ID: access.NewUserID(noon).String(), Org: access.NewOrgID(noon)}
+	maria = access.Actor{Kind: access.User, ID: access.NewUserID(noon).String(), Org: sam.Org}
+)
+
+func ask() referral.Ask {
+	id := submission.NewID(noon)
+	return referral.Ask{
+		Entity: referral.Entity{Type: referral.Submission, ID: id}, Submission: id, Room: room.NewID(noon), Reason: "prior_losses", Rationale: "two losses",
+	}
+}
+
+// raised is a referral of Sam's in some state.
+func raised(t *testing.T, s referral.Status) referral.Referral {
+	t.Helper()
+	r, _, err := referral.Raise(sam, ask(), noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Status = s
+	return r
+}
+
+func TestRaise(t *testing.T) {
+	tests := []struct {
+		name    string
+		change  func(*referral.Ask)
+		wantErr error
+		field   string
+	}{
+		{"a question", func(*referral.Ask) {}, nil, ""},
+		{"without a room", func(a *referral.Ask) { a.Room = room.ID{} }, nil, ""},
+		{"no rationale", func(a *referral.Ask) { a.Rationale = "" }, referral.ErrRationale, "rationale"},
+		{"a blank rationale", func(a *referral.Ask) { a.Rationale = " \n" }, referral.ErrRationale, "rationale"},
+		{"no reason", func(a *referral.Ask) { a.Reason = "" }, fault.ErrValidation, "reason"},
+		{"another reason", func(a *referral.Ask) { a.Reason = "because" }, fault.ErrValidation, "reason"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			a := ask()
+			tt.change(&a)
+			r, told, err := referral.Raise(sam, a, noon)
+			if !errors.Is(err, tt.wantErr) || blamed(err) != tt.field {
+				t.Fatalf("err = %v, field %q", err, blamed(err))
+			}
+			if (told.Type == "referral.created") != (err == nil) || (r.Status == referral.Open) != (err == nil) {
+				t.Errorf("status %q, event %q with err = %v", r.Status, told.Type, err)
+			}
+		})
+	}
+}
+
+// blamed is the fields that an error blames, one after another.
+func blamed(err error) string {
+	f, ok := errors.AsType[*fault.Error](err)
+	if !ok {
+		return ""
+	}
+	var fields []string
+	for _, b := range f.Fields() {
+		fields = append(fields, b.Field)
+	}
+	return strings.Join(fields, " ")
+}
+
+func TestReferralDecide(t *testing.T) {
+	approve := referral.Decision{Verb: referral.Approve, Rationale: "inside appetite"}
+	more := referral.Decision{Verb: referral.RequestMoreInfo, Rationale: "old loss runs"}
+	with := func(d referral.Decision, change func(*referral.Decision)) referral.Decision {
+		change(&d)
+		return d
+	}
+	machine := access.Actor{Kind: access.Machine, ID: access.NewKeyID(noon).String(), Org: sam.Org}
+	tests := []struct {
+		name    string
+		by      access.Actor
+		state   referral.Status
+		d       referral.Decision
+		wantErr error
+		fields  string
+	}{
+		{"in review", maria, referral.InReview, approve, nil, ""},
+		{"open", maria, referral.Open, approve, nil, ""},
+		{"answered in the room", maria, referral.InfoRequested, approve, nil, ""},
+		{"her own", sam, referral.InReview, approve, referral.ErrOwnReferral, ""},
+		{"her own, for more", sam, referral.InReview, more, referral.ErrOwnReferral, ""},
+		{"her own, decided", sam, referral.Decided, approve, referral.ErrOwnReferral, ""},
+		{"a key", machine, referral.InReview, approve, referral.ErrPerson, ""},
+		{"the system", access.Actor{Kind: access.System, ID: "system", Org: sam.Org}, referral.InReview, approve, referral.ErrPerson, ""},
+		{"already decided", maria, referral.Decided, approve, referral.ErrDecided, ""},
+		{"more after the decision", maria, referral.Decided, more, referral.ErrDecided, ""},
+		{"no rationale", maria, referral.InReview, referral.Decision{Verb: referral.Approve}, referral.ErrRationale, "rationale"},
+		{"a blank rationale", maria, referral.InReview, referral.Decision{Verb: referral.Reject, Rationale: "\t"}, referral.ErrRationale, "rationale"},
+		{"no verb", maria, referral.InReview, referral.Decision{Rationale: "x"}, fault.ErrValidation, "decision"},
+		{"a rejection with terms", maria, referral.InReview, referral.Decision{
+			Verb: referral.Reject, Rationale: "x", Questions: []string{"why?"},
+			Terms: referral.Terms{Conditions: []referral.Condition{{Kind: referral.PreBind, Action: "x"}}, Counter: &referral.Counter{Exclusions: []string{"x"}}, ValidUntil: &later},
+		}, fault.ErrValidation, "questions conditions counter validUntil"},
+		{"an approval with questions", maria, referral.InReview, with(approve, func(d *referral.Decision) { d.Questions = []string{"why?"} }), fault.ErrValidation, "questions"},
+		{"a question of nothing", maria, referral.InReview, with(more, func(d *referral.Decision) { d.Questions = []string{"why?", " "} }), fault.ErrValidation, "questions[1]"},
+		{"valid until yesterday", maria, referral.InReview, with(approve, func(d *referral.Decision) { d.ValidUntil = &noon }), fault.ErrValidation, "validUntil"},
+		{"a counter of nothing", maria, referral.InReview, with(approve, func(d *referral.Decision) { d.Counter = &referral.Counter{} }), fault.ErrValidation, "counter"},
+		{"malformed conditions", maria, referral.InReview, with(approve, func(d *referral.Decision) {
+			d.Conditions = []referral.Condition{{Kind: referral.PostBind, Action: "x", DueAt: &later}, {Kind: "maybe", Action: " ", DueAt: &noon}}
+		}), fault.ErrValidation, "conditions[1].action conditions[1].kind conditions[1].dueAt"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			before := raised(t, tt.state)
+			after, told, err := before.Decide(tt.by, tt.d, noon)
+			if !errors.Is(err, tt.wantErr) || blamed(err) != tt.fields {
+				t.Fatalf("err = %v, fields %q; want %v, %q", err, blamed(err), tt.wantErr, tt.fields)
+			}
+			if (told.Type != "") != (err == nil) {
+				t.Errorf("event = %+v with err = %v; want one only on success", told, err)
+			}
+			if err != nil && !cmp.Equal(after, before) {
+				t.Errorf("refused, and changed: %s", cmp.Diff(before, after))
+			}
+		})
+	}
+}
+
+// TestEveryTransition says for each state and verb where it leads; "" is
+// nowhere.
+func TestEveryTransition(t *testing.T) {
+	decidable := []referral.Status{referral.Open, referral.InReview, referral.InfoRequested}
+	were := []referral.Status{referral.Decided, referral.Revoked, referral.Lapsed, referral.Consumed}
+	for _, from := range referral.Statuses {
+		for verb, to := range map[referral.Verb]referral.Status{
+			referral.Approve: referral.Decided, referral.Reject: referral.Decided, referral.RequestMoreInfo: referral.InfoRequested,
+		} {
+			after, _, err := raised(t, from).Decide(maria, referral.Decision{Verb: verb, Rationale: "x"}, noon)
+			switch {
+			case slices.Contains(decidable, from):
+				if err != nil || after.Status != to || after.Assignee != maria.ID || !after.UpdatedAt.Equal(noon) {
+					t.Errorf("%s from %s: %s, %v", verb, from, after.Status, err)
+				}
+			case slices.Contains(were, from):
+				if !errors.Is(err, referral.ErrDecided) {
+					t.Errorf("%s from %s: err = %v", verb, from, err)
+				}
+			case !errors.Is(err, referral.ErrState) || detail(err, "status") != from:
+				t.Errorf("%s from %s: err = %v", verb, from, err)
+			}
+		}
+	}
+}
+
+func detail(err error, key string) any {
+	f, ok := errors.AsType[*fault.Error](err)
+	if !ok {
+		return nil
+	}
+	return f.Details()[key]
+}
+
+func TestOutcomes(t *testing.T) {
+	premium := money.Cents(1_600_000)
+	conditions := []referral.Condition{{Kind: referral.PreBind, Action: "Inspect the roof."}}
+	counter := &referral.Counter{Premium: &premium}
+	tests := []struct {
+		name  string
+		verb  referral.Verb
+		terms referral.Terms
+		want  referral.Outcome
+		turn  string
+	}{
+		{"approved", referral.Approve, referral.Terms{ValidUntil: &later}, referral.Approved, "underwriter"},
+		{"with conditions", referral.Approve, referral.Terms{Conditions: conditions}, referral.ApprovedWithConditions, "broker"},
+		{"countered", referral.Approve, referral.Terms{Counter: counter}, referral.Countered, "broker"},
+		{"countered with conditions", referral.Approve, referral.Terms{Counter: counter, Conditions: conditions}, referral.Countered, "broker"},
+		{"rejected", referral.Reject, referral.Terms{}, referral.Declined, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			r, told, err := raised(t, referral.InReview).Decide(maria, referral.Decision{Verb: tt.verb, Rationale: "x", Terms: tt.terms}, noon)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r.Outcome != tt.want || r.DecidedBy != maria.ID || !r.DecidedAt.Equal(noon) || r.Because != "x" || len(r.Conditions) != len(tt.terms.Conditions) {
+				t.Errorf("referral %+v", r)
+			}
+			for _, c := range r.Conditions {
+				if c.ID.IsZero() || c.Status != "open" {
+					t.Errorf("condition %+v", c)
+				}
+			}
+			if d := told.Data.(event.ReferralDecided); d.Outcome != string(tt.want) || d.DecidedBy != maria.ID || d.Rationale != "x" || len(d.Conditions) != len(r.Conditions) || (d.Counter != nil) != (tt.terms.Counter != nil) {
+				t.Errorf("event %+v", d)
+			}
+			c := r.Card(told)
+			if c.Outcome != string(tt.want) || c.Status != "decided" || c.WhoseTurn != tt.turn || len(c.Conditions) != len(tt.terms.Conditions) || c.Text == "" {
+				t.Errorf("card %+v", c)
+			}
+			_, _, err = r.Decide(maria, referral.Decision{Verb: referral.Reject, Rationale: "y"}, later)
+			if detail(err, "decision") != tt.want || detail(err, "decidedBy") != maria.ID {
+				t.Errorf("a second decision does not say the first: %v", err)
+			}
+		})
+	}
+}
+
+func TestAskingForMore(t *testing.T) {
+	r := raised(t, referral.Open)
+	for i, tt := range []struct {
+		questions, shown []string
+		internal         bool
+	}{
+		{nil, nil, true},
+		{[]string{"closed?", "photos?"}, []string{"closed?", "photos?"}, false},
+	} {
+		var told event.Event
+		var err error
+		if r, told, err = r.Decide(maria, referral.Decision{Verb: referral.RequestMoreInfo, Rationale: "old loss runs", Questions: tt.questions}, noon); err != nil {
+			t.Fatal(err)
+		}
+		if len(r.Requests) != i+1 || r.Requests[i].Questions[0].Internal != tt.internal || r.Requests[i].By != maria.ID {
+			t.Errorf("requests %+v", r.Requests)
+		}
+		if d := told.Data.(event.ReferralInfoRequested); len(d.Questions) != max(1, len(tt.questions)) || d.Rationale != "old loss runs" {
+			t.Errorf("event %+v", d)
+		}
+		if c := r.Card(told); !slices.Equal(c.Questions, tt.shown) || c.WhoseTurn != "broker" || c.Status != "info_requested" {
+			t.Errorf("card %+v", c)
+		}
+	}
+}
+
+// A card is what the other company reads: whatever the referral holds, of text
+// written by people it has the questions and the conditions, and nothing else.
+func TestCardsAreSafe(t *testing.T) {
+	const secret = "canary"
+	until := later
+	limit := money.Cents(77_700)
+	a := ask()
+	a.Rationale, a.Reason = secret, "authority_exceeded"
+	by := maria
+	open, created, err := referral.Raise(sam, a, noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked, more, err := open.Decide(by, referral.Decision{Verb: referral.RequestMoreInfo, Rationale: secret}, noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	decided, told, err := asked.Decide(by, referral.Decision{Verb: referral.Approve, Rationale: secret, Terms: referral.Terms{
+		Conditions: []referral.Condition{{Kind: referral.PreBind, Action: "Inspect.", Responsible: secret, Evidence: secret, Consequence: secret}},
+		Counter:    &referral.Counter{Limit: &limit, Exclusions: []string{secret}}, ValidUntil: &until,
+	}}, noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []event.Card{open.Card(created), asked.Card(more), decided.Card(told)} {
+		b, err := json.Marshal(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, bad := range []string{secret, maria.ID, sam.ID, "authority", "777"} {
+			if strings.Contains(string(b), bad) {
+				t.Errorf("%s is in %s", bad, b)
+			}
+		}
+	}
+	if c := open.Card(created); c.Status != "in_review" || c.WhoseTurn != "underwriter" {
+		t.Errorf("card %+v", c)
+	}
+}
+
+func TestWhoHears(t *testing.T) {
+	r, created, err := referral.Raise(sam, ask(), noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	underwriting := event.Channel{Name: event.OrgChannel(sam.Org, event.Underwriting), Org: sam.Org}
+	if got := created.Channels(); !slices.Equal(got, []event.Channel{underwriting}) {
+		t.Errorf("created is heard on %v", got)
+	}
+	_, told, err := r.Decide(maria, referral.Decision{Verb: referral.Approve, Rationale: "x"}, noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := told.Channels(); !slices.Equal(got, []event.Channel{underwriting, event.PersonChannel(sam.ID, sam.Org)}) {
+		t.Errorf("decided is heard on %v", got)
+	}
+	r.RaisedBy = access.NewKeyID(noon).String()
+	_, told, err = r.Decide(maria, referral.Decision{Verb: referral.Approve, Rationale: "x"}, noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := told.Channels(); !slices.Equal(got, []event.Channel{underwriting}) {
+		t.Errorf("decided, when a key asked, is heard on %v", got)
+	}
+}
+
+func TestParseEntity(t *testing.T) {
+	const ulid = "01J8K3M4N5P6Q7R8S9T0V1W2X3"
+	for _, tt := range []struct {
+		of   referral.EntityType
+		text string
+		want referral.EntityType
+	}{
+		{referral.Submission, "sub_" + ulid, referral.Submission},
+		{referral.Quote, "quo_" + ulid, referral.Quote},
+		{referral.Policy, "pol_" + ulid, referral.Policy},
+		{"", "quo_" + ulid, referral.Quote},
+		{referral.Quote, "sub_" + ulid, ""},
+		{"claim", "clm_" + ulid, ""},
+		{"", "clm_" + ulid, ""},
+		{referral.Quote, "", ""},
+		{referral.Quote, "quo_", ""},
+		{"", "", ""},
+	} {
+		e, err := referral.ParseEntity(tt.of, tt.text)
+		if e.Type != tt.want || (err == nil) != (tt.want != "") || tt.want != "" && e.String() != tt.text {
+			t.Errorf("%q as %q: %v %q, %v", tt.text, tt.of, e.Type, e, err)
+		}
+	}
+}
