@@ -84,7 +84,7 @@ func (a *API) registerAnnotations(p Platform) {
 		if err := n.File.UnmarshalText([]byte(b.FileID)); err != nil || n.File.IsZero() {
 			return nil, fault.ErrValidation.Field("fileId", "id")
 		}
-		if n.At, err = room.Place(b.X, b.Y, b.Width, b.Height); err != nil {
+		if n.At, err = room.OnPage(b.X, b.Y, b.Width, b.Height); err != nil {
 			return nil, err
 		}
 		made, err := p.Rooms.Annotate(ctx, access.From(ctx), n)

@@ -78,14 +78,14 @@ func (l *Live) rights(ctx context.Context, by access.Actor, channel string) (hub
 	return hub.Rights{}, fault.ErrNotFound
 }
 
-// A place is where somebody may post, as he was last seen to.
-type place struct {
+// A standing is where somebody may post, as he was last seen to.
+type standing struct {
 	heard rooms.Hearing
 	stale atomic.Bool // he was refused since
 }
 
 func rightsOf(by access.Actor, heard rooms.Hearing) hub.Rights {
-	return hub.Rights{Post: heard.Post && by.HasScope("rooms:write"), From: heard.From, Grant: &place{heard: heard}}
+	return hub.Rights{Post: heard.Post && by.HasScope("rooms:write"), From: heard.From, Grant: &standing{heard: heard}}
 }
 
 // postFrame is a client's post frame, whole.
@@ -105,7 +105,7 @@ type postFrame struct {
 // Post implements hub.App.
 func (l *Live) Post(ctx context.Context, p hub.Principal, r hub.Rights, channel string, raw json.RawMessage, done func(hub.Posted, error)) {
 	by := callerOf(p).Actor
-	where, _ := r.Grant.(*place)
+	where, _ := r.Grant.(*standing)
 	m, err := l.prepare(ctx, by, where, channel, raw)
 	if err != nil {
 		done(hub.Posted{}, refusal(err))
@@ -119,7 +119,7 @@ func (l *Live) Post(ctx context.Context, p hub.Principal, r hub.Rights, channel 
 	})
 }
 
-func (l *Live) prepare(ctx context.Context, by access.Actor, where *place, channel string, raw json.RawMessage) (store.Post, error) {
+func (l *Live) prepare(ctx context.Context, by access.Actor, where *standing, channel string, raw json.RawMessage) (store.Post, error) {
 	var f postFrame
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.DisallowUnknownFields()
@@ -142,19 +142,21 @@ func (l *Live) prepare(ctx context.Context, by access.Actor, where *place, chann
 		if err != nil {
 			return store.Post{}, err
 		}
-		where = &place{heard: heard}
+		if where = (&standing{heard: heard}); !heard.Post {
+			return store.Post{}, fault.ErrForbidden
+		}
 	}
 	draft, err := draftOf(f.Body, f.ClientID, f.Visibility, f.ReplyTo, f.Mentions, f.Attachments)
 	if err != nil {
 		return store.Post{}, err
 	}
-	return l.Platform.Rooms.Prepare(ctx, by, where.heard, draft)
+	return l.Platform.Rooms.Prepare(ctx, by, where.heard.Channel, draft, where.heard.Grant)
 }
 
 // Read implements hub.App.
 func (l *Live) Read(ctx context.Context, p hub.Principal, channel string, seq int64) (bool, error) {
 	by := callerOf(p).Actor
-	moved, err := l.Platform.Rooms.Read(ctx, by, channel, seq)
+	_, moved, err := l.Platform.Rooms.Read(ctx, by, channel, seq)
 	return moved, refusal(err)
 }
 

@@ -173,23 +173,9 @@ func (p Platform) postMessage(ctx context.Context, in *postMessageInput) (*postM
 		return nil, err
 	}
 	b := in.Body
-	d := room.Draft{Body: b.Body, ClientID: b.ClientID, Visibility: room.Visibility(b.Visibility)}
-	if err := d.ReplyTo.UnmarshalText([]byte(b.ReplyTo)); err != nil {
-		return nil, fault.ErrValidation.Field("replyTo", "id")
-	}
-	for i, s := range b.Mentions {
-		var u access.UserID
-		if err := u.UnmarshalText([]byte(s)); err != nil {
-			return nil, fault.ErrValidation.Field("mentions["+strconv.Itoa(i)+"]", "id")
-		}
-		d.Mentions = append(d.Mentions, u)
-	}
-	for i, s := range b.Attachments {
-		var f room.FileID
-		if err := f.UnmarshalText([]byte(s)); err != nil {
-			return nil, fault.ErrValidation.Field("attachments["+strconv.Itoa(i)+"]", "id")
-		}
-		d.Attachments = append(d.Attachments, f)
+	d, err := draftOf(b.Body, b.ClientID, b.Visibility, b.ReplyTo, b.Mentions, b.Attachments)
+	if err != nil {
+		return nil, err
 	}
 	m, duplicate, err := p.Rooms.Post(ctx, access.From(ctx), id, d)
 	if err != nil {
@@ -200,6 +186,29 @@ func (p Platform) postMessage(ctx context.Context, in *postMessageInput) (*postM
 		out.Status = http.StatusOK
 	}
 	return out, nil
+}
+
+// draftOf reads what somebody wants to say, over REST or a socket.
+func draftOf(body, clientID, visibility, replyTo string, mentions, attachments []string) (room.Draft, error) {
+	d := room.Draft{Body: body, ClientID: clientID, Visibility: room.Visibility(visibility)}
+	if err := d.ReplyTo.UnmarshalText([]byte(replyTo)); err != nil {
+		return d, fault.ErrValidation.Field("replyTo", "id")
+	}
+	for i, s := range mentions {
+		var u access.UserID
+		if err := u.UnmarshalText([]byte(s)); err != nil || s == "" {
+			return d, fault.ErrValidation.Field("mentions["+strconv.Itoa(i)+"]", "id")
+		}
+		d.Mentions = append(d.Mentions, u)
+	}
+	for i, s := range attachments {
+		var f room.FileID
+		if err := f.UnmarshalText([]byte(s)); err != nil || s == "" {
+			return d, fault.ErrValidation.Field("attachments["+strconv.Itoa(i)+"]", "id")
+		}
+		d.Attachments = append(d.Attachments, f)
+	}
+	return d, nil
 }
 
 func (p Platform) listMessages(ctx context.Context, in *listMessagesInput) (*bodyOf[messagesBody], error) {

@@ -12,6 +12,7 @@ import (
 	"github.com/openinsure/openinsure/hub"
 	"github.com/openinsure/openinsure/internal/access"
 	"github.com/openinsure/openinsure/internal/fault"
+	"github.com/openinsure/openinsure/rooms"
 	"github.com/openinsure/openinsure/rooms/room"
 )
 
@@ -275,18 +276,40 @@ func (p Platform) welcome(ctx context.Context, by access.Actor, roomID string, s
 		return nil, refusal(err)
 	}
 	w := &hub.Welcome{Channel: s.Heard.Channel.Name, Epoch: s.Epoch, Seq: s.Head, From: s.Head, Rights: rightsOf(by, s.Heard)}
-	body := initOf(s)
+	body := initOf(by, s)
 	switch {
 	case since == nil:
 	case since.Epoch != s.Epoch:
 		body.Reset = "epoch"
 	case since.Seq > s.Head:
 		body.Reset = "ahead"
-	case since.Seq < max(s.Floor, s.Heard.From):
+	case since.Seq < s.Heard.From:
 		body.Reset = "too_old"
 	default: // what came since is sent as entries instead
 		body.Messages, body.Resumed, w.From = nil, true, since.Seq
 	}
 	w.Fields, err = json.Marshal(body)
 	return w, err
+}
+
+// initBody is what the first frame of a room has besides the hub's own fields.
+type initBody struct {
+	Room         RoomBody          `json:"room"`
+	Participants []participantBody `json:"participants"`
+	Messages     []messageBody     `json:"messages,omitzero"`
+	Annotations  []annotationBody  `json:"annotations"`
+	Resumed      bool              `json:"resumed,omitempty"` // entries after since follow, instead of messages
+	Reset        string            `json:"reset,omitempty"`   // why not
+}
+
+func initOf(by access.Actor, s rooms.Snapshot) initBody {
+	detail := roomDetailOf(by, s.View)
+	b := initBody{Room: detail.RoomBody, Participants: detail.Participants, Messages: make([]messageBody, len(s.Messages)), Annotations: make([]annotationBody, len(s.Annotations))}
+	for i, m := range s.Messages {
+		b.Messages[i] = messageOf(m)
+	}
+	for i, a := range s.Annotations {
+		b.Annotations[i] = annotationOf(a)
+	}
+	return b
 }

@@ -13,12 +13,8 @@ import (
 // by itself at a time. The room is locked: call it with the submission locked,
 // and before any counter is.
 func ScheduleClose(ctx context.Context, tx *store.Tx, id submission.ID, at time.Time) error {
-	found, ok, err := tx.RoomOf(ctx, id)
-	if err != nil || !ok {
-		return err
-	}
-	r, err := tx.LockRoom(ctx, found.ID)
-	if err != nil || r.Status != room.Active {
+	r, ok, err := tx.LockRoomOf(ctx, id)
+	if err != nil || !ok || r.Status != room.Active {
 		return err
 	}
 	r.ClosesAt = &at

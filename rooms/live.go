@@ -3,6 +3,8 @@ package rooms
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 
 	"github.com/openinsure/openinsure/internal/access"
 	"github.com/openinsure/openinsure/internal/event"
@@ -57,4 +59,52 @@ func (h *House) hear(ctx context.Context, r store.Reader, by access.Actor, name 
 		return Hearing{}, err
 	}
 	return heard, nil
+}
+
+// Limits of what a session is shown first.
+const (
+	firstMessages    = 50
+	firstAnnotations = 1000
+)
+
+// A Snapshot is what somebody who opens a room is shown first: one state of the
+// database, and the place of the shared channel that it was at.
+type Snapshot struct {
+	Heard       Hearing
+	Epoch       string
+	Head        int64
+	View        View
+	Messages    []room.Message // the newest, in order
+	Annotations []room.Annotation
+}
+
+// Snapshot reads what by is shown first of a room.
+func (h *House) Snapshot(ctx context.Context, by access.Actor, id room.ID) (Snapshot, error) {
+	var s Snapshot
+	err := h.db.Snapshot(ctx, by, func(r store.Reader) error {
+		var err error
+		if s.Heard, err = h.hear(ctx, r, by, channelOf(id, by, room.ForAll)); err != nil {
+			return err
+		}
+		if s.View, err = h.view(ctx, r, by, id); err != nil {
+			return err
+		}
+		got, err := r.Messages(ctx, s.Heard.Channel.Name, store.Span{After: s.Heard.From, Limit: firstMessages})
+		if err != nil {
+			return err
+		}
+		s.Epoch, s.Head, s.Messages = got.Epoch, got.Head, got.Messages
+		slices.Reverse(s.Messages)
+		s.Annotations, err = r.Annotations(ctx, id, store.AnnotationFilter{}, store.Page{Limit: firstAnnotations})
+		return err
+	})
+	if err != nil {
+		return Snapshot{}, fmt.Errorf("open %s: %w", id, err)
+	}
+	return s, nil
+}
+
+// Author says who by is, as the other company may see it.
+func (h *House) Author(ctx context.Context, by access.Actor) (event.Author, error) {
+	return h.knownAuthor(ctx, h.db.As(by), by)
 }

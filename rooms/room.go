@@ -266,18 +266,6 @@ func (c *change) move(ctx context.Context, to *room.Status, reason string) error
 	return err
 }
 
-// ScheduleClose lets the room of a submission, when it has an active one, close
-// by itself some time after the submission was bound or declined. It is called
-// in the transaction of that, which has locked the submission.
-func (h *House) ScheduleClose(ctx context.Context, tx *store.Tx, id submission.ID, at time.Time) error {
-	r, ok, err := tx.LockRoomOf(ctx, id)
-	if err != nil || !ok || r.Status != room.Active {
-		return err
-	}
-	r.ClosesAt, r.UpdatedAt = new(at.Add(h.cfg.CloseAfter)), at
-	return tx.SaveRoom(ctx, r)
-}
-
 // dueReason is why a room closed by itself.
 const dueReason = "The submission was bound or declined."
 

@@ -19,8 +19,7 @@ import (
 
 // Config adjusts a House.
 type Config struct {
-	CloseAfter time.Duration    // from bind or decline until a room closes by itself; 14 days when 0
-	Now        func() time.Time // time.Now when nil
+	Now func() time.Time // time.Now when nil
 }
 
 // A House is where the rooms are.
@@ -37,9 +36,6 @@ type House struct {
 // New returns a House over a database. Posts commits what is said; files keeps
 // the bytes of what is uploaded.
 func New(db *store.DB, posts *store.Poster, files *blob.Bucket, cfg Config) *House {
-	if cfg.CloseAfter == 0 {
-		cfg.CloseAfter = 14 * 24 * time.Hour
-	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}

@@ -42,10 +42,14 @@ func init() {
 			c.Sessions, c.SessionsPerSubject, c.SessionsPerAddress = 50_000, 50_000, 50_000
 			c.FrameRate, c.FrameBurst = 100_000, 100_000
 		}
-	case "die-publish":
+	case "die":
+		last, err := strconv.ParseInt(os.Getenv("DIE_AFTER"), 10, 64)
+		if err != nil {
+			panic(err) // the test sets it
+		}
 		var commits atomic.Int64
 		beforePublish = func() {
-			if commits.Add(1) >= 50 {
+			if commits.Add(1) >= last {
 				_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 				select {}
 			}

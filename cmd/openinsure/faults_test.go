@@ -186,7 +186,7 @@ func TestFaults(t *testing.T) {
 		}},
 		{"node killed between commit and publish", func() {
 			old := c.node(1)
-			dying := launch(t, "die-publish", c.dir, "DATABASE_URL="+c.dbURL, "REDIS_URL=redis://"+c.bus.addr(), "DRAIN_TIME=6s").ready()
+			dying := start(t, "die", c.dir, "DATABASE_URL="+c.dbURL, "REDIS_URL=redis://"+c.bus.addr(), "DRAIN_TIME=6s", "DIE_AFTER=50")
 			c.mu.Lock()
 			c.nodes[1] = dying
 			c.mu.Unlock()

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/openinsure/openinsure/internal/access"
+	"github.com/openinsure/openinsure/internal/insurance"
 )
 
 type initCmd struct {
@@ -30,7 +31,7 @@ func (c *initCmd) Run(ctx context.Context) (err error) {
 	if err := c.complete(); err != nil {
 		return err
 	}
-	p, err := c.open(ctx, c.logger(), 4, 0)
+	p, err := c.open(ctx, c.logger(), 4, insurance.Config{})
 	if err != nil {
 		return err
 	}
@@ -86,7 +87,7 @@ func (c *migrateCmd) Run(ctx context.Context) error {
 	if err := c.complete(); err != nil {
 		return err
 	}
-	p, err := c.open(ctx, c.logger(), 2, 0)
+	p, err := c.open(ctx, c.logger(), 2, insurance.Config{})
 	if err != nil {
 		return err
 	}

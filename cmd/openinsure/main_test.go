@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -24,47 +23,17 @@ import (
 
 // The test binary is the program itself when this is set: "serve" runs it as a
 // user would, "hostile" does too, with a broker that loses, doubles, delays and
-// swaps. "die" is a server that is killed after its first commit and before its
-// answer; "die-publish" is one that is killed after its fiftieth, before anybody
-// is told.
+// swaps, "bench" with no limits, and "die" is killed after so many commits as
+// DIE_AFTER says, before anybody is told or answered.
 const roleEnv = "OPENINSURE_TEST_ROLE"
 
 func TestMain(m *testing.M) {
 	switch os.Getenv(roleEnv) {
-	case "serve", "hostile", "die-publish", "bench":
+	case "serve", "hostile", "die", "bench":
 		main()
-		return
-	case "die":
-		if err := serveUntilCommit(); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
 		return
 	}
 	os.Exit(m.Run())
-}
-
-// serveUntilCommit serves like serve does, but its process is killed, as by
-// kill -9, between the first commit that tells anything and its answer.
-func serveUntilCommit() error {
-	ctx := context.Background()
-	s := settings{Environment: "development", PublicURL: "http://localhost:8787", LogLevel: "info", DataDir: os.Getenv("DATA_DIR")}
-	if err := s.complete(); err != nil {
-		return err
-	}
-	p, err := s.open(ctx, s.logger(), 4, 0)
-	if err != nil {
-		return err
-	}
-	p.db.OnCommit(func(context.Context, []store.Entry) {
-		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
-		select {}
-	})
-	l, err := net.Listen("tcp", os.Getenv("ADDR"))
-	if err != nil {
-		return err
-	}
-	return newServer(newAPI(p, nil, api.Config{Logger: s.logger(), Environment: s.Environment}, false).Handler(), s.logger()).Serve(l)
 }
 
 // A running is a server in a process of its own.

@@ -30,7 +30,7 @@ type platform struct {
 }
 
 // open starts or reaches Postgres, migrates, and opens the store.
-func (s *settings) open(ctx context.Context, log *slog.Logger, maxConns int32, maxBackdate int) (*platform, error) {
+func (s *settings) open(ctx context.Context, log *slog.Logger, maxConns int32, desk insurance.Config) (*platform, error) {
 	ring, err := seal.ParseRing(string(s.EncryptionKey))
 	if err != nil {
 		return nil, fmt.Errorf("ENCRYPTION_KEY: %w", err)
@@ -44,9 +44,9 @@ func (s *settings) open(ctx context.Context, log *slog.Logger, maxConns int32, m
 		return nil, errors.Join(err, p.close(context.WithoutCancel(ctx)))
 	}
 	if !s.production() {
-		maxBackdate = -1
+		desk.MaxBackdate = -1
 	}
-	p.desk = insurance.New(p.db, insurance.Config{MaxBackdate: maxBackdate})
+	p.desk = insurance.New(p.db, desk)
 	p.door = &api.Door{DB: p.db, Tokens: tokens, Secret: string(s.APISecret), Demo: !s.production(), Now: time.Now}
 	return p, nil
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/openinsure/openinsure/api"
+	"github.com/openinsure/openinsure/internal/insurance"
 )
 
 // defaultAdmin is where metrics are when nobody says otherwise; with a second
@@ -66,7 +67,7 @@ func (c *serveCmd) Run(ctx context.Context) (err error) {
 		return fmt.Errorf("listen: %w", err)
 	}
 	defer func() { _ = listener.Close() }() // the server has closed it, if it came that far
-	p, err := c.open(ctx, log, c.DBMaxConns, c.MaxBackdate)
+	p, err := c.open(ctx, log, c.DBMaxConns, insurance.Config{MaxBackdate: c.MaxBackdate, CloseAfter: c.RoomCloseAfter})
 	if err != nil {
 		return err
 	}

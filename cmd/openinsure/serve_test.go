@@ -75,7 +75,7 @@ func TestReplayAcrossKill(t *testing.T) {
 	first.must(201, "POST", "/v1/submissions/"+id+"/quote", "")
 	first.stop()
 
-	dying := start(t, "die", dir)
+	dying := start(t, "die", dir, "DIE_AFTER=1")
 	bind := func(r *running) (answer, error) {
 		return r.call("POST", "/v1/submissions/"+id+"/bind", `{"installmentPlan":"MONTHLY_10"}`, "Idempotency-Key", "bind-1")
 	}

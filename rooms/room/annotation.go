@@ -23,9 +23,9 @@ type Rectangle struct{ X, Y, Width, Height int }
 // whole is all of a page's length.
 const whole = 10_000
 
-// Place makes a Rectangle of fractions of a page; one that leaves the page is
+// OnPage makes a Rectangle of fractions of a page; one that leaves the page is
 // refused, naming the field.
-func Place(x, y, width, height float64) (Rectangle, error) {
+func OnPage(x, y, width, height float64) (Rectangle, error) {
 	var r Rectangle
 	for _, f := range []struct {
 		name string
