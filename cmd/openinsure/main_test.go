@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -13,12 +12,9 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
-	"github.com/openinsure/openinsure/api"
-	"github.com/openinsure/openinsure/store"
 )
 
 // The test binary is the program itself when this is set: "serve" runs it as a
