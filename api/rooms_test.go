@@ -19,6 +19,7 @@ import (
 // A cast is everybody who may have to do with a room, and how to act as each.
 type cast struct {
 	*world
+	posts   *store.Poster
 	actors  map[string]access.Actor
 	bearers map[string]string // credentials by name
 }
@@ -30,7 +31,7 @@ type cast struct {
 func newCast(t *testing.T) *cast {
 	t.Helper()
 	w := newWorld(t)
-	c := &cast{world: w, actors: map[string]access.Actor{"una": w.una, "ada": w.ada}, bearers: map[string]string{"system": worldSecret}}
+	c := &cast{world: w, posts: storetest.Poster(t, w.db), actors: map[string]access.Actor{"una": w.una, "ada": w.ada}, bearers: map[string]string{"system": worldSecret}}
 	for name, role := range map[string]string{"uri": "underwriter", "uno": "underwriter", "ulf": "underwriter", "abe": "auditor", "vic": "broker"} {
 		c.actors[name] = storetest.User(t, w.db, w.una, name, role)
 	}
@@ -400,10 +401,7 @@ func TestWhoHearsOfARoom(t *testing.T) {
 		}
 	})
 	r := c.room()
-	var id room.ID
-	if err := id.UnmarshalText([]byte(r["id"].(string))); err != nil {
-		t.Fatal(err)
-	}
+	id := parsedRoom(t, r["id"].(string))
 	c.want(200, "una", "PATCH", at(r), `{"title":"New","participants":[{"userId":"`+c.id("mel")+`","canChat":false}]}`)
 	c.want(200, "una", "PATCH", at(r)+"/participants/"+c.id("uri"), `{"role":"viewer"}`)
 	c.want(204, "una", "DELETE", at(r)+"/participants/"+c.id("bob"), "")
@@ -450,10 +448,7 @@ func TestWhoHearsOfARoom(t *testing.T) {
 // say puts a message into a channel of a room.
 func (c *cast) say(who, roomID string, body string) store.Posted {
 	c.t.Helper()
-	var id room.ID
-	if err := id.UnmarshalText([]byte(roomID)); err != nil {
-		c.t.Fatal(err)
-	}
+	id := parsedRoom(c.t, roomID)
 	a, now := c.actors[who], time.Now()
 	e := event.New(c.una.Org, roomID, event.MessagePosted{
 		MessageID: room.NewMessageID(now).String(), RoomID: roomID, Visibility: "shared", Author: event.Author{ID: a.ID, Name: who, OrgID: a.Org.String()}, Body: body,
@@ -462,7 +457,7 @@ func (c *cast) say(who, roomID string, body string) store.Posted {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	posted, err := storetest.Poster(c.t, c.db).PostWait(c.t.Context(), store.Post{
+	posted, err := c.posts.PostWait(c.t.Context(), store.Post{
 		Room: id, Channel: room.Shared(id, c.una.Org), ID: room.MessageID(e.ID), Author: a.ID, ClientID: access.NewRequestID(now).UUID(), Payload: payload, At: now,
 	})
 	if err != nil {
@@ -501,7 +496,7 @@ func TestRoomsInAList(t *testing.T) {
 			t.Errorf("%s: alone %v", who, one["unread"])
 		}
 	}
-	channel := room.Shared(must(t, id), c.una.Org).Name
+	channel := room.Shared(parsedRoom(t, id), c.una.Org).Name
 	storetest.SQL(t, c.db, `INSERT INTO read_position SELECT id, $2, $3, $4, now() FROM channel WHERE name = $1`, channel, c.id("ben"), c.actors["ben"].Org.UUID(), last.Seq+1)
 	storetest.SQL(t, c.db, `INSERT INTO read_position SELECT id, $2, $3, $4, now() FROM channel WHERE name = $1`, channel, c.id("uri"), c.una.Org.UUID(), last.Seq)
 	if n := row("ben")["unread"]; n != 0.0 {
@@ -541,15 +536,27 @@ func TestRoomsInAList(t *testing.T) {
 	if n := row("mel")["unread"]; n != 100.0 {
 		t.Errorf("capped at %v", n)
 	}
-	// A message that was deleted shows nothing and is nothing to read.
-	storetest.SQL(t, c.db, `UPDATE entry e SET payload = convert_to(replace(replace(convert_from(payload, 'utf8'), '"body":"And?"', '"body":"","deletedAt":"2026-03-02T12:00:00Z"'), ' ', ''), 'utf8')
-		FROM channel c WHERE c.id = e.channel_id AND c.name = $1 AND seq = c.head`, channel)
-	if l := row("mel")["lastMessage"].(map[string]any); l["deleted"] != true || l["body"] != "" {
-		t.Errorf("deleted: %v", l)
+}
+
+// TestDeletedMessagesInAList has a message become a tombstone: it shows nothing
+// and is nothing to read.
+func TestDeletedMessagesInAList(t *testing.T) {
+	c := newCast(t)
+	id := c.room()["id"].(string)
+	c.say("una", id, "First.")
+	gone := c.say("una", id, "A premium that was a mistake.")
+	channel := room.Shared(parsedRoom(t, id), c.una.Org).Name
+	storetest.SQL(t, c.db, `WITH c AS (UPDATE channel SET head = head + 1 WHERE name = $1 RETURNING id, head, org_id)
+		INSERT INTO entry (channel_id, seq, org_id, kind, payload, at, ref) SELECT id, head, org_id, 'deal_room.message_deleted', '{}', now(), $2 FROM c`, channel, gone.Seq)
+	storetest.SQL(t, c.db, `UPDATE entry e SET payload = convert_to(replace(convert_from(payload, 'utf8'), '"clientId":""', '"clientId":"","deletedAt":"2026-03-02T12:00:00Z"'), 'utf8')
+		FROM channel c WHERE c.id = e.channel_id AND c.name = $1 AND seq = $2`, channel, gone.Seq)
+	got := c.want(200, "ben", "GET", "/v1/deal-rooms", "")["data"].([]any)[0].(map[string]any)
+	if l := got["lastMessage"].(map[string]any); l["deleted"] != true || l["body"] != "" || l["seq"] != float64(gone.Seq) || got["unread"] != 1.0 || got["whoseTurn"] != "broker" {
+		t.Errorf("%v", got)
 	}
 }
 
-func must(t *testing.T, s string) room.ID {
+func parsedRoom(t *testing.T, s string) room.ID {
 	t.Helper()
 	var id room.ID
 	if err := id.UnmarshalText([]byte(s)); err != nil {
@@ -566,9 +573,11 @@ func TestRoomsPageByPage(t *testing.T) {
 	for range 7 {
 		want[c.room()["id"].(string)] = true
 	}
-	// Ben underwrites too: a room at his own company, and he sees both kinds.
-	sub := c.want(201, "system", "POST", "/v1/organizations", `{"name":"x","kind":"mga"}`)
-	_ = sub
+	// Ben underwrites for his own company too, and sees its rooms in between.
+	want[storetest.Room(t, c.db, c.actors["ben"]).ID.String()] = true
+	for range 4 {
+		want[c.room()["id"].(string)] = true
+	}
 	got, cursor := map[string]bool{}, ""
 	for page := 0; ; page++ {
 		m := c.want(200, "ben", "GET", "/v1/deal-rooms?limit=2&cursor="+cursor, "")
@@ -594,6 +603,9 @@ func TestRoomsPageByPage(t *testing.T) {
 		if !got[id] {
 			t.Errorf("%s was missed", id)
 		}
+	}
+	if n := len(c.want(200, "una", "GET", "/v1/deal-rooms?limit=100", "")["data"].([]any)); n != 12 {
+		t.Errorf("una sees %d of her company's 12 rooms", n)
 	}
 }
 
