@@ -191,14 +191,14 @@ func TestRoomsCloseByThemselves(t *testing.T) {
 	db := storetest.New(t)
 	una, other := storetest.Org(t, db, "Summit"), storetest.Org(t, db, "Other")
 	h := newHouse(db)
-	bound := time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
+	now := time.Date(2026, 3, 16, 12, 0, 0, 0, time.UTC)
 	schedule := func(by access.Actor, r room.Room, at time.Time) {
 		t.Helper()
 		err := db.InTx(t.Context(), by, func(tx *store.Tx) error {
 			if _, err := tx.LockSubmission(t.Context(), r.Submission); err != nil {
 				return err
 			}
-			return h.ScheduleClose(t.Context(), tx, r.Submission, at)
+			return rooms.ScheduleClose(t.Context(), tx, r.Submission, at)
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -217,19 +217,18 @@ func TestRoomsCloseByThemselves(t *testing.T) {
 	for i := range 12 {
 		by := []access.Actor{una, other}[i%2]
 		r := storetest.Room(t, db, by)
-		schedule(by, r, bound)
+		schedule(by, r, now)
 		due[by.ID] = append(due[by.ID], r)
 	}
 	late, never, closed := storetest.Room(t, db, una), storetest.Room(t, db, una), storetest.Room(t, db, una)
-	schedule(una, late, bound.Add(time.Hour))
+	schedule(una, late, now.Add(time.Hour))
 	if _, err := h.Change(t.Context(), una, closed.ID, rooms.Update{Status: new(room.Closed), Reason: "Withdrawn."}, whatever); err != nil {
 		t.Fatal(err)
 	}
-	schedule(una, closed, bound)
-	if n, err := h.CloseDue(t.Context(), bound.Add(14*24*time.Hour-time.Second)); n != 0 || err != nil {
+	schedule(una, closed, now)
+	if n, err := h.CloseDue(t.Context(), now.Add(-time.Second)); n != 0 || err != nil {
 		t.Fatalf("too early: %d, %v", n, err)
 	}
-	now := bound.Add(14 * 24 * time.Hour)
 	var total atomic.Int64
 	if got := together(4, func(int) error {
 		n, err := newHouse(db).CloseDue(t.Context(), now)
