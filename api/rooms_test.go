@@ -229,6 +229,15 @@ func TestRoomIsOpened(t *testing.T) {
 	if len(found) != 1 || found[0].(map[string]any)["id"] != r["id"] {
 		t.Errorf("by externalId: %v", found)
 	}
+	// A create that is repeated is carried out once, an invitation too.
+	again, body := "Idempotency-Key", `{"submissionId":"`+c.submission()+`"}`
+	once := c.want(201, "una", "POST", "/v1/deal-rooms", body, again, "k1")
+	if twice := c.want(201, "una", "POST", "/v1/deal-rooms", body, again, "k1"); twice["id"] != once["id"] {
+		t.Errorf("repeated: %v", twice)
+	}
+	for range 2 {
+		c.want(201, "ben", "POST", at(r)+"/participants", `{"userId":"`+c.id("bea")+`","role":"broker"}`, again, "k2")
+	}
 	// A room that the system opens has nobody in it until somebody is invited.
 	bare := c.want(201, "system", "POST", "/v1/deal-rooms", `{"submissionId":"`+c.submission()+`"}`)
 	if len(bare["participants"].([]any)) != 0 || bare["createdBy"] != "system" {
