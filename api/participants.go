@@ -62,17 +62,17 @@ type InvitationBody struct {
 func (b InvitationBody) invitation(list string, i int) (rooms.Invitation, error) {
 	v := rooms.Invitation{Email: b.Email, Place: b.place(&b.Role), FromNow: b.FromNow}
 	if (b.UserID == "") == (b.Email == "") {
-		return v, fault.ErrValidation.Saying("Give either userId or email.").Field(itemField(list, i, "userId"), "required")
+		return v, fault.ErrValidation.Saying("Give either userId or email.").Field(userField(list, i), "required")
 	}
-	return v, fieldID(&v.User, b.UserID, itemField(list, i, "userId"))
+	return v, fieldID(&v.User, b.UserID, userField(list, i))
 }
 
-// itemField names a field of item i of a list; without a list, the field.
-func itemField(list string, i int, field string) string {
+// userField names the userId of item i of a list; without a list, the body's.
+func userField(list string, i int) string {
 	if list == "" {
-		return field
+		return "userId"
 	}
-	return fmt.Sprintf("%s[%d].%s", list, i, field)
+	return fmt.Sprintf("%s[%d].userId", list, i)
 }
 
 // fieldID reads an id of a body or query; empty text is the zero id.
@@ -98,7 +98,7 @@ type PlaceBody struct {
 
 func (b PlacementBody) placing(i int) (rooms.Placing, error) {
 	v := rooms.Placing{Place: b.place(b.Role)}
-	return v, fieldID(&v.User, b.UserID, itemField("participants", i, "userId"))
+	return v, fieldID(&v.User, b.UserID, userField("participants", i))
 }
 
 type inviteInput struct {
@@ -114,7 +114,7 @@ type ByParticipant struct {
 
 // names returns the two ids of the path.
 func (in ByParticipant) names() (id room.ID, user access.UserID, err error) {
-	if id, err = roomID(in.ID); err == nil {
+	if id, err = parseRoom(in.ID); err == nil {
 		err = pathID(&user, in.UserID)
 	}
 	return id, user, err
@@ -132,7 +132,7 @@ func (a *API) registerParticipants(p Platform) {
 		Method: http.MethodPost, Path: "/v1/deal-rooms/{id}/participants", ID: "add-deal-room-participant", Tag: tag, Scope: "rooms:write",
 		Summary: "Invite somebody into a deal room", Description: "Who may edit the room invites anybody; a broker brings colleagues of his own firm. One who left comes back in.",
 	}, func(ctx context.Context, in *inviteInput) (*bodyOf[participantBody], error) {
-		id, err := roomID(in.ID)
+		id, err := parseRoom(in.ID)
 		if err != nil {
 			return nil, err
 		}

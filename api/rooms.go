@@ -128,7 +128,7 @@ func (a *API) registerRooms(p Platform) {
 		Method: http.MethodGet, Path: "/v1/deal-rooms/{id}", ID: "get-deal-room", Tag: tag, Scope: "rooms:read", Summary: "Get a deal room and its participants",
 	}, func(ctx context.Context, in *ByID) (*bodyOf[roomDetailBody], error) {
 		by := access.From(ctx)
-		id, err := roomID(in.ID)
+		id, err := parseRoom(in.ID)
 		if err != nil {
 			return nil, err
 		}
@@ -139,12 +139,6 @@ func (a *API) registerRooms(p Platform) {
 		Method: http.MethodPatch, Path: "/v1/deal-rooms/{id}", ID: "update-deal-room", Tag: tag, Scope: "rooms:write", IfMatch: true,
 		Summary: "Rename, close, reopen or archive a deal room, or change what its participants may do", Description: "All of it or nothing.",
 	}, p.patchRoom)
-}
-
-func roomID(s string) (room.ID, error) {
-	var id room.ID
-	err := pathID(&id, s)
-	return id, err
 }
 
 func (p Platform) createRoom(ctx context.Context, in *createRoomInput) (*bodyOf[roomDetailBody], error) {
@@ -189,7 +183,7 @@ func (p Platform) listRooms(ctx context.Context, in *listRoomsInput) (*bodyOf[Li
 
 func (p Platform) patchRoom(ctx context.Context, in *patchRoomInput) (*bodyOf[roomDetailBody], error) {
 	by := access.From(ctx)
-	id, err := roomID(in.ID)
+	id, err := parseRoom(in.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -201,7 +195,7 @@ func (p Platform) patchRoom(ctx context.Context, in *patchRoomInput) (*bodyOf[ro
 			return nil, err
 		}
 		if seen[placing.User] {
-			return nil, fault.ErrValidation.Field(itemField("participants", i, "userId"), "unique")
+			return nil, fault.ErrValidation.Field(userField("participants", i), "unique")
 		}
 		seen[placing.User] = true
 		c.Participants = append(c.Participants, placing)

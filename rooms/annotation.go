@@ -123,7 +123,7 @@ func (h *House) ChangeAnnotation(ctx context.Context, by access.Actor, id room.I
 // Annotations lists the annotations of a room, newest first.
 func (h *House) Annotations(ctx context.Context, by access.Actor, id room.ID, f store.AnnotationFilter, p store.Page) ([]room.Annotation, error) {
 	r := h.db.As(by)
-	if _, _, err := h.room(ctx, r, by, id, access.Read); err != nil {
+	if _, err := h.room(ctx, r, by, id, access.Read); err != nil {
 		return nil, err
 	}
 	var err error

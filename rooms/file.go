@@ -51,7 +51,7 @@ func (u *Upload) Discard(ctx context.Context) error {
 // and never all of them in memory. The room must be one that by may read and
 // that is open: what he may add to it is for Keep to say.
 func (h *House) Receive(ctx context.Context, by access.Actor, id room.ID, name string, from io.Reader) (*Upload, error) {
-	found, _, err := h.room(ctx, h.db.As(by), by, id, access.Read)
+	found, err := h.room(ctx, h.db.As(by), by, id, access.Read)
 	if err != nil {
 		return nil, err
 	}

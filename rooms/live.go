@@ -38,7 +38,7 @@ func (h *House) hear(ctx context.Context, r store.Reader, by access.Actor, name 
 	if !company.IsZero() {
 		read, post = access.ReadDesk, access.PostDesk
 	}
-	found, _, err := h.room(ctx, r, by, id, read)
+	found, err := h.room(ctx, r, by, id, read)
 	if err != nil {
 		return Hearing{}, err
 	}

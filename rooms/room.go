@@ -143,9 +143,8 @@ type Placing struct {
 }
 
 // Change changes a room. A room that is closed is reopened first when that is
-// asked for, and closed or archived last. Seen returns an error unless the
-// version that the caller saw is the current one.
-func (h *House) Change(ctx context.Context, by access.Actor, id room.ID, u Update, seen func(current int) error) (View, error) {
+// asked for, and closed or archived last.
+func (h *House) Change(ctx context.Context, by access.Actor, id room.ID, u Update, seen Version) (View, error) {
 	var v View
 	err := h.db.InTx(ctx, by, func(tx *store.Tx) error {
 		r, err := h.lock(ctx, tx, by, id, access.Read)

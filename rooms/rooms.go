@@ -47,15 +47,13 @@ func New(db *store.DB, posts *store.Poster, files *blob.Bucket, cfg Config) *Hou
 
 func (h *House) now() time.Time { return h.cfg.Now().UTC().Truncate(time.Microsecond) }
 
-// room reads a room and checks a permission on it; the grant is the
-// relationship by which it is held.
-func (h *House) room(ctx context.Context, r store.Reader, by access.Actor, id room.ID, want access.Permission) (room.Room, access.Grant, error) {
+// room reads a room and checks a permission on it.
+func (h *House) room(ctx context.Context, r store.Reader, by access.Actor, id room.ID, want access.Permission) (room.Room, error) {
 	found, err := r.Room(ctx, id)
 	if err != nil {
-		return room.Room{}, access.Grant{}, err
+		return room.Room{}, err
 	}
-	grant, err := access.Find(ctx, r, by, want, found.Object())
-	return found, grant, err
+	return found, access.Check(ctx, r, by, want, found.Object())
 }
 
 // lock is room, for a change.

@@ -45,7 +45,7 @@ const mostOfBody = 200
 // Get returns a room that by may read.
 func (h *House) Get(ctx context.Context, by access.Actor, id room.ID) (View, error) {
 	r := h.db.As(by)
-	if _, _, err := h.room(ctx, r, by, id, access.Read); err != nil {
+	if _, err := h.room(ctx, r, by, id, access.Read); err != nil {
 		return View{}, fmt.Errorf("get %s: %w", id, err)
 	}
 	return h.view(ctx, r, by, id)
