@@ -227,7 +227,9 @@ const skipHeadsSQL = `SELECT set_config('app.heads', coalesce(string_agg(id::tex
 // appendPostsSQL makes entries of the posts whose heads were taken. It is a
 // statement of its own because its snapshot must be newer than the locks: what
 // was posted under the same client_id, whether the room is open and whether the
-// author still may are read here; crosses orgs: a group is of several.
+// author still may are read here. LIMIT keeps the look-up of client ids from
+// becoming a join, which on a table that was small when it was planned reads the
+// whole index for each post; crosses orgs: a group is of several.
 const appendPostsSQL = `WITH post AS (
 		SELECT u.*, c.id AS channel_id, c.head, c.org_id
 		FROM unnest($1::text[], $2::uuid[], $3::text[], $4::uuid[], $5::uuid[], $6::bytea[], $7::timestamptz[],
@@ -241,7 +243,8 @@ const appendPostsSQL = `WITH post AS (
 			p.object_type = '' OR EXISTS (SELECT FROM relationship t WHERE t.object_type = p.object_type AND t.object_id = p.object_id
 				AND t.relation = p.relation AND t.subject_type = p.subject_type AND t.subject_id = p.subject_id AND t.subject_relation = '') AS may
 		FROM post p JOIN room r ON r.id = p.room_id
-		LEFT JOIN entry was ON was.channel_id = p.channel_id AND was.author = p.author AND was.client_id = p.client_id
+		LEFT JOIN LATERAL (SELECT e.seq, e.event_id, e.payload FROM entry e
+			WHERE e.channel_id = p.channel_id AND e.author = p.author AND e.client_id = p.client_id LIMIT 1) was ON true
 	), fresh AS (
 		SELECT j.*, j.head + row_number() OVER (PARTITION BY j.channel_id ORDER BY j.ord) AS seq
 		FROM judged j WHERE j.was_seq IS NULL AND j.open AND j.may
