@@ -102,7 +102,6 @@ type Client struct {
 	handed   map[string]Position // of what the Handler was given
 	posts    []*posting          // under way, in order
 	lastID   int64               // of a frame
-	token    string              // that the server was shown last
 }
 
 // A channel is where the client stands in one. Client.mu guards it.

@@ -26,12 +26,13 @@ func TestExact(t *testing.T) {
 		name   string
 		front  func(t *testing.T, target string) string
 		ticket bool
+		breaks bool // the client has to mend something
 	}{
-		{"a good network", func(_ *testing.T, target string) string { return target }, false},
-		{"a good network, by tickets", func(_ *testing.T, target string) string { return target }, true},
-		{"connections cut at random", func(t *testing.T, target string) string { return cutting(t, target, 1500, 20_000) }, false},
-		{"connections cut at random, by tickets", func(t *testing.T, target string) string { return cutting(t, target, 1500, 20_000) }, true},
-		{"a server that drops, doubles and swaps", mangling, false},
+		{"a good network", func(_ *testing.T, target string) string { return target }, false, false},
+		{"a good network, by tickets", func(_ *testing.T, target string) string { return target }, true, false},
+		{"connections cut at random", func(t *testing.T, target string) string { return cutting(t, target, 1000, 150_000) }, false, true},
+		{"connections cut at random, by tickets", func(t *testing.T, target string) string { return cutting(t, target, 1000, 150_000) }, true, true},
+		{"a server that drops, doubles and swaps", mangling, false, true},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -70,13 +71,27 @@ func TestExact(t *testing.T) {
 				})
 			}
 			room, desk := witness{channel: inRoom}, witness{channel: atDesk}
+			broke, last := 0, live.Event(nil)
 			total, atTheDesk := int64(entries+posters*posts), int64((entries-1)/10)
 			for room.last < total || desk.last < atTheDesk {
 				e := l.next()
 				room.see(t, e)
 				desk.see(t, e)
+				switch e := e.(type) {
+				case live.Disconnected:
+					broke++
+					last = e
+				case live.Subscribed:
+					if e.Channel == inRoom { // the room is subscribed by its opening, unless there was a gap
+						broke++
+						last = e
+					}
+				}
 			}
 			work.Wait()
+			if (broke > 0) != tt.breaks {
+				t.Errorf("%d breaks, want some: %t; the last is %+v", broke, tt.breaks, last)
+			}
 			if d := cmp.Diff(s.ledger.bodies(inRoom), room.bodies); d != "" {
 				t.Errorf("the room (-log +client):\n%s", d)
 			}
@@ -276,7 +291,7 @@ func TestCloseCodes(t *testing.T) {
 	for code, back := range map[websocket.StatusCode]bool{
 		1000: true, 1006: true, 1011: true, 4000: true, 4001: true, 4002: true, 4003: true, 4400: false, 4401: false, 4403: false, 4429: false,
 	} {
-		t.Run(code2(code), func(t *testing.T) {
+		t.Run(fmt.Sprint(int(code)), func(t *testing.T) {
 			var opened atomic.Int64
 			at := script(t, func(ctx context.Context, c *websocket.Conn) {
 				write(ctx, c, `{"type":"init","ping":25,"channel":"`+inRoom+`","epoch":"e1","seq":7}`)
@@ -304,8 +319,6 @@ func TestCloseCodes(t *testing.T) {
 		})
 	}
 }
-
-func code2(c websocket.StatusCode) string { return fmt.Sprint(int(c)) }
 
 // A credential that has ended is exchanged: before its end without a break,
 // and after it by a new connection.
@@ -339,9 +352,9 @@ func TestCredential(t *testing.T) {
 		var asked atomic.Int64
 		l := listen(t, live.Config{URL: s.URL, Room: roomID, Credential: func(context.Context) (string, error) {
 			if asked.Add(1) == 1 {
-				return until2(400 * time.Millisecond), nil // too short to be refreshed
+				return until2(400 * time.Millisecond), nil
 			}
-			return "good", nil
+			return "late", nil
 		}})
 		until[live.Init](l)
 		until[live.Disconnected](l)
@@ -396,16 +409,13 @@ func TestTakenAway(t *testing.T) {
 
 func TestPost(t *testing.T) {
 	s := serve(t, hub.Config{Posts: 1})
-	var first *listener
-	first = listen(t, live.Config{URL: s.URL, Room: roomID})
+	first := listen(t, live.Config{URL: s.URL, Room: roomID})
 	var work sync.WaitGroup
-	var events atomic.Int64
 	stop := make(chan struct{})
 	work.Go(func() {
 		for {
 			select {
 			case <-first.events:
-				events.Add(1)
 			case <-stop:
 				return
 			}
@@ -545,7 +555,7 @@ func TestSignals(t *testing.T) {
 func TestDeadServer(t *testing.T) {
 	pongs := make(chan string, 1)
 	at := script(t, func(ctx context.Context, c *websocket.Conn) {
-		write(ctx, c, `{"type":"init","ping":1,"channel":"`+inRoom+`","epoch":"e1","seq":7}`, `{"type":"ping"}`, `{"type":"something new","channel":7.5e0}`)
+		write(ctx, c, `{"type":"init","ping":1,"channel":"`+inRoom+`","epoch":"e1","seq":7}`, `{"type":"ping"}`, `{"type":"something new"}`)
 		if _, data, err := c.Read(ctx); err == nil {
 			select {
 			case pongs <- string(data):

@@ -30,7 +30,9 @@ func cutting(t *testing.T, target string, least, most int64) string {
 		t.Fatal(err)
 	}
 	var work sync.WaitGroup
+	over, end := context.WithCancel(context.Background())
 	carry := func(to, from net.Conn) {
+		defer context.AfterFunc(over, func() { _ = from.Close() })()
 		_, _ = io.CopyN(to, from, least+rand.Int64N(most-least)) // a shorter copy is as good an end
 		_, _ = to.Close(), from.Close()
 	}
@@ -49,7 +51,7 @@ func cutting(t *testing.T, target string, least, most int64) string {
 			work.Go(func() { carry(out, in) })
 		}
 	})
-	t.Cleanup(func() { _ = l.Close(); work.Wait() })
+	t.Cleanup(func() { _ = l.Close(); end(); work.Wait() })
 	return "http://" + l.Addr().String()
 }
 

@@ -40,27 +40,34 @@ type unavailable struct {
 // An unauthorized is the refusal of a credential; another one may be good.
 type unauthorized struct{ Refused }
 
+// A link is an open connection and the first frames on it.
+type link struct {
+	conn  *websocket.Conn
+	token string // that opened it
+	first frame
+	more  [][]byte // that came with the first
+}
+
 // open makes a connection, and reads its first frame.
-func (c *Client) open(ctx context.Context) (*websocket.Conn, frame, error) {
+func (c *Client) open(ctx context.Context) (link, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, openTimeout, errors.New("open a connection"))
 	defer cancel()
 	token, err := c.cfg.Credential(ctx)
 	if err != nil {
-		return nil, frame{}, fmt.Errorf("credential: %w", err)
+		return link{}, fmt.Errorf("credential: %w", err)
 	}
-	c.mu.Lock()
-	c.token = token
-	c.mu.Unlock()
-	conn, first, err := c.openWith(ctx, token)
+	l, err := c.openWith(ctx, token)
 	if no, ok := errors.AsType[*unauthorized](err); ok {
-		return nil, frame{}, c.stale(ctx, no, token)
+		return l, c.stale(ctx, no, token)
 	}
-	return conn, first, err
+	return l, err
 }
 
 // stale returns the error of a credential that was refused: there is no use in
 // trying again unless there is another one.
 func (c *Client) stale(ctx context.Context, no *unauthorized, token string) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, openTimeout, errors.New("ask for another credential"))
+	defer cancel()
 	if now, err := c.cfg.Credential(ctx); err != nil {
 		return fmt.Errorf("credential: %w", err)
 	} else if now == token {
@@ -69,39 +76,40 @@ func (c *Client) stale(ctx context.Context, no *unauthorized, token string) erro
 	return no
 }
 
-func (c *Client) openWith(ctx context.Context, token string) (*websocket.Conn, frame, error) {
+func (c *Client) openWith(ctx context.Context, token string) (link, error) {
 	address, header, err := c.address(ctx, token)
 	if err != nil {
-		return nil, frame{}, err
+		return link{}, err
 	}
 	conn, res, err := websocket.Dial(ctx, address, &websocket.DialOptions{
 		HTTPClient: c.cfg.HTTPClient, HTTPHeader: header, Subprotocols: []string{subprotocol},
 	})
 	if err != nil {
 		if res != nil && res.StatusCode != http.StatusSwitchingProtocols {
-			return nil, frame{}, refusalOf(res)
+			return link{}, refusalOf(res)
 		}
-		return nil, frame{}, fmt.Errorf("open a WebSocket: %w", err)
+		return link{}, fmt.Errorf("open a WebSocket: %w", err)
 	}
 	conn.SetReadLimit(frameBytes)
-	first, err := firstFrame(ctx, conn)
-	if err != nil {
+	l := link{conn: conn, token: token}
+	if err := l.begin(ctx); err != nil {
 		_ = conn.CloseNow() // it is of no use
-		return nil, frame{}, err
+		return link{}, err
 	}
-	return conn, first, nil
+	return l, nil
 }
 
-func firstFrame(ctx context.Context, conn *websocket.Conn) (frame, error) {
-	var f frame
-	_, data, err := conn.Read(ctx)
+func (l *link) begin(ctx context.Context) error {
+	_, data, err := l.conn.Read(ctx)
 	if err != nil {
-		return f, closedBy(err)
+		return closedBy(err)
 	}
-	if err := json.Unmarshal(data, &f); err != nil || f.Type != "init" && f.Type != "connected" {
-		return f, fmt.Errorf("the first frame is not of %s: %.200q", subprotocol, data)
+	lines := bytes.Split(data, []byte("\n"))
+	if err := json.Unmarshal(lines[0], &l.first); err != nil || l.first.Type != "init" && l.first.Type != "connected" {
+		return fmt.Errorf("the first frame is not of %s: %.200q", subprotocol, lines[0])
 	}
-	return f, nil
+	l.more = lines[1:]
+	return nil
 }
 
 // address is where to open the socket, and with which headers.

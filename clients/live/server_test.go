@@ -168,8 +168,12 @@ func (l *ledger) Post(_ context.Context, _ hub.Principal, _ hub.Rights, channel 
 // Read implements hub.App.
 func (l *ledger) Read(context.Context, hub.Principal, string, int64) (bool, error) { return true, nil }
 
-// Refresh implements hub.App: a token is until-<instant in ms>.
+// Refresh implements hub.App: a token is until-<instant in ms>, or late, which
+// only opens.
 func (l *ledger) Refresh(_ context.Context, p hub.Principal, token string) (hub.Principal, error) {
+	if token == "late" {
+		return p, &hub.Refusal{Code: "token", Message: "Too late."}
+	}
 	p.Expires = expiry(token)
 	return p, nil
 }

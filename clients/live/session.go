@@ -24,7 +24,9 @@ type session struct {
 
 	mu      sync.Mutex // guards what follows
 	drained bool       // it was ended because the server asked for it
+	token   string     // that the server has accepted
 	refresh int64      // id of the refresh under way
+	newer   string     // the token that it shows
 }
 
 // errDrained is the end of a connection that the server asked to move.
@@ -35,13 +37,13 @@ var pongBody = request{Type: "pong"}.body()
 // hear opens a connection and works off what comes until it ends, which is
 // always an error.
 func (c *Client) hear(ctx context.Context, out chan<- delivery) error {
-	conn, first, err := c.open(ctx)
+	l, err := c.open(ctx)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = conn.CloseNow() }() // it ended, or is being left
-	ping := time.Duration(max(1, first.Ping)) * time.Second
-	s := &session{client: c, conn: conn, out: out, silence: 2*ping + 10*time.Second, agenda: newAgenda()}
+	defer func() { _ = l.conn.CloseNow() }() // it ended, or is being left
+	ping := time.Duration(max(1, l.first.Ping)) * time.Second
+	s := &session{client: c, conn: l.conn, out: out, silence: 2*ping + 10*time.Second, agenda: newAgenda(), token: l.token}
 	later, stop := context.WithCancel(ctx)
 	var work sync.WaitGroup
 	work.Go(func() { s.agenda.run(later) })
@@ -49,33 +51,26 @@ func (c *Client) hear(ctx context.Context, out chan<- delivery) error {
 	defer stop()
 
 	defer c.down()
-	err = s.begin(ctx, first)
+	if err = s.begin(ctx, l.first); err == nil {
+		err = s.frames(ctx, l.more)
+	}
 	for err == nil {
 		err = s.next(ctx)
 	}
 	s.mu.Lock()
-	drained := s.drained
+	drained, token := s.drained, s.token
 	s.mu.Unlock()
 	if drained && ctx.Err() == nil {
 		return errDrained
 	}
 	if no, ok := errors.AsType[*unauthorized](err); ok {
-		return c.expired(ctx, no)
+		return c.stale(ctx, no, token)
 	}
 	if ctx.Err() != nil {
 		stop()
-		_ = conn.Close(websocket.StatusNormalClosure, "") // good-bye, as far as it is heard
+		_ = l.conn.Close(websocket.StatusNormalClosure, "") // good-bye, as far as it is heard
 	}
 	return err
-}
-
-// expired returns the error of a connection that ended with 4401, when the
-// credential that opened it may not be the present one any more.
-func (c *Client) expired(ctx context.Context, no *unauthorized) error {
-	c.mu.Lock()
-	token := c.token
-	c.mu.Unlock()
-	return c.stale(ctx, no, token)
 }
 
 // down notes that there is no connection.
@@ -147,7 +142,11 @@ func (s *session) next(ctx context.Context) error {
 	if err != nil {
 		return closedBy(err)
 	}
-	for line := range bytes.SplitSeq(data, []byte("\n")) {
+	return s.frames(ctx, bytes.Split(data, []byte("\n")))
+}
+
+func (s *session) frames(ctx context.Context, lines [][]byte) error {
+	for _, line := range lines {
 		if len(bytes.TrimSpace(line)) == 0 {
 			continue
 		}
@@ -179,6 +178,9 @@ func (s *session) handle(ctx context.Context, f frame) error {
 	case "error":
 		return s.failed(ctx, f)
 	case "refreshed":
+		s.mu.Lock()
+		s.token = s.newer
+		s.mu.Unlock()
 		s.expires(f.ExpiresAt)
 	case "drain":
 		s.agenda.later(time.Duration(f.Reconnect)*time.Millisecond, s.leave)
@@ -369,11 +371,10 @@ func (s *session) renew(ctx context.Context) {
 		return
 	}
 	c.mu.Lock()
-	c.token = token
 	q := request{ID: c.frameID(), Type: "refresh", Token: token}
 	c.mu.Unlock()
 	s.mu.Lock()
-	s.refresh = q.ID
+	s.refresh, s.newer = q.ID, token
 	s.mu.Unlock()
 	s.write(ctx, q.body())
 }
