@@ -76,4 +76,6 @@ type Welcome struct {
 	// Fields are added to the init frame: room, participants, messages, …
 	Fields json.RawMessage
 	Rights Rights
+
+	expires time.Time // of the session
 }

@@ -165,7 +165,11 @@ func refusalAnswer(id json.RawMessage, r *Refusal) answer {
 
 // initBody builds the first frame of a session that has a Welcome.
 func initBody(session string, ping time.Duration, w *Welcome) []byte {
-	b := answer{Type: "init", Session: session, Ping: seconds(ping), Channel: w.Channel, Epoch: w.Epoch, Seq: &w.Seq}.body()
+	a := answer{Type: "init", Session: session, Ping: seconds(ping), Channel: w.Channel, Epoch: w.Epoch, Seq: &w.Seq}
+	if !w.expires.IsZero() {
+		a.ExpiresAt = &w.expires
+	}
+	b := a.body()
 	fields := bytes.TrimSpace(w.Fields)
 	if len(fields) < 2 || fields[0] != '{' {
 		return b

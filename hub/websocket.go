@@ -92,6 +92,7 @@ func (h *Hub) ServeWS(w http.ResponseWriter, r *http.Request, o Opening) error {
 	}
 	body := first.body()
 	if welcome != nil {
+		welcome.expires = o.Principal.Expires
 		body = initBody(s.id, h.cfg.Ping, welcome)
 	}
 	s.begin(t, frame{body: body})
