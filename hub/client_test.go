@@ -30,7 +30,7 @@ type testApp struct {
 	mu      sync.Mutex
 	refused map[string]*hub.Refusal // by subject+" "+channel
 	hold    chan struct{}           // while not nil, posts wait for it
-	fail    error                   // of Authorize
+	during  func()                  // called once Authorize has made up its mind
 }
 
 func newApp(log *memoryLog) *testApp {
@@ -46,11 +46,12 @@ func (a *testApp) refuse(subject, channel string, r *hub.Refusal) {
 func (a *testApp) Authorize(_ context.Context, p hub.Principal, channel string) (hub.Rights, error) {
 	a.asked.Add(1)
 	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.fail != nil {
-		return hub.Rights{}, a.fail
+	r, during := a.refused[p.Subject+" "+channel], a.during
+	a.mu.Unlock()
+	if during != nil {
+		during()
 	}
-	if r := a.refused[p.Subject+" "+channel]; r != nil {
+	if r != nil {
 		return hub.Rights{}, r
 	}
 	return hub.Rights{Post: !strings.HasPrefix(channel, "quiet:")}, nil
