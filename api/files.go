@@ -179,8 +179,7 @@ func (p Platform) receiveFile(ctx context.Context, in *ByID, form *multipart.Rea
 
 // receiveFault keeps what is a fault already; the rest is the body's.
 func receiveFault(err error) error {
-	var known *fault.Error
-	if errors.As(err, &known) {
+	if _, known := errors.AsType[*fault.Error](err); known {
 		return err
 	}
 	return bodyFault(err)

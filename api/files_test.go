@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"mime/multipart"
 	"net/http"
@@ -48,7 +49,13 @@ func (p *place) upload(t *testing.T, who, name, visibility, content string) stri
 	return m["id"].(string)
 }
 
-func (p *place) download(t *testing.T, who, file string) (*http.Response, string) {
+// A received is what a download answered.
+type received struct {
+	StatusCode int
+	Header     http.Header
+}
+
+func (p *place) download(t *testing.T, who, file string) (received, string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), "GET", p.world.url+p.url(who, "/files/"+file+"/content"), nil)
 	if err != nil {
@@ -64,7 +71,7 @@ func (p *place) download(t *testing.T, who, file string) (*http.Response, string
 	if err != nil {
 		t.Fatal(err)
 	}
-	return res, string(b)
+	return received{res.StatusCode, res.Header}, string(b)
 }
 
 const pdf = "%PDF-1.7\nsome pages"
@@ -177,7 +184,7 @@ func (p *place) stored(t *testing.T) int {
 	t.Helper()
 	n := 0
 	for it := p.files.List(nil); ; n++ {
-		if _, err := it.Next(t.Context()); err == io.EOF {
+		if _, err := it.Next(t.Context()); errors.Is(err, io.EOF) {
 			return n
 		} else if err != nil {
 			t.Fatal(err)

@@ -129,7 +129,7 @@ func BenchmarkPosts(b *testing.B) {
 	}
 	p := storetest.Poster(b, db)
 	grouped := func(r room.Room) error {
-		_, err := p.PostWait(b.Context(), post(b, r, by, access.RoomLead, room.NewClientID(), words))
+		_, err := p.PostWait(b.Context(), post(b, r, by, room.NewClientID(), words))
 		return err
 	}
 	single := func(r room.Room) error {

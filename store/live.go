@@ -20,20 +20,16 @@ const headsSQL = `SELECT l.epoch, c.name, c.head FROM log l LEFT JOIN channel c 
 func (db *DB) Heads(ctx context.Context, names []string) (string, map[string]int64, error) {
 	var epoch string
 	heads := make(map[string]int64, len(names))
-	rows, err := db.live.Query(ctx, headsSQL, names)
-	if err != nil {
-		return "", nil, faultOf(err)
-	}
 	var name *string
 	var head *int64
-	_, err = pgx.ForEachRow(rows, []any{&epoch, &name, &head}, func() error {
+	err := each(ctx, Reader{q: plain{db.live}}, []any{&epoch, &name, &head}, func() error {
 		if name != nil {
 			heads[*name] = *head
 		}
 		return nil
-	})
+	}, headsSQL, names)
 	if err != nil {
-		return "", nil, fmt.Errorf("read heads: %w", faultOf(err))
+		return "", nil, fmt.Errorf("read heads: %w", err)
 	}
 	return epoch, heads, nil
 }
@@ -50,23 +46,19 @@ const rangeSQL = `SELECT l.epoch, coalesce(c.head, 0), coalesce(c.floor, 0), e.s
 // it.
 func (db *DB) Range(ctx context.Context, name string, after int64, limit int) (Channel, error) {
 	var ch Channel
-	rows, err := db.live.Query(ctx, rangeSQL, name, after, limit)
-	if err != nil {
-		return Channel{}, faultOf(err)
-	}
 	var seq *int64
 	var payload []byte
 	var revokes *string
 	var rewrites *bool
-	_, err = pgx.ForEachRow(rows, []any{&ch.Epoch, &ch.Head, &ch.Floor, &seq, &payload, &revokes, &rewrites}, func() error {
+	err := each(ctx, Reader{q: plain{db.live}}, []any{&ch.Epoch, &ch.Head, &ch.Floor, &seq, &payload, &revokes, &rewrites}, func() error {
 		if seq != nil {
 			ch.Entries = append(ch.Entries, Entry{Channel: name, Epoch: ch.Epoch, Seq: *seq, Payload: payload, Revokes: *revokes, Rewrites: *rewrites})
 			payload = nil
 		}
 		return nil
-	})
+	}, rangeSQL, name, after, limit)
 	if err != nil {
-		return Channel{}, fmt.Errorf("read a range of %s: %w", name, faultOf(err))
+		return Channel{}, fmt.Errorf("read a range of %s: %w", name, err)
 	}
 	return ch, nil
 }

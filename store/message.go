@@ -54,23 +54,19 @@ func (r Reader) Messages(ctx context.Context, name string, s Span) (History, err
 	if s.Before == 0 {
 		s.Before = 1<<63 - 1
 	}
-	rows, err := r.q.Query(ctx, sql, r.org.UUID(), name, s.After, s.Before, s.Limit)
-	if err != nil {
-		return History{}, faultOf(err)
-	}
 	var h History
 	var seq *int64
 	var payload []byte
-	_, err = pgx.ForEachRow(rows, []any{&h.Epoch, &h.Head, &seq, &payload}, func() error {
+	err := each(ctx, r, []any{&h.Epoch, &h.Head, &seq, &payload}, func() error {
 		if seq == nil {
 			return nil
 		}
 		m, err := room.ReadMessage(name, *seq, payload)
 		h.Messages = append(h.Messages, m)
 		return err
-	})
+	}, sql, r.org.UUID(), name, s.After, s.Before, s.Limit)
 	if err != nil {
-		return History{}, fmt.Errorf("read messages of %s: %w", name, faultOf(err))
+		return History{}, fmt.Errorf("read messages of %s: %w", name, err)
 	}
 	return h, nil
 }
@@ -189,20 +185,16 @@ const MostUnread = 100
 // Progress says how far an actor has read in each of the channels; one that
 // nothing was said in is missing.
 func (r Reader) Progress(ctx context.Context, by access.Actor, channels ...string) (map[string]Progress, error) {
-	rows, err := r.q.Query(ctx, unreadSQL, r.org.UUID(), channels, by.ID, by.UUID())
-	if err != nil {
-		return nil, faultOf(err)
-	}
 	out := make(map[string]Progress, len(channels))
 	var name string
 	var p Progress
-	_, err = pgx.ForEachRow(rows, []any{&name, &p.Seq, &p.Unread}, func() error {
+	err := each(ctx, r, []any{&name, &p.Seq, &p.Unread}, func() error {
 		p.Unread = min(p.Unread, MostUnread)
 		out[name] = p
 		return nil
-	})
+	}, unreadSQL, r.org.UUID(), channels, by.ID, by.UUID())
 	if err != nil {
-		return nil, fmt.Errorf("count unread messages: %w", faultOf(err))
+		return nil, fmt.Errorf("count unread messages: %w", err)
 	}
 	return out, nil
 }

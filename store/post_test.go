@@ -21,7 +21,7 @@ import (
 )
 
 // post makes a post of who, by the relation that is to let him.
-func post(t testing.TB, r room.Room, who access.Actor, relation, clientID, body string) store.Post {
+func post(t testing.TB, r room.Room, who access.Actor, clientID, body string) store.Post {
 	t.Helper()
 	at := time.Now().UTC().Truncate(time.Millisecond)
 	id := room.NewMessageID(at)
@@ -53,6 +53,7 @@ func card(by access.Actor, rs ...room.Room) event.Event {
 // has two.
 func clients(t *testing.T, c *pgx.Conn, channel string) map[string]int64 {
 	t.Helper()
+	//nolint:rowserrcheck // ForEachRow returns it
 	rows, err := c.Query(t.Context(), `SELECT e.client_id::text, e.seq FROM entry e JOIN channel c ON c.id = e.channel_id WHERE c.name = $1 AND e.client_id IS NOT NULL`, channel)
 	if err != nil {
 		t.Fatal(err)
@@ -80,7 +81,7 @@ func burst(t *testing.T, p *store.Poster, r room.Room, who access.Actor, ids []s
 	var wait sync.WaitGroup
 	wait.Add(len(ids))
 	for i, id := range ids {
-		p.Post(post(t, r, who, access.RoomLead, id, fmt.Sprint(i)), func(posted store.Posted, err error) {
+		p.Post(post(t, r, who, id, fmt.Sprint(i)), func(posted store.Posted, err error) {
 			defer wait.Done()
 			if err != nil {
 				t.Errorf("post: %v", err)
@@ -166,7 +167,7 @@ func TestPostersTogether(t *testing.T) {
 
 // hold takes the head of a channel, as a transaction does that is about to
 // commit, until the returned function is called.
-func hold(t *testing.T, url, channel string) (*pgx.Conn, pgx.Tx) {
+func hold(t *testing.T, url, channel string) pgx.Tx {
 	t.Helper()
 	c := connect(t, url)
 	tx, err := c.Begin(t.Context())
@@ -176,7 +177,7 @@ func hold(t *testing.T, url, channel string) (*pgx.Conn, pgx.Tx) {
 	if _, err := tx.Exec(t.Context(), "SELECT FROM channel WHERE name = $1 FOR NO KEY UPDATE", channel); err != nil {
 		t.Fatal(err)
 	}
-	return c, tx
+	return tx
 }
 
 type answer struct {
@@ -209,11 +210,11 @@ func TestPostsToABusyChannel(t *testing.T) {
 			busy, free := storetest.Room(t, db, by), storetest.Room(t, db, by)
 			p := storetest.Poster(t, db)
 			burst(t, p, busy, by, clientIDs(1))
-			_, tx := hold(t, url, shared(busy))
+			tx := hold(t, url, shared(busy))
 			ids := clientIDs(3)
 			var waiting []<-chan answer
 			for _, id := range ids {
-				waiting = append(waiting, ask(p, post(t, busy, by, access.RoomLead, id, "wait")))
+				waiting = append(waiting, ask(p, post(t, busy, by, id, "wait")))
 			}
 			burst(t, p, free, by, clientIDs(3))
 			select {
@@ -244,7 +245,7 @@ func TestPostsToABusyChannel(t *testing.T) {
 			if tt.want != nil {
 				return
 			}
-			again, err := p.PostWait(t.Context(), post(t, busy, by, access.RoomLead, ids[2], "again"))
+			again, err := p.PostWait(t.Context(), post(t, busy, by, ids[2], "again"))
 			if err != nil || !again.Duplicate || again.Seq != 4 {
 				t.Errorf("again: %+v, %v", again, err)
 			}
@@ -260,16 +261,16 @@ func TestPosterWhoGoesAway(t *testing.T) {
 	r := storetest.Room(t, db, by)
 	p := storetest.Poster(t, db)
 	burst(t, p, r, by, clientIDs(1))
-	_, tx := hold(t, url, shared(r))
+	tx := hold(t, url, shared(r))
 	id := room.NewClientID()
 	ctx, cancel := context.WithCancel(t.Context())
 	gone := make(chan error, 1)
 	var wait sync.WaitGroup
 	wait.Go(func() {
-		_, err := p.PostWait(ctx, post(t, r, by, access.RoomLead, id, "x"))
+		_, err := p.PostWait(ctx, post(t, r, by, id, "x"))
 		gone <- err
 	})
-	other := ask(p, post(t, r, by, access.RoomLead, room.NewClientID(), "y"))
+	other := ask(p, post(t, r, by, room.NewClientID(), "y"))
 	cancel()
 	if err := <-gone; !errors.Is(err, store.ErrUnavailable) || !errors.Is(err, context.Canceled) {
 		t.Errorf("he who left: %v", err)
@@ -281,7 +282,7 @@ func TestPosterWhoGoesAway(t *testing.T) {
 	if a := <-other; a.err != nil {
 		t.Errorf("the other: %v", a.err)
 	}
-	again, err := p.PostWait(t.Context(), post(t, r, by, access.RoomLead, id, "x"))
+	again, err := p.PostWait(t.Context(), post(t, r, by, id, "x"))
 	if err != nil || !again.Duplicate {
 		t.Errorf("again: %+v, %v", again, err)
 	}
@@ -298,7 +299,7 @@ func TestOneBadPost(t *testing.T) {
 	p := db.NewPoster(nil) // does not run yet, so that they meet
 	var all []<-chan answer
 	for i := range 9 {
-		m := post(t, r, by, access.RoomLead, room.NewClientID(), "x")
+		m := post(t, r, by, room.NewClientID(), "x")
 		switch i {
 		case 3:
 			m.ClientID = "no uuid"
@@ -321,7 +322,7 @@ func TestOneBadPost(t *testing.T) {
 	stop()
 	running.Wait()
 	heard.compare(t, db.As(by), shared(r), 7)
-	if a := <-ask(p, post(t, r, by, access.RoomLead, room.NewClientID(), "x")); !errors.Is(a.err, store.ErrUnavailable) {
+	if a := <-ask(p, post(t, r, by, room.NewClientID(), "x")); !errors.Is(a.err, store.ErrUnavailable) {
 		t.Errorf("after the end: %+v", a)
 	}
 }
@@ -334,7 +335,7 @@ func TestPosterIsFullAndFinishes(t *testing.T) {
 	r := storetest.Room(t, db, by)
 	p := db.NewPoster(nil)
 	var committed, busy atomic.Int64
-	m := post(t, r, by, access.RoomLead, "", "x")
+	m := post(t, r, by, "", "x")
 	for range 10_007 {
 		m.ClientID, m.ID = room.NewClientID(), room.NewMessageID(time.Now())
 		p.Post(m, func(_ store.Posted, err error) {

@@ -169,7 +169,7 @@ func (db *DB) As(by access.Actor) Reader {
 	return Reader{q: walled{db.app, by.Org}, org: by.Org}
 }
 
-// worker returns a Reader that sees every organisation.
+// everywhere returns a Reader that sees every organisation.
 func (db *DB) everywhere() Reader { return Reader{q: plain{db.worker}} }
 
 // A Reader runs the statements that only read, in a transaction or outside.
@@ -249,6 +249,16 @@ func many[T any](ctx context.Context, r Reader, scan pgx.RowToFunc[T], sql strin
 		return nil, faultOf(err)
 	}
 	return vs, nil
+}
+
+// each scans every row into dest and calls f after it.
+func each(ctx context.Context, r Reader, dest []any, f func() error, sql string, args ...any) error {
+	rows, err := r.q.Query(ctx, sql, args...) //nolint:rowserrcheck // ForEachRow returns it
+	if err != nil {
+		return faultOf(err)
+	}
+	_, err = pgx.ForEachRow(rows, dest, f)
+	return faultOf(err)
 }
 
 // run executes a statement whose rows do not matter and returns how many it

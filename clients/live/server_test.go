@@ -89,8 +89,8 @@ func (l *ledger) add(e hub.Entry) int64 {
 	return e.Seq
 }
 
-func (l *ledger) say(channel, body string) int64 {
-	return l.add(hub.Entry{Channel: channel, Payload: payload(body)})
+func (l *ledger) say(channel, body string) {
+	l.add(hub.Entry{Channel: channel, Payload: payload(body)})
 }
 
 // bodies is what was said in a channel.

@@ -207,10 +207,11 @@ func (m Message) Matches(words []string) bool {
 	if m.DeletedAt != "" {
 		return false
 	}
-	text := strings.ToLower(m.Body)
+	said := []string{m.Body}
 	for _, a := range m.Attachments {
-		text += "\n" + strings.ToLower(a.Name)
+		said = append(said, a.Name)
 	}
+	text := strings.ToLower(strings.Join(said, "\n"))
 	for _, w := range words {
 		if !strings.Contains(text, w) {
 			return false
