@@ -49,13 +49,13 @@ func (p *place) upload(t *testing.T, who, name, visibility, content string) stri
 	return m["id"].(string)
 }
 
-// A received is what a download answered.
-type received struct {
+// A downloaded is what a download answered.
+type downloaded struct {
 	StatusCode int
 	Header     http.Header
 }
 
-func (p *place) download(t *testing.T, who, file string) (received, string) {
+func (p *place) download(t *testing.T, who, file string) (downloaded, string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), "GET", p.world.url+p.url(who, "/files/"+file+"/content"), nil)
 	if err != nil {
@@ -71,7 +71,7 @@ func (p *place) download(t *testing.T, who, file string) (received, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return received{res.StatusCode, res.Header}, string(b)
+	return downloaded{res.StatusCode, res.Header}, string(b)
 }
 
 const pdf = "%PDF-1.7\nsome pages"

@@ -20,7 +20,7 @@ import (
 	"github.com/openinsure/openinsure/store/storetest"
 )
 
-// post makes a post of who, by the relation that is to let him.
+// post makes a post of who, who leads the room.
 func post(t testing.TB, r room.Room, who access.Actor, clientID, body string) store.Post {
 	t.Helper()
 	at := time.Now().UTC().Truncate(time.Millisecond)
@@ -34,7 +34,7 @@ func post(t testing.TB, r room.Room, who access.Actor, clientID, body string) st
 	}
 	return store.Post{
 		Room: r.ID, Channel: room.Shared(r.ID, r.Org), ID: id, Author: who.ID, ClientID: clientID, Payload: payload, At: at,
-		Grant: access.Grant{Type: access.Room, ID: r.ID.UUID(), Relation: relation, SubjectType: "user", SubjectID: *who.UUID()},
+		Grant: access.Grant{Type: access.Room, ID: r.ID.UUID(), Relation: access.RoomLead, SubjectType: "user", SubjectID: *who.UUID()},
 	}
 }
 
@@ -405,7 +405,7 @@ func TestConnectionsDieWhilePosting(t *testing.T) {
 			tried[in][id] = true
 			mu.Unlock()
 			for range 50 { // as a client would
-				got, err := posters[w%2].PostWait(t.Context(), post(t, rs[in], by, access.RoomLead, id, "x"))
+				got, err := posters[w%2].PostWait(t.Context(), post(t, rs[in], by, id, "x"))
 				if errors.Is(err, store.ErrUnavailable) {
 					continue
 				}

@@ -81,6 +81,7 @@ func (c *Client) openWith(ctx context.Context, token string) (link, error) {
 	if err != nil {
 		return link{}, err
 	}
+	//nolint:bodyclose // a refusal's body is closed by refusalOf; the other has none
 	conn, res, err := websocket.Dial(ctx, address, &websocket.DialOptions{
 		HTTPClient: c.cfg.HTTPClient, HTTPHeader: header, Subprotocols: []string{subprotocol},
 	})

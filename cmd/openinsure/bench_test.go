@@ -31,8 +31,8 @@ var stage struct {
 	rooms    []string
 }
 
-// onStage returns the cluster with at least so many rooms.
-func onStage(b *testing.B, rooms int) *cluster {
+// onStage brings up the cluster with at least so many rooms.
+func onStage(b *testing.B, rooms int) {
 	b.Helper()
 	if stage.cluster == nil {
 		stage.cluster = newCluster(b, "bench", "bench")
@@ -41,7 +41,6 @@ func onStage(b *testing.B, rooms int) *cluster {
 	for len(stage.rooms) < rooms {
 		stage.rooms = append(stage.rooms, stage.room(stage.una))
 	}
-	return stage.cluster
 }
 
 // BenchmarkLive is what the hub is for, seen from outside: real processes, real
@@ -214,18 +213,16 @@ func postBySocket(b *testing.B, clients, flight int) {
 func talk(b *testing.B, conn *websocket.Conn, room string, flight int, next *atomic.Int64, took *lapse) {
 	ctx := b.Context()
 	started := map[int64]time.Time{}
-	post := func() bool {
+	post := func() {
 		n := next.Add(1)
 		if n > int64(b.N) {
-			return false
+			return
 		}
 		started[n] = time.Now()
 		frame := fmt.Sprintf(`{"id":%d,"type":"post","channel":"room:%s","clientId":%q,"body":%q}`, n, room, uuid.NewString(), sentence)
 		if err := conn.Write(ctx, websocket.MessageText, []byte(frame)); err != nil {
 			b.Error(err)
-			return false
 		}
-		return true
 	}
 	for range flight {
 		post()
@@ -385,10 +382,8 @@ func fanOut(b *testing.B, rooms, each int) {
 func crossNode(b *testing.B) {
 	const rooms, pace = 200, 1000
 	onStage(b, rooms)
-	c := &crowd{}
-	inner := gather(b, rooms, 1, true) // on node 0
-	defer inner.leave()
-	c = inner
+	c := gather(b, rooms, 1, true) // on node 0
+	defer c.leave()
 	var work sync.WaitGroup
 	conns := make([]*websocket.Conn, 20)
 	for i := range conns {
@@ -432,7 +427,7 @@ func idle(b *testing.B) {
 		for _, r := range stage.nodes {
 			status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", r.cmd.Process.Pid))
 			if err != nil {
-				b.Skip("only Linux tells")
+				b.Fatal("only Linux tells: ", err)
 			}
 			for line := range strings.Lines(string(status)) {
 				if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {

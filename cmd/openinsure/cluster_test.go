@@ -212,7 +212,7 @@ func (c *cluster) restartPostgres() {
 }
 
 // add starts node number i with a role, in the place of the one before.
-func (c *cluster) add(role string, i int) *running {
+func (c *cluster) add(role string, i int) {
 	c.t.Helper()
 	r := start(c.t, role, c.dir, "DATABASE_URL="+c.dbURL, "REDIS_URL=redis://"+c.bus.addr(), "HOSTILE_SEED="+strconv.Itoa(i+1), "DRAIN_TIME=6s")
 	c.mu.Lock()
@@ -222,7 +222,6 @@ func (c *cluster) add(role string, i int) *running {
 	} else {
 		c.nodes = append(c.nodes, r)
 	}
-	return r
 }
 
 // node is a node, any of them in turn.
@@ -268,11 +267,11 @@ func send(ctx context.Context, base, bearer, method, path string, body, answer a
 	return json.Unmarshal(b, answer)
 }
 
-// must is send to node i, which has to succeed.
-func (c *cluster) must(i int, bearer, method, path string, body any) map[string]any {
+// must posts to the first node, which has to succeed.
+func (c *cluster) must(bearer, path string, body any) map[string]any {
 	c.t.Helper()
 	var m map[string]any
-	if err := send(c.t.Context(), c.node(i).url, bearer, method, path, body, &m); err != nil {
+	if err := send(c.t.Context(), c.node(0).url, bearer, http.MethodPost, path, body, &m); err != nil {
 		c.t.Fatal(err)
 	}
 	return m
@@ -285,13 +284,13 @@ func (c *cluster) token(as string) string {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	return c.must(0, "", http.MethodPost, "/auth/demo", map[string]any{"secret": secrets["API_SECRET"], "as": as})["token"].(string)
+	return c.must("", "/auth/demo", map[string]any{"secret": secrets["API_SECRET"], "as": as})["token"].(string)
 }
 
 // underwriter adds a user to the demo's MGA and signs in as him.
 func (c *cluster) underwriter(email string) string {
 	c.t.Helper()
-	made := c.must(0, c.token("admin"), http.MethodPost, "/v1/users", map[string]any{"email": email, "name": "Another Underwriter", "role": access.RoleUnderwriter})
+	made := c.must(c.token("admin"), "/v1/users", map[string]any{"email": email, "name": "Another Underwriter", "role": access.RoleUnderwriter})
 	secrets, err := readEnv(filepath.Join(c.dir, "secrets.env"))
 	if err != nil {
 		c.t.Fatal(err)
@@ -328,9 +327,9 @@ func (c *cluster) room(lead string, more ...map[string]any) string {
 	if err := json.Unmarshal([]byte(builder), &fields); err != nil {
 		c.t.Fatal(err)
 	}
-	sub := c.must(0, c.key(), http.MethodPost, "/v1/submissions", fields)["id"]
+	sub := c.must(c.key(), "/v1/submissions", fields)["id"]
 	who := append([]map[string]any{{"email": "ben@harbor.example", "role": "broker"}}, more...)
-	return c.must(0, lead, http.MethodPost, "/v1/deal-rooms", map[string]any{"submissionId": sub, "participants": who})["id"].(string)
+	return c.must(lead, "/v1/deal-rooms", map[string]any{"submissionId": sub, "participants": who})["id"].(string)
 }
 
 // logged is one entry as the database has it.
