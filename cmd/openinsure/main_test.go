@@ -14,7 +14,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-
 )
 
 // The test binary is the program itself when this is set: "serve" runs it as a
