@@ -27,8 +27,8 @@ func (r *running) chat(t *testing.T, args ...string) *chatter {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)
-	k := &chatter{t: t, cmd: exec.CommandContext(ctx, os.Args[0], append([]string{"chat", "--url", r.url}, args...)...)}
-	k.cmd.Env = append(os.Environ(), roleEnv+"=serve", "DATA_DIR="+r.dataDir)
+	k := &chatter{t: t, cmd: exec.CommandContext(ctx, os.Args[0], append([]string{"chat"}, args...)...)}
+	k.cmd.Env = append(os.Environ(), roleEnv+"=serve", "DATA_DIR="+r.dataDir, "OPENINSURE_URL="+r.url)
 	k.cmd.Stderr = &k.errs
 	var err error
 	if k.in, err = k.cmd.StdinPipe(); err != nil {
@@ -77,14 +77,10 @@ func (k *chatter) ends() (code int, rest []string) {
 	return k.cmd.ProcessState.ExitCode(), rest
 }
 
-// as makes requests as a persona of the demo.
-func (r *running) as(persona string) func(method, path string, body any) map[string]any {
+// underwriter makes requests as the demo's underwriter.
+func (r *running) underwriter() func(method, path string, body any) map[string]any {
 	r.t.Helper()
-	secrets, err := readEnv(r.dataDir + "/secrets.env")
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	token := r.must(http.StatusOK, http.MethodPost, "/auth/demo", `{"secret":"`+secrets["API_SECRET"]+`","as":"`+persona+`"}`)["token"].(string)
+	token := r.token("underwriter")
 	return func(method, path string, body any) map[string]any {
 		r.t.Helper()
 		var m map[string]any
@@ -100,13 +96,14 @@ func (r *running) room() string {
 	r.t.Helper()
 	sub := r.must(http.StatusCreated, http.MethodPost, "/v1/submissions", builder)["id"]
 	who := []map[string]any{{"email": "ben@harbor.example", "role": "broker"}}
-	return r.as("underwriter")(http.MethodPost, "/v1/deal-rooms", map[string]any{"submissionId": sub, "participants": who})["id"].(string)
+	return r.underwriter()(http.MethodPost, "/v1/deal-rooms", map[string]any{"submissionId": sub, "participants": who})["id"].(string)
 }
 
 func TestTwoChats(t *testing.T) {
 	r := start(t, "serve", dataDir(t))
 	room := r.room()
-	una, ben := r.chat(t, room, "--as", "underwriter"), r.chat(t, "--as=broker", room)
+	way := newGate(t, strings.TrimPrefix(r.url, "http://"))
+	una, ben := r.chat(t, room, "--as", "underwriter"), r.chat(t, "--as=broker", room, "--url", "http://"+way.addr())
 	una.hears("--")
 	ben.hears("--")
 	una.say("Can you send the loss runs?")
@@ -119,6 +116,19 @@ func TestTwoChats(t *testing.T) {
 			t.Errorf("the other company's desk was heard: %s", line)
 		}
 	}
+
+	// What is said while the connection is gone arrives when it is back, once.
+	way.set("", true)
+	ben.hears("; trying again")
+	ben.say("Said in a tunnel.")
+	way.set(strings.TrimPrefix(r.url, "http://"), false)
+	ben.hears("-- connected again")
+	una.hears(": Said in a tunnel.")
+	ben.say("Out of it.")
+	if between := una.hears(": Out of it."); len(between) > 0 {
+		t.Errorf("heard besides: %q", between)
+	}
+
 	una.say("/who")
 	una.hears("Ben Broker (Harbor Brokers), broker")
 	una.say("/quit")
@@ -126,9 +136,9 @@ func TestTwoChats(t *testing.T) {
 		t.Errorf("/quit: exit code %d: %s", code, una.errs.String())
 	}
 
-	r.as("underwriter")(http.MethodPatch, "/v1/deal-rooms/"+room, map[string]any{"status": "closed", "reason": "Bound elsewhere."})
+	r.underwriter()(http.MethodPatch, "/v1/deal-rooms/"+room, map[string]any{"status": "closed", "reason": "Bound elsewhere."})
 	ben.hears("* Una Underwriter (Summit Specialty MGA) closed the room: Bound elsewhere.")
-	r.as("underwriter")(http.MethodPatch, "/v1/deal-rooms/"+room, map[string]any{"status": "active"})
+	r.underwriter()(http.MethodPatch, "/v1/deal-rooms/"+room, map[string]any{"status": "active"})
 	ben.hears("reopened the room")
 
 	// The input ends, and he goes on listening until he is interrupted.
