@@ -129,6 +129,14 @@ func TestTwoChats(t *testing.T) {
 		t.Errorf("heard besides: %q", between)
 	}
 
+	// A card of the business appears in both.
+	sub := r.underwriter()(http.MethodGet, "/v1/deal-rooms/"+room, nil)["submissionId"].(string)
+	if err := send(t.Context(), r.url, r.demo()["DEMO_API_KEY"], http.MethodPost, "/v1/submissions/"+sub+"/quote", nil, nil); err != nil {
+		t.Fatal(err)
+	}
+	una.hears("* Quoted at $14250.")
+	ben.hears("* Quoted at $14250.")
+
 	una.say("/who")
 	una.hears("Ben Broker (Harbor Brokers), broker")
 	una.say("/quit")
