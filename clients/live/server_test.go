@@ -77,7 +77,7 @@ func payload(body string) []byte {
 }
 
 // add commits an entry and tells the nodes.
-func (l *ledger) add(e hub.Entry) int64 {
+func (l *ledger) add(e hub.Entry) {
 	l.mu.Lock()
 	e.Epoch, e.Seq = l.epoch, int64(len(l.entries[e.Channel]))+1
 	l.entries[e.Channel] = append(l.entries[e.Channel], e)
@@ -86,7 +86,6 @@ func (l *ledger) add(e hub.Entry) int64 {
 	for _, h := range nodes {
 		h.Publish(e)
 	}
-	return e.Seq
 }
 
 func (l *ledger) say(channel, body string) {
