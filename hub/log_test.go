@@ -155,9 +155,3 @@ func (l *memoryLog) Range(ctx context.Context, channel string, after int64, limi
 	}
 	return r, nil
 }
-
-func (l *memoryLog) entries(channel string) []hub.Entry {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return append([]hub.Entry(nil), l.channel(channel).entries...)
-}

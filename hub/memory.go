@@ -55,6 +55,9 @@ func (m *Memory) Run(ctx context.Context, r Receiver) error {
 			r.Lost()
 		}
 		clear(taken)
+		if ctx.Err() != nil {
+			return nil // though there may always be more
+		}
 		if len(taken) > 0 {
 			continue
 		}

@@ -345,7 +345,7 @@ func (s *session) check(now int64) {
 		s.waiting = false
 	case s.waiting && now-s.pinged > int64(cfg.Pong) && !s.handling.Load() && !s.full():
 		s.end(CloseNoPong, "no sign of life after a ping")
-	case now-s.pinged >= int64(cfg.Ping):
+	case !s.waiting && now-s.pinged >= int64(cfg.Ping): // Pong counts from the ping that is waited for
 		s.pinged = now
 		if s.owed.Load() == 0 && !s.transport.busy() {
 			s.waiting = !s.oneWay

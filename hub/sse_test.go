@@ -16,9 +16,11 @@ type stream struct {
 	t      testing.TB
 	lines  *bufio.Scanner
 	cancel context.CancelFunc
+	status int
+	header http.Header
 }
 
-func (n *node) stream(t testing.TB, query, lastEventID string) (*stream, *http.Response) {
+func (n *node) stream(t testing.TB, query, lastEventID string) *stream {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	t.Cleanup(cancel)
@@ -34,7 +36,7 @@ func (n *node) stream(t testing.TB, query, lastEventID string) (*stream, *http.R
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = res.Body.Close() })
-	return &stream{t, bufio.NewScanner(res.Body), cancel}, res
+	return &stream{t, bufio.NewScanner(res.Body), cancel, res.StatusCode, res.Header}
 }
 
 // next returns the lines of the next event that is not a comment.
@@ -65,21 +67,21 @@ func TestServerSentEvents(t *testing.T) {
 	for range 3 {
 		log.commit(hub.Entry{Channel: "room:1"})
 	}
-	s, res := n.stream(t, "as=usr_1&sse=room:1", "")
-	if typ := res.Header.Get("Content-Type"); typ != "text/event-stream" {
+	s := n.stream(t, "as=usr_1&sse=room:1", "")
+	if typ := s.header.Get("Content-Type"); typ != "text/event-stream" {
 		t.Errorf("Content-Type = %q", typ)
 	}
 	s.want("id: e1:3")
 	n.commit(log, "room:1")
 	s.want("id: e1:4\n" + `data: {"type":"entry","channel":"room:1","seq":4,"event":{"n":4}}`)
 
-	again, _ := n.stream(t, "as=usr_2&sse=room:1", "e1:2")
+	again := n.stream(t, "as=usr_2&sse=room:1", "e1:2")
 	again.want("id: e1:2")
 	again.want("id: e1:3\n" + `data: {"type":"entry","channel":"room:1","seq":3,"event":{"n":3}}`)
 	again.want("id: e1:4\n" + `data: {"type":"entry","channel":"room:1","seq":4,"event":{"n":4}}`)
 	again.want(`data: {"type":"live","channel":"room:1","seq":4}`)
 
-	other, _ := n.stream(t, "as=usr_3&sse=room:1", "e0:2")
+	other := n.stream(t, "as=usr_3&sse=room:1", "e0:2")
 	other.want("id: e1:4")
 	other.want("event: reset\nid: e1:4\n" + `data: {"type":"reset","channel":"room:1","epoch":"e1","seq":4,"reason":"epoch"}`)
 	other.cancel()
@@ -99,16 +101,16 @@ func TestServerSentEvents(t *testing.T) {
 func TestServerSentEventsRefused(t *testing.T) {
 	n, _, app := single(t, hub.Config{})
 	app.refuse("usr_1", "room:1", &hub.Refusal{Code: "forbidden", Message: "no"})
-	_, res := n.stream(t, "as=usr_1&sse=room:1", "")
-	if res.StatusCode != http.StatusForbidden {
-		t.Errorf("status = %d, want the caller's answer", res.StatusCode)
+	refused := n.stream(t, "as=usr_1&sse=room:1", "")
+	if refused.status != http.StatusForbidden {
+		t.Errorf("status = %d, want the caller's answer", refused.status)
 	}
 	eventually(t, "forgotten", func() bool { return n.Health().Sessions == 0 && hub.Channels(n.Hub) == 0 })
 }
 
 func TestServerSentEventsDrain(t *testing.T) {
 	n, _, _ := single(t, hub.Config{Drain: 100 * time.Millisecond})
-	s, _ := n.stream(t, "as=usr_1&sse=room:1", "")
+	s := n.stream(t, "as=usr_1&sse=room:1", "")
 	s.want("id: e1:0")
 	n.Drain(t.Context())
 	if got := s.next(); !strings.HasPrefix(got, "retry: ") || !strings.Contains(got, `"drain"`) {
