@@ -62,15 +62,15 @@ func (w *shard) attach(s *session, ch *channel, j *joining) {
 
 	head := ch.ring.next() - 1
 	sub.gen = ch.gen.Load()
+	sub.cursor = head
 	reason := ""
 	switch {
 	case j.since == nil:
-		sub.cursor = head
 	case j.since.Epoch != ch.epoch:
 		reason = "epoch"
 	case j.since.Seq > head:
 		reason = "ahead"
-	case j.since.Seq < ch.floor:
+	case j.since.Seq < max(ch.floor, j.rights.From):
 		reason = "too_old"
 	default:
 		sub.cursor, sub.catching = j.since.Seq, true
@@ -82,7 +82,6 @@ func (w *shard) attach(s *session, ch *channel, j *joining) {
 		s.reply(answer{ID: j.id, Type: "subscribed", Channel: ch.name, Epoch: ch.epoch, Seq: &head, Resumed: new(sub.catching)})
 	}
 	if reason != "" {
-		sub.cursor = head
 		w.hub.metrics.resets.WithLabelValues(reason).Inc()
 		s.replyFrame(resetFrame(ch.name, ch.epoch, head, reason))
 	}
