@@ -26,7 +26,7 @@ type Principal struct {
 
 // Rights is what a principal may do in a channel that he may hear.
 type Rights struct {
-	Post  bool  // post and type
+	Post  bool  // type, and post unless Post decides otherwise
 	From  int64 // entries up to this seq are not his: a since below it is too old
 	Grant any   // the App's own, handed back to Post
 }
@@ -45,7 +45,8 @@ type App interface {
 	Authorize(ctx context.Context, p Principal, channel string) (Rights, error)
 	// Post commits a message; frame is the client's whole frame. It calls done
 	// once, from any goroutine, and does not wait for the commit. Posts of one
-	// session to one channel keep their order.
+	// session to one channel keep their order. The right may have been given or
+	// taken since r was: Post decides anew.
 	Post(ctx context.Context, p Principal, r Rights, channel string, frame json.RawMessage, done func(Posted, error))
 	// Read moves the principal's read position in a channel and reports whether
 	// it moved.

@@ -29,6 +29,8 @@ type testApp struct {
 
 	mu      sync.Mutex
 	refused map[string]*hub.Refusal // by subject+" "+channel
+	from    int64                   // of everybody's rights
+	noisy   bool                    // quiet channels are no longer
 	hold    chan struct{}           // while not nil, posts wait for it
 	during  func()                  // called once Authorize has made up its mind
 }
@@ -47,6 +49,7 @@ func (a *testApp) Authorize(_ context.Context, p hub.Principal, channel string) 
 	a.asked.Add(1)
 	a.mu.Lock()
 	r, during := a.refused[p.Subject+" "+channel], a.during
+	rights := hub.Rights{Post: a.mayPost(channel), From: a.from}
 	a.mu.Unlock()
 	if during != nil {
 		during()
@@ -54,13 +57,22 @@ func (a *testApp) Authorize(_ context.Context, p hub.Principal, channel string) 
 	if r != nil {
 		return hub.Rights{}, r
 	}
-	return hub.Rights{Post: !strings.HasPrefix(channel, "quiet:")}, nil
+	return rights, nil
+}
+
+// mayPost is called with a.mu held.
+func (a *testApp) mayPost(channel string) bool {
+	return a.noisy || !strings.HasPrefix(channel, "quiet:")
 }
 
 func (a *testApp) Post(_ context.Context, _ hub.Principal, _ hub.Rights, channel string, frame json.RawMessage, done func(hub.Posted, error)) {
 	a.mu.Lock()
-	hold := a.hold
+	hold, may := a.hold, a.mayPost(channel)
 	a.mu.Unlock()
+	if !may {
+		done(hub.Posted{}, &hub.Refusal{Code: "forbidden", Message: "The app says no."})
+		return
+	}
 	post := func() {
 		var f struct {
 			Body string `json:"body"`

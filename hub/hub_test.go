@@ -2,6 +2,7 @@ package hub_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -102,6 +103,51 @@ func TestResume(t *testing.T) {
 	}
 }
 
+// What was in a channel before it became his is not sent to anybody.
+func TestResumeBeforeTheRightBegan(t *testing.T) {
+	n, log, app := single(t, hub.Config{})
+	app.from = 6
+	c := n.dial(t, "as=usr_1")
+	c.next("connected")
+	for since := range int64(11) {
+		room := fmt.Sprintf("room:%d", since)
+		for range 10 {
+			log.commit(hub.Entry{Channel: room})
+		}
+		f := c.subscribe(room, fmt.Sprintf(`,"since":{"epoch":"e1","seq":%d}`, since))
+		if f.Seq != 10 || f.Resumed != (since >= 6) {
+			t.Errorf("since %d: subscribed = %+v", since, f)
+		}
+		if since < 6 {
+			if f := c.next("reset"); f.Reason != "too_old" || f.Seq != 10 || f.Epoch != "e1" {
+				t.Errorf("since %d: reset = %+v, want too_old at 10", since, f)
+			}
+		} else {
+			c.entries(since+1, 10)
+			c.next("live")
+		}
+		n.commit(log, room)
+		c.entries(11, 11)
+	}
+}
+
+// The node that is asked may not have heard yet of what came before his right.
+func TestRightBeginsAheadOfTheNode(t *testing.T) {
+	n, log, app := single(t, hub.Config{})
+	app.from = 2
+	c := n.dial(t, "as=usr_1")
+	c.next("connected")
+	c.subscribe("room:1", "")
+	for seq := int64(1); seq <= 2; seq++ {
+		n.commit(log, "room:1")
+		if f := c.next("reset"); f.Reason != "too_old" || f.Seq != seq {
+			t.Errorf("reset = %+v, want too_old at %d", f, seq)
+		}
+	}
+	n.commit(log, "room:1")
+	c.entries(3, 3)
+}
+
 func TestRewoundLogResetsEverybody(t *testing.T) {
 	for _, epoch := range []string{"e2", ""} {
 		t.Run("epoch "+epoch, func(t *testing.T) {
@@ -173,8 +219,8 @@ func TestPostsComeBackAndAreHeard(t *testing.T) {
 	}
 	c.subscribe("quiet:1", "")
 	c.send(`{"id":4,"type":"post","channel":"quiet:1","body":"hello"}`)
-	if f := c.next("error"); f.Code != "forbidden" {
-		t.Errorf("error = %+v", f)
+	if f := c.next("error"); f.Code != "forbidden" || f.Message != "The app says no." {
+		t.Errorf("error = %+v, want the app's", f)
 	}
 
 	app.mu.Lock()
@@ -188,6 +234,34 @@ func TestPostsComeBackAndAreHeard(t *testing.T) {
 		t.Errorf("error = %+v", f)
 	}
 	close(hold)
+}
+
+// A right that was given since the subscription counts for posts at once; who
+// types is asked about only with all his rights.
+func TestPostAfterTheRightWasGiven(t *testing.T) {
+	n, _, app := single(t, hub.Config{})
+	c := n.dial(t, "as=usr_1")
+	c.next("connected")
+	c.subscribe("quiet:1", "")
+	app.mu.Lock()
+	app.noisy = true
+	app.mu.Unlock()
+	c.send(`{"id":1,"type":"typing","channel":"quiet:1","on":true}`)
+	if f := c.next("error"); f.Code != "forbidden" || string(f.ID) != "1" {
+		t.Errorf("typing got %+v, want forbidden", f)
+	}
+	c.send(`{"id":2,"type":"post","channel":"quiet:1","body":"hello"}`)
+	got := map[string]frame{}
+	for range 2 {
+		f, err := c.read()
+		if err != nil {
+			t.Fatal(err)
+		}
+		got[f.Type] = f
+	}
+	if string(got["posted"].ID) != "2" || got["posted"].Seq != 1 || got["entry"].Seq != 1 {
+		t.Errorf("got %+v", got)
+	}
 }
 
 func TestSignals(t *testing.T) {

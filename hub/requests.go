@@ -151,23 +151,22 @@ func (s *session) unsubscribe(q request) error {
 
 var (
 	errNotSubscribed = &Refusal{Code: "not_subscribed", Message: "Subscribe to the channel first."}
-	errMayNotPost    = &Refusal{Code: "forbidden", Message: "You may not post in this channel."}
+	errMayNotType    = &Refusal{Code: "forbidden", Message: "You may not post in this channel."}
 )
 
-// mayPost returns the rights to post in a channel.
-func (s *session) mayPost(name string) (Rights, error) {
+// rights returns what the session may do in a channel, as last authorised.
+func (s *session) rights(name string) (Rights, error) {
 	sub := s.subscription(name)
 	if sub == nil || sub.cut.Load() {
 		return Rights{}, errNotSubscribed
 	}
-	if r := *sub.rights.Load(); r.Post {
-		return r, nil
-	}
-	return Rights{}, errMayNotPost
+	return *sub.rights.Load(), nil
 }
 
+// post hands a message to the App, also when he could not post when he was last
+// authorised: the right may have been given since, and the App decides anew.
 func (s *session) post(q request, data []byte) error {
-	rights, err := s.mayPost(q.Channel)
+	rights, err := s.rights(q.Channel)
 	if err != nil {
 		return err
 	}
@@ -189,8 +188,12 @@ func (s *session) post(q request, data []byte) error {
 
 // typing tells those who listen now; too many in a short time are dropped.
 func (s *session) typing(q request) error {
-	if _, err := s.mayPost(q.Channel); err != nil {
+	rights, err := s.rights(q.Channel)
+	switch {
+	case err != nil:
 		return err
+	case !rights.Post:
+		return errMayNotType
 	}
 	if s.hub.nano()-s.typed.Load() < int64(typingEvery) && q.On {
 		return nil

@@ -254,6 +254,11 @@ func (w *shard) add(sub *subscription, v *view) {
 		}
 		frames, ok := v.ring.after(cursor)
 		switch {
+		case cursor < sub.rights.Load().From:
+			// The node was behind what gave him the right, or it was given anew.
+			w.hub.metrics.resets.WithLabelValues("too_old").Inc()
+			w.addReset(sub, v, "too_old")
+			return
 		case ok:
 		case cursor < v.floor:
 			w.hub.metrics.resets.WithLabelValues("too_old").Inc()

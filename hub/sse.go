@@ -145,6 +145,9 @@ func (t *stream) write(b *bytes.Buffer, batch []frame) bool {
 // writeEvent writes a frame as an event. One without data only moves the
 // client's Last-Event-ID.
 func writeEvent(b *bytes.Buffer, f frame) {
+	if f.kind == frameReset {
+		b.WriteString("event: reset\n")
+	}
 	switch f.kind {
 	case framePing:
 		b.WriteString(": ping\n\n")
@@ -154,9 +157,6 @@ func writeEvent(b *bytes.Buffer, f frame) {
 	case frameDrain:
 		b.WriteString("retry: " + strconv.FormatInt(f.seq, 10) + "\n")
 	case frameOther:
-	}
-	if f.kind == frameReset {
-		b.WriteString("event: reset\n")
 	}
 	if len(f.body) > 0 {
 		b.WriteString("data: ")
