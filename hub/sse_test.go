@@ -83,7 +83,7 @@ func TestServerSentEvents(t *testing.T) {
 
 	other := n.stream(t, "as=usr_3&sse=room:1", "e0:2")
 	other.want("id: e1:4")
-	other.want("id: e1:4\nevent: reset\n" + `data: {"type":"reset","channel":"room:1","epoch":"e1","seq":4,"reason":"epoch"}`)
+	other.want("event: reset\nid: e1:4\n" + `data: {"type":"reset","channel":"room:1","epoch":"e1","seq":4,"reason":"epoch"}`)
 	other.cancel()
 
 	n.Publish(log.commit(hub.Entry{Channel: "room:1", Revokes: "usr_1"}))

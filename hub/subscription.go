@@ -62,7 +62,6 @@ func (w *shard) attach(s *session, ch *channel, j *joining) {
 
 	head := ch.ring.next() - 1
 	sub.gen = ch.gen.Load()
-	sub.cursor = head
 	reason := ""
 	sub.cursor = head // unless he goes on from since
 	switch {
