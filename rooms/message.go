@@ -19,8 +19,12 @@ import (
 // ErrRoomClosed is what is wrong with a change of a room that is not active.
 var ErrRoomClosed = store.ErrRoomClosed
 
-// hearer names what a Hearing is of.
-type hearer struct{ actor, channel string }
+// hearer names what a Hearing is of. The system is one in every organisation.
+type hearer struct {
+	actor   string
+	org     access.OrgID
+	channel string
+}
 
 // channelOf names the channel that by means by a visibility.
 func channelOf(id room.ID, by access.Actor, v room.Visibility) string {
@@ -40,7 +44,7 @@ func (h *House) Post(ctx context.Context, by access.Actor, id room.ID, d room.Dr
 	if d, err = d.Check(); err != nil {
 		return m, false, err
 	}
-	name := hearer{by.ID, channelOf(id, by, d.Visibility)}
+	name := hearer{by.ID, by.Org, channelOf(id, by, d.Visibility)}
 	heard, known := h.hearings.get(name)
 	for {
 		if !known {
