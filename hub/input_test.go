@@ -1,6 +1,7 @@
 package hub_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -160,12 +161,14 @@ func FuzzSession(f *testing.F) {
 			if err != nil || len(m) >= 2 && m[0] == 0x11 { // a close frame, 44xx
 				return
 			}
-			var got frame
-			if err := json.Unmarshal(m, &got); err != nil {
-				t.Fatalf("%q is no frame", m)
-			}
-			if string(got.ID) == `"the last"` {
-				return
+			for line := range bytes.SplitSeq(m, []byte("\n")) { // the text may ask for batches
+				var got frame
+				if err := json.Unmarshal(line, &got); err != nil {
+					t.Fatalf("%q is no frame", line)
+				}
+				if string(got.ID) == `"the last"` {
+					return
+				}
 			}
 		}
 	})
