@@ -130,7 +130,7 @@ func (s *session) replyFrame(f frame) {
 // signal owes the client a frame that is not kept, unless he is behind.
 func (s *session) signal(body []byte) {
 	const few = 8
-	if s.owed.Load() < few && !s.transport.busy() {
+	if s.owed.Load() < few {
 		s.replyFrame(frame{body: body})
 	}
 }
