@@ -44,8 +44,9 @@ type Config struct {
 	// URL is where the API is, as https://api.example.com.
 	URL string
 	// Credential returns a token or an API key. It is asked before each opening
-	// and before a token expires, and may return the same one as long as it is
-	// good. An error that is a *Refused ends Run; others are tried again.
+	// and before a token expires, never twice at once, and may return the same
+	// one as long as it is good. An error that is a *Refused ends Run; others are
+	// tried again. It must heed ctx.
 	Credential func(ctx context.Context) (string, error)
 
 	// Room is the id of a room; its state is the first event, an Init. A

@@ -372,6 +372,33 @@ func TestCredential(t *testing.T) {
 		}})
 		until[live.Init](l)
 	})
+	t.Run("one question at a time", func(t *testing.T) {
+		asking := make(chan struct{})
+		at := script(t, func(ctx context.Context, c *websocket.Conn) {
+			write(ctx, c, `{"type":"init","ping":25,"channel":"`+inRoom+`","epoch":"e1","seq":7,"expiresAt":"2020-01-01T00:00:00Z"}`)
+			select {
+			case <-asking: // the renewal is under way
+			case <-ctx.Done():
+			}
+			_ = c.Close(4401, "too late")
+		})
+		var asked, now atomic.Int64
+		l := listen(t, live.Config{URL: at, Room: roomID, Credential: func(ctx context.Context) (string, error) {
+			if now.Add(1) > 1 {
+				t.Error("two questions at once")
+			}
+			defer now.Add(-1)
+			if asked.Add(1) == 2 {
+				close(asking)
+				<-ctx.Done() // as a slow sign-in that heeds its context
+				return "", ctx.Err()
+			}
+			return "static", nil
+		}})
+		if no, ok := errors.AsType[*live.Refused](l.end()); !ok || no.Status != 4401 {
+			t.Errorf("%+v", no)
+		}
+	})
 	t.Run("none any more", func(t *testing.T) {
 		s := serve(t, hub.Config{})
 		l := listen(t, live.Config{URL: s.URL, Room: roomID, Credential: func(context.Context) (string, error) {

@@ -47,7 +47,6 @@ func (c *Client) hear(ctx context.Context, out chan<- delivery) error {
 	later, stop := context.WithCancel(ctx)
 	var work sync.WaitGroup
 	work.Go(func() { s.agenda.run(later) })
-	defer work.Wait()
 	defer stop()
 
 	defer c.down()
@@ -57,6 +56,8 @@ func (c *Client) hear(ctx context.Context, out chan<- delivery) error {
 	for err == nil {
 		err = s.next(ctx)
 	}
+	stop() // the Credential is asked one thing at a time
+	work.Wait()
 	s.mu.Lock()
 	drained, token := s.drained, s.token
 	s.mu.Unlock()
@@ -67,7 +68,6 @@ func (c *Client) hear(ctx context.Context, out chan<- delivery) error {
 		return c.stale(ctx, no, token)
 	}
 	if ctx.Err() != nil {
-		stop()
 		_ = l.conn.Close(websocket.StatusNormalClosure, "") // good-bye, as far as it is heard
 	}
 	return err
