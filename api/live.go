@@ -85,7 +85,7 @@ type standing struct {
 }
 
 func rightsOf(by access.Actor, heard rooms.Hearing) hub.Rights {
-	return hub.Rights{Post: heard.Post && by.HasScope("rooms:write"), From: heard.From, Grant: &standing{heard: heard}}
+	return hub.Rights{Post: heard.Post && by.HasScope("rooms:write"), From: heard.From, Hidden: !heard.Seated, Grant: &standing{heard: heard}}
 }
 
 // postFrame is a client's post frame, whole.

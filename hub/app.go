@@ -26,9 +26,14 @@ type Principal struct {
 
 // Rights is what a principal may do in a channel that he may hear.
 type Rights struct {
-	Post  bool  // type, and post unless Post decides otherwise
-	From  int64 // entries up to this seq are not his: a since below it is too old
-	Grant any   // the App's own, handed back to Post
+	Post bool  // type, and post unless Post decides otherwise
+	From int64 // entries up to this seq are not his: a since below it is too old
+
+	// Hidden is for one who looks on: others in the channel are shown neither
+	// that he is there nor how far he has read.
+	Hidden bool
+
+	Grant any // the App's own, handed back to Post
 }
 
 // A Posted is where a post came to stand.

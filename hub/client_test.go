@@ -31,6 +31,7 @@ type testApp struct {
 	refused map[string]*hub.Refusal // by subject+" "+channel
 	from    int64                   // of everybody's rights
 	noisy   bool                    // quiet channels are no longer
+	hidden  string                  // a subject who only looks on
 	hold    chan struct{}           // while not nil, posts wait for it
 	during  func()                  // called once Authorize has made up its mind
 }
@@ -49,7 +50,7 @@ func (a *testApp) Authorize(_ context.Context, p hub.Principal, channel string) 
 	a.asked.Add(1)
 	a.mu.Lock()
 	r, during := a.refused[p.Subject+" "+channel], a.during
-	rights := hub.Rights{Post: a.mayPost(channel), From: a.from}
+	rights := hub.Rights{Post: a.mayPost(channel), From: a.from, Hidden: a.hidden != "" && p.Subject == a.hidden}
 	a.mu.Unlock()
 	if during != nil {
 		during()
@@ -198,6 +199,11 @@ type frame struct {
 	By        json.RawMessage
 	Reconnect int64 `json:"reconnectInMs"`
 	Room      json.RawMessage
+	Version   uint64
+	Join      []json.RawMessage
+	Leave     []string
+	Count     int
+	After     string
 }
 
 // A client is a socket that reads one frame at a time.

@@ -43,4 +43,5 @@ func (h *Hub) Drain(ctx context.Context) {
 	for _, s := range h.registry.all() {
 		s.end(CloseDraining, "this server is shutting down")
 	}
+	h.broker.Publish(h.where.bye()...)
 }

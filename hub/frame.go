@@ -55,6 +55,7 @@ type request struct {
 	Seq      int64           `json:"seq"`
 	Token    string          `json:"token"`
 	Batch    *bool           `json:"batch"`
+	After    string          `json:"after"`
 }
 
 // parseRequest reads a client's frame. Its error is errNotJSON, or a Refusal
@@ -144,6 +145,13 @@ type answer struct {
 	AfterMs   *int64          `json:"afterMs,omitempty"`
 	Reconnect *int64          `json:"reconnectInMs,omitempty"`
 	ExpiresAt *time.Time      `json:"expiresAt,omitempty"`
+
+	// Of presence.
+	Version uint64            `json:"version,omitempty"`
+	Join    []json.RawMessage `json:"join,omitempty"`
+	Leave   []string          `json:"leave,omitempty"`
+	Count   *int              `json:"count,omitempty"` // of all, in an answer
+	After   string            `json:"after,omitempty"` // ask again with it for the rest
 }
 
 func (a answer) body() []byte {

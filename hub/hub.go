@@ -49,6 +49,7 @@ type Hub struct {
 	shards   []*shard
 	registry registry
 	channels channels
+	where    *whereabouts
 	readers  chan struct{} // held while a page is read
 	turn     atomic.Int64  // of the next session's shard
 
@@ -71,6 +72,7 @@ func New(source Log, broker Broker, app App, cfg Config) *Hub {
 		source: source, broker: broker, app: app, cfg: cfg, log: cfg.Logger, now: cfg.Now,
 		registry: registry{cfg: cfg, sessions: map[*session]struct{}{}, subjects: map[string]map[*session]struct{}{}, addresses: map[string]int{}},
 		channels: channels{open: map[string]*channel{}},
+		where:    newWhereabouts(),
 		readers:  make(chan struct{}, pageReaders),
 		untidy:   make(chan struct{}, 1), looks: make(chan struct{}, 1),
 	}
@@ -96,6 +98,7 @@ func (h *Hub) Run(ctx context.Context) error {
 	h.tasks.Go(func() { h.tidyLoop(h.ctx) })
 	inner.Go(func() { h.tail(ctx) })
 	inner.Go(func() { h.receive(ctx) })
+	inner.Go(func() { h.gossip(ctx) })
 	<-ctx.Done()
 
 	h.registry.stop()
@@ -143,6 +146,10 @@ type receiver struct{ hub *Hub }
 
 // Receive implements Receiver.
 func (r receiver) Receive(p Publication) {
+	if p.Kind == KindPresence {
+		r.hub.where.receive(r.hub.now(), p.Payload)
+		return
+	}
 	ch := r.hub.channels.get(p.Channel)
 	if ch == nil {
 		return
@@ -153,16 +160,20 @@ func (r receiver) Receive(p Publication) {
 	case KindSignal:
 		for i, w := range r.hub.shards {
 			if ch.heard[i].Load() > 0 {
-				w.doSoon(func() { w.signal(ch, p.Payload) })
+				w.doSoon(func() { w.signal(ch, p.Payload, everybody) })
 			}
 		}
-	case KindPresence:
-		// Nobody keeps presence on this node yet.
+	case KindPresence: // not of one channel
 	}
 }
 
+func everybody(*subscription) bool { return true }
+
 // Lost implements Receiver.
-func (r receiver) Lost() { r.hub.look() }
+func (r receiver) Lost() {
+	r.hub.where.missed()
+	r.hub.look()
+}
 
 // Publish tells all nodes of entries that were committed. It is called after
 // the commit, never blocks and cannot fail: a node that is not told finds out

@@ -81,7 +81,7 @@ func (s *session) subscribe(q request) error {
 	if err != nil {
 		return err
 	}
-	err = s.join(ctx, ch, &joining{id: q.ID, since: q.Since}, nil)
+	err = s.join(ctx, ch, &joining{id: q.ID, since: q.Since, watch: q.Presence}, nil)
 	if err != nil {
 		no, ok := errors.AsType[*Refusal](err)
 		s.hub.let(ch, ok && no != errAskAgain) // what nobody may hear is not kept
@@ -222,7 +222,7 @@ func (s *session) read(q request) error {
 	ctx, cancel := s.timeout("read position")
 	defer cancel()
 	moved, err := s.hub.app.Read(ctx, s.who(), q.Channel, q.Seq)
-	if err == nil && moved {
+	if err == nil && moved && !sub.rights.Load().Hidden {
 		s.relay(answer{Type: "read", Channel: q.Channel, Seq: &q.Seq})
 	}
 	return err
@@ -258,10 +258,20 @@ func (s *session) refresh(q request) error {
 	return nil
 }
 
-// presence answers who is in a channel, once the hub knows.
+// presence answers who is in a channel; from then on the session is told who
+// comes and goes.
 func (s *session) presence(q request) error {
-	if s.subscription(q.Channel) == nil {
+	sub := s.subscription(q.Channel)
+	if sub == nil {
 		return errNotSubscribed
 	}
-	return &Refusal{Code: "unsupported", Message: "Presence is not kept here."}
+	id := slices.Clone(q.ID)
+	s.shard.do(func() {
+		if sub.cut.Load() {
+			s.fail(id, errNotSubscribed)
+			return
+		}
+		s.reply(sub.watch(id, q.After))
+	})
+	return nil
 }

@@ -372,9 +372,9 @@ func (w *shard) mayHear(s *session, ch *channel) bool {
 }
 
 // signal hands a frame that is not kept to those who listen now.
-func (w *shard) signal(ch *channel, body []byte) {
+func (w *shard) signal(ch *channel, body []byte, to func(*subscription) bool) {
 	for _, sub := range ch.audience[w.id] {
-		if s := sub.session; !sub.cut.Load() && !s.paused.Load() && w.mayHear(s, ch) {
+		if s := sub.session; to(sub) && !sub.cut.Load() && !s.paused.Load() && w.mayHear(s, ch) {
 			s.signal(body)
 		}
 	}

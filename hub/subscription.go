@@ -17,6 +17,8 @@ type subscription struct {
 	cursor   int64 // everything up to here was taken by the transport
 	gen      int64 // of the channel, that cursor counts in
 	catching bool  // owes a live frame
+	shown    bool  // others know that he is here
+	watching bool  // is told who comes and goes
 	place    int   // in ch.audience
 }
 
@@ -28,6 +30,7 @@ type joining struct {
 	mark    int64 // the channel's seq before the rights were asked for
 	asked   int64 // the session's askings at that time
 	quiet   bool  // no subscribed frame: the init frame said it
+	watch   bool  // he wants to know who comes and goes
 	problem error
 }
 
@@ -81,6 +84,10 @@ func (w *shard) attach(s *session, ch *channel, j *joining) {
 	case !j.quiet:
 		s.reply(answer{ID: j.id, Type: "subscribed", Channel: ch.name, Epoch: ch.epoch, Seq: &head, Resumed: new(sub.catching)})
 	}
+	sub.enter()
+	if j.watch {
+		s.reply(sub.watch(nil, ""))
+	}
 	if reason != "" {
 		w.hub.metrics.resets.WithLabelValues(reason).Inc()
 		s.replyFrame(resetFrame(ch.name, ch.epoch, head, reason))
@@ -103,6 +110,7 @@ func (w *shard) detach(sub *subscription) {
 		return
 	}
 	sub.cut.Store(true)
+	sub.exit()
 	last := len(set) - 1
 	set[sub.place] = set[last]
 	set[sub.place].place = sub.place

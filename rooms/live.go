@@ -18,6 +18,7 @@ type Hearing struct {
 	Room    room.Room
 	Channel event.Channel
 	Post    bool
+	Seated  bool         // has a place in the room, and does not only look on
 	Grant   access.Grant // by which he may post
 	From    int64        // entries up to here are not his to read
 }
@@ -38,16 +39,20 @@ func (h *House) hear(ctx context.Context, r store.Reader, by access.Actor, name 
 	if !company.IsZero() {
 		read, post = access.ReadDesk, access.PostDesk
 	}
-	found, err := h.room(ctx, r, by, id, read)
+	found, err := r.Room(ctx, id)
+	if err != nil {
+		return Hearing{}, err
+	}
+	held, err := access.Find(ctx, r, by, read, found.Object())
 	if err != nil {
 		return Hearing{}, err
 	}
 	if !company.IsZero() && by.Kind != access.User { // a desk is for people
 		return Hearing{}, fault.ErrForbidden
 	}
-	heard := Hearing{Room: found, Channel: room.Shared(id, found.Org)}
+	heard := Hearing{Room: found, Channel: room.Shared(id, found.Org), Seated: held.Type == access.Room}
 	if !company.IsZero() {
-		heard.Channel = room.Desk(id, company)
+		heard.Channel, heard.Seated = room.Desk(id, company), true
 	} else if heard.From, err = r.FromSeq(ctx, id, by); err != nil {
 		return Hearing{}, err
 	}

@@ -30,7 +30,7 @@ var arrows = map[string][]string{
 	},
 	"store/embedded":  {},
 	"store/storetest": {"internal/access", "internal/insurance/submission", "internal/seal", "rooms/room", "store", "store/embedded"},
-	"hub":             {},
+	"hub":             {"hub/presence"},
 	"hub/redisbroker": {"hub"},
 	"hub/brokertest":  {"hub"},
 	"hub/redistest":   {},
