@@ -102,7 +102,7 @@ type fixture struct {
 	api    *API
 	server *httptest.Server
 	keys   *fakeIdempotency
-	log    *bytes.Buffer
+	log    *logBuffer
 	now    time.Time
 
 	mu      sync.Mutex // guards entries and made
@@ -138,8 +138,8 @@ func (f *fixture) Authenticate(_ context.Context, c Credential) (access.Actor, e
 
 func newFixture(t *testing.T, cfg Config) *fixture {
 	t.Helper()
-	f := &fixture{keys: &fakeIdempotency{kept: map[string]keptAnswer{}}, log: &bytes.Buffer{}, now: time.Date(2026, 3, 2, 12, 0, 10, 0, time.UTC)}
-	cfg.Logger = slog.New(slog.NewJSONHandler(&lockedWriter{w: f.log}, nil))
+	f := &fixture{keys: &fakeIdempotency{kept: map[string]keptAnswer{}}, log: &logBuffer{}, now: time.Date(2026, 3, 2, 12, 0, 10, 0, time.UTC)}
+	cfg.Logger = slog.New(slog.NewJSONHandler(f.log, nil))
 	cfg.Now = func() time.Time { return f.now }
 	if cfg.Registerer == nil {
 		cfg.Registerer = prometheus.NewRegistry()
@@ -189,17 +189,6 @@ func registerToys(f *fixture) {
 		func(context.Context, *getToy) (*struct{}, error) { return nil, nil })
 	register(f.api, operation{Method: "POST", Path: "/auth/toys", ID: "public-toy", Public: true, Status: 200},
 		func(_ context.Context, in *createToy) (*toyOut, error) { return &toyOut{Body: view}, nil })
-}
-
-type lockedWriter struct {
-	mu sync.Mutex
-	w  io.Writer
-}
-
-func (l *lockedWriter) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.w.Write(b)
 }
 
 type keptAnswer struct {

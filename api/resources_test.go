@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -30,11 +31,30 @@ type world struct {
 	db     *store.DB
 	url    string
 	tokens *access.Tokens
+	key    string // of the tokens
 	rooms  *rooms.House
 	files  *blob.Bucket
-	log    bytes.Buffer
+	log    logBuffer
 	una    access.Actor // the MGA's underwriter
 	ada    access.Actor // its administrator
+}
+
+// A logBuffer is a log that is read while it is written.
+type logBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (l *logBuffer) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(b)
+}
+
+func (l *logBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.String()
 }
 
 const worldSecret = "a secret of the system, long enough for tests"
@@ -43,7 +63,8 @@ func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{t: t, db: storetest.New(t)}
 	var err error
-	if w.tokens, err = access.ParseTokens(access.NewTokenKey("t"), "http://test", time.Now); err != nil {
+	w.key = access.NewTokenKey("t")
+	if w.tokens, err = access.ParseTokens(w.key, "http://test", time.Now); err != nil {
 		t.Fatal(err)
 	}
 	desk := insurance.New(w.db, insurance.Config{MaxBackdate: -1})
@@ -61,11 +82,14 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	door := &Door{DB: w.db, Tokens: w.tokens, Secret: worldSecret, Demo: true, Now: time.Now}
-	a := New(Deps{Authenticator: door, Idempotency: keptAnswers{w.db}}, Config{Environment: "development", Logger: slog.New(slog.NewTextHandler(&lockedWriter{w: &w.log}, nil))})
+	a := New(Deps{Authenticator: door, Idempotency: keptAnswers{w.db}}, Config{Environment: "development", Logger: slog.New(slog.NewTextHandler(&w.log, nil))})
 	w.files = memblob.OpenBucket(nil)
 	t.Cleanup(func() { _ = w.files.Close() })
-	w.rooms = rooms.New(w.db, storetest.Poster(t, w.db), w.files, rooms.Config{})
-	a.RegisterAll(Platform{DB: w.db, Desk: desk, Rooms: w.rooms, Door: door, Now: time.Now})
+	posts := storetest.Poster(t, w.db)
+	w.rooms = rooms.New(w.db, posts, w.files, rooms.Config{})
+	p := Platform{DB: w.db, Desk: desk, Rooms: w.rooms, Door: door, Now: time.Now}
+	p.Hub = runHub(t, &Live{Platform: p, Posts: posts}, slog.New(slog.NewTextHandler(&w.log, nil)))
+	a.RegisterAll(p)
 	s := httptest.NewServer(a.Handler())
 	t.Cleanup(s.Close)
 	w.url = s.URL

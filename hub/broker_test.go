@@ -35,8 +35,8 @@ func (w *wire) port() *port {
 	return p
 }
 
-func newWire(hostile bool) *wire {
-	w := &wire{hostile: hostile}
+func newWire() *wire {
+	w := &wire{}
 	w.well.Store(true)
 	return w
 }

@@ -57,7 +57,7 @@ func TestHostileBroker(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			log, w := newLog(), newWire(false)
+			log, w := newLog(), newWire()
 			tt.change(w)
 			app := newApp(log)
 			var nodes []*node
@@ -171,7 +171,7 @@ func TestRevokedSubjectDoesNotSeeTheEntry(t *testing.T) {
 func TestControlChannelHasRightsAskedForAgain(t *testing.T) {
 	for _, broker := range []string{"alive", "dead"} {
 		t.Run(broker, func(t *testing.T) {
-			log, w := newLog(), newWire(false)
+			log, w := newLog(), newWire()
 			w.dead.Store(broker == "dead")
 			app := newApp(log)
 			n := startNode(t, log, w.port(), app, hub.Config{})

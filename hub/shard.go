@@ -69,16 +69,14 @@ func (w *shard) do(f func()) {
 	w.awake()
 }
 
-// doSoon is do for what may be dropped: it reports whether f will run.
-func (w *shard) doSoon(f func()) bool {
+// doSoon is do for what may be dropped when much else is to be done.
+func (w *shard) doSoon(f func()) {
 	w.mu.Lock()
-	ok := len(w.tasks) < 1024
-	if ok {
+	if len(w.tasks) < 1024 {
 		w.tasks = append(w.tasks, f)
 	}
 	w.mu.Unlock()
 	w.awake()
-	return ok
 }
 
 func (w *shard) visitLater(ch *channel) {

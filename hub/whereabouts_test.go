@@ -61,7 +61,7 @@ func gather(t *testing.T, c *client) *gathering {
 // Who is in a channel is known on every node, counted by person and not by
 // tab; who only looks on is not shown.
 func TestPresence(t *testing.T) {
-	log, w := newLog(), newWire(false)
+	log, w := newLog(), newWire()
 	app := newApp(log)
 	app.hidden = "usr_9"
 	one, two := startNode(t, log, w.port(), app, hub.Config{}), startNode(t, log, w.port(), app, hub.Config{})
@@ -111,7 +111,7 @@ func TestPresence(t *testing.T) {
 
 // The members of a node that drains have left by the time it is gone.
 func TestPresenceOfANodeThatDrains(t *testing.T) {
-	log, w := newLog(), newWire(false)
+	log, w := newLog(), newWire()
 	app := newApp(log)
 	one, two := startNode(t, log, w.port(), app, hub.Config{}), startNode(t, log, w.port(), app, hub.Config{Drain: 1})
 	a := gather(t, one.dial(t, "as=usr_1"))

@@ -25,29 +25,6 @@ import (
 	"github.com/openinsure/openinsure/store"
 )
 
-// entries lets the hub read the store's log.
-type entries struct{ db *store.DB }
-
-// Heads implements hub.Log.
-func (e entries) Heads(ctx context.Context, channels []string) (hub.Heads, error) {
-	epoch, heads, err := e.db.Heads(ctx, channels)
-	return hub.Heads{Epoch: epoch, Head: heads}, err
-}
-
-// Range implements hub.Log.
-func (e entries) Range(ctx context.Context, channel string, after int64, limit int) (hub.Range, error) {
-	ch, err := e.db.Range(ctx, channel, after, limit)
-	return hub.Range{Epoch: ch.Epoch, Head: ch.Head, Floor: ch.Floor, Entries: hubEntries(ch.Entries)}, err
-}
-
-func hubEntries(es []store.Entry) []hub.Entry {
-	out := make([]hub.Entry, len(es))
-	for i, e := range es {
-		out[i] = hub.Entry(e)
-	}
-	return out
-}
-
 // openFiles opens the file store: a folder, by default in the data folder.
 func (s *settings) openFiles() (*blob.Bucket, error) {
 	dir := filepath.Join(s.DataDir, "files")
@@ -96,10 +73,10 @@ func (c *serveCmd) newLive(p *platform, files *blob.Bucket, broker hub.Broker, r
 	app := &api.Live{Platform: api.Platform{DB: p.db, Desk: p.desk, Door: p.door, Rooms: l.house, Now: time.Now}, Posts: l.posts}
 	cfg := hub.Config{Logger: p.log, Registerer: registry, Drain: max(c.DrainTime-5*time.Second, time.Second)}
 	tune(&cfg)
-	l.hub = hub.New(entries{p.db}, broker, app, cfg)
+	l.hub = hub.New(api.Entries{DB: p.db}, broker, app, cfg)
 	p.db.OnCommit(func(_ context.Context, es []store.Entry) {
 		beforePublish()
-		l.hub.Publish(hubEntries(es)...)
+		l.hub.Publish(api.HubEntries(es)...)
 	})
 	return l
 }
