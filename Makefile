@@ -12,8 +12,10 @@ help: ## list the commands
 run: ## start the server at http://localhost:8787 with its own Postgres
 	$(GO) run ./cmd/openinsure serve $(FLAGS)
 
-test: lint ## lint, then all tests under the race detector
+test: lint ## lint, then all tests under the race detector, and fuzz what strangers send for a moment
 	$(GO) test -race -timeout 30m $(FLAGS) ./...
+	$(GO) test -run '^$$' -fuzz '^FuzzFrame$$' -fuzztime 10s ./hub
+	$(GO) test -run '^$$' -fuzz '^FuzzSession$$' -fuzztime 10s ./hub
 
 bench: ## all benchmarks, no tests
 	$(GO) test -run '^$$' -bench . -benchmem -timeout 60m $(FLAGS) ./...

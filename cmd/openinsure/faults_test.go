@@ -170,7 +170,12 @@ func TestFaults(t *testing.T) {
 		name  string
 		cause func()
 	}{
-		{"Redis frozen", func() { c.redis.Pause(); s.goOn(60); c.redis.Continue() }},
+		{"Redis frozen until everybody knows", func() {
+			c.redis.Pause()
+			pause(t.Context(), 8*time.Second)
+			s.goOn(60)
+			c.redis.Continue()
+		}},
 		{"Redis restarted empty", func() { c.redis.Kill(); c.redis.Restart(); s.goOn(60) }},
 		{"network to Redis cut", func() { c.bus.set("", true); s.goOn(60); c.bus.set(c.redis.Addr(), false) }},
 		{"Redis stopped for 30 seconds", func() {
