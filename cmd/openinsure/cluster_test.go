@@ -212,9 +212,11 @@ func (c *cluster) restartPostgres() {
 }
 
 // add starts node number i with a role, in the place of the one before.
-func (c *cluster) add(role string, i int) {
+func (c *cluster) add(role string, i int, env ...string) {
 	c.t.Helper()
-	r := start(c.t, role, c.dir, "DATABASE_URL="+c.dbURL, "REDIS_URL=redis://"+c.bus.addr(), "HOSTILE_SEED="+strconv.Itoa(i+1), "DRAIN_TIME=6s")
+	r := start(c.t, role, c.dir, append([]string{
+		"DATABASE_URL=" + c.dbURL, "REDIS_URL=redis://" + c.bus.addr(), "HOSTILE_SEED=" + strconv.Itoa(i+1), "DRAIN_TIME=6s",
+	}, env...)...)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if i < len(c.nodes) {

@@ -1,9 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -287,4 +291,75 @@ func TestClientsThatStopReading(t *testing.T) {
 	s.goOn(50)
 	s.witnesses = append(s.witnesses, late...)
 	s.end()
+}
+
+// A node that is cut off when somebody loses a right hands him nothing that came
+// after, whichever of Redis and Postgres it hears of first.
+func TestNoByteAfterTheRightIsGone(t *testing.T) {
+	c := newCluster(t, "serve")
+	db, bus := newGate(t, c.db.addr()), newGate(t, c.redis.Addr())
+	u, err := url.Parse(c.dbURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.Host = db.addr()
+	c.add("serve", 1, "DATABASE_URL="+u.String(), "REDIS_URL=redis://"+bus.addr())
+	una, ben := c.token("underwriter"), c.token("broker")
+	room := c.room(una)
+	say := func(body string) {
+		c.must(una, "/v1/deal-rooms/"+room+"/messages", map[string]any{"body": body})
+	}
+	conn, err := c.dial(t.Context(), 1, ben, room, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.CloseNow() }()
+	var all strings.Builder
+	until := func(text string) {
+		t.Helper()
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		defer cancel()
+		for {
+			_, b, err := conn.Read(ctx)
+			if err != nil {
+				t.Fatalf("%v before %q, after\n%s", err, text, all.String())
+			}
+			all.Write(b)
+			if bytes.Contains(b, []byte(text)) {
+				return
+			}
+		}
+	}
+	say("while he may")
+	until("while he may")
+
+	db.set("", true)
+	bus.set("", true)
+	pause(t.Context(), 1500*time.Millisecond) // until the node knows that it knows nothing
+	var me struct{ ID string }
+	if err := send(t.Context(), c.node(0).url, ben, http.MethodGet, "/v1/me", nil, &me); err != nil {
+		t.Fatal(err)
+	}
+	if err := send(t.Context(), c.node(0).url, una, http.MethodDelete, "/v1/deal-rooms/"+room+"/participants/"+me.ID, nil, nil); err != nil {
+		t.Fatal(err)
+	}
+	say("after he left, unheard")
+	bus.set(c.redis.Addr(), false)
+	for i := range 20 { // Redis tells the node, Postgres does not yet
+		say(fmt.Sprintf("after he left, %d", i))
+		pause(t.Context(), 150*time.Millisecond)
+	}
+	db.set(c.db.addr(), false)
+	until(`"unsubscribed"`)
+	say("after he left, the last")
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	for err = nil; err == nil; { // whatever else there is
+		var b []byte
+		_, b, err = conn.Read(ctx)
+		all.Write(b)
+	}
+	if strings.Contains(all.String(), "after he left") {
+		t.Errorf("he was sent\n%s", all.String())
+	}
 }
