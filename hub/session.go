@@ -357,8 +357,8 @@ func (s *session) check(now int64) {
 // full reports whether the client is not being read because of what he is owed.
 func (s *session) full() bool { return int(s.owed.Load()) >= s.hub.cfg.Replies }
 
-// end closes the session. Answers that are owed go out first if they can at
-// once; the first call counts.
+// end closes the session. Answers that are owed go out first; the first call
+// counts.
 func (s *session) end(code CloseCode, reason string) {
 	if s.over.Swap(true) {
 		return
@@ -371,7 +371,7 @@ func (s *session) end(code CloseCode, reason string) {
 	s.shard.do(func() { s.shard.farewell(s, code, reason) })
 }
 
-// farewell writes what it can of the answers, and the close.
+// farewell writes the answers that are owed, and the close.
 func (w *shard) farewell(s *session, code CloseCode, reason string) {
 	s.leaving = w.now
 	if !s.started.Load() {
@@ -382,12 +382,10 @@ func (w *shard) farewell(s *session, code CloseCode, reason string) {
 	s.left = true
 	s.mu.Unlock()
 	w.more = false
-	if len(w.frames) > 0 {
-		_, _ = s.transport.tryWrite(w.frames) // it is over either way
-		clear(w.frames)
-		w.frames, w.moves, w.bytes = w.frames[:0], w.moves[:0], 0
-	}
-	s.transport.close(code, reason)
+	last := slices.Clone(w.frames)
+	clear(w.frames)
+	w.frames, w.moves, w.bytes = w.frames[:0], w.moves[:0], 0
+	s.transport.close(last, code, reason)
 }
 
 // finish forgets the session once its connection is gone.

@@ -58,7 +58,8 @@ type stream struct {
 
 	mu     sync.Mutex // guards what follows
 	closed bool
-	over   bool // the handler returned: control is not to be used
+	last   []frame // to be sent before the end
+	over   bool    // the handler returned: control is not to be used
 }
 
 func (t *stream) tryWrite(frames []frame) (int, error) {
@@ -78,17 +79,17 @@ func (t *stream) tryWrite(frames []frame) (int, error) {
 func (t *stream) busy() bool   { return t.flight.Load() != 0 }
 func (t *stream) moved() int64 { return t.flight.Load() }
 
-func (t *stream) close(CloseCode, string) {
+func (t *stream) close(last []frame, _ CloseCode, _ string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if !t.closed {
-		t.closed = true
+		t.closed, t.last = true, last
 		close(t.gone)
 	}
 }
 
 func (t *stream) kill() {
-	t.close(0, "")
+	t.close(nil, 0, "")
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if !t.over {
@@ -120,6 +121,7 @@ func (t *stream) run(client context.Context) {
 				t.write(&b, batch)
 			default:
 			}
+			t.write(&b, t.last) // close wrote it before it closed gone
 			return
 		}
 	}

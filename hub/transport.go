@@ -14,9 +14,10 @@ type transport interface {
 	// moved is the instant, in ns, of the last progress of the batch on its way,
 	// or 0 when there is none.
 	moved() int64
-	// close tells the client why, after the batch on its way, and ends the
-	// connection. It returns at once; only the first call counts.
-	close(code CloseCode, reason string)
+	// close sends the last frames and tells the client why, after the batch on
+	// its way, and ends the connection. It returns at once; only the first call
+	// counts.
+	close(last []frame, code CloseCode, reason string)
 	// kill ends the connection without a word, though a close is on its way.
 	kill()
 }

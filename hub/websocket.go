@@ -129,6 +129,7 @@ type socket struct {
 	mu     sync.Mutex // guards what follows, and that flight leaves 0
 	batch  []frame    // on its way
 	closed bool       // close was called
+	last   []frame    // to be sent before the good-bye
 	code   CloseCode
 	reason string
 }
@@ -198,13 +199,13 @@ func (t *socket) writeBatch(batch []frame) error {
 	return nil
 }
 
-func (t *socket) close(code CloseCode, reason string) {
+func (t *socket) close(last []frame, code CloseCode, reason string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.closed {
 		return
 	}
-	t.closed, t.code, t.reason = true, code, reason
+	t.closed, t.last, t.code, t.reason = true, last, code, reason
 	if !t.busy() {
 		t.session.hub.tasks.Go(t.hangUp)
 	}
@@ -217,6 +218,7 @@ func (t *socket) hangUp() {
 		_ = t.conn.CloseNow() // the client is gone
 		return
 	}
+	_ = t.writeBatch(t.last)                                 // as far as he takes them: what is left after 5 s is cut off
 	_ = t.conn.Close(websocket.StatusCode(t.code), t.reason) // a client may be too broken for good-byes
 }
 
