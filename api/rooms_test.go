@@ -432,9 +432,9 @@ func TestWhoHearsOfARoom(t *testing.T) {
 		{"una", event.OrgChannel(c.una.Org, event.Underwriting), "submission.created created " + strings.Repeat(added, 7) + "participant_removed closed reopened archived"},
 		{"ben", event.OrgChannel(c.actors["ben"].Org, event.Underwriting), ""},
 		{"una", person("una"), ""},
-		{"uri", person("uri"), "created participant_added closed"},
-		{"ben", person("ben"), "created participant_added closed"},
-		{"bob", person("bob"), "created participant_added"},
+		{"uri", person("uri"), "created closed"},
+		{"ben", person("ben"), "created closed"},
+		{"bob", person("bob"), "created"},
 		{"ulf", person("ulf"), ""},
 	} {
 		if got := strings.Join(c.heard(c.actors[tt.who], tt.channel), " "); got != tt.want {

@@ -17,7 +17,7 @@ import (
 func TestExamplesSatisfyTheirSchemas(t *testing.T) {
 	for _, typ := range event.Types() {
 		t.Run(typ.Name, func(t *testing.T) {
-			if len(typ.Audiences) == 0 && !typ.Stream || typ.Description == "" || typ.Resource == "" {
+			if len(typ.Audiences)+len(typ.Persons) == 0 && !typ.Stream || typ.Description == "" || typ.Resource == "" {
 				t.Errorf("incomplete: %+v", typ)
 			}
 			raw, err := payloadSchema(typ)

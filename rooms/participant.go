@@ -78,6 +78,7 @@ type admission struct {
 	room    room.Room
 	broker  *room.Participant // by, when he may only bring his colleagues
 	present []room.Participant
+	opening bool // the room is being opened, which its first participants hear of
 }
 
 // admission locks a room into which by may invite somebody.
@@ -200,7 +201,10 @@ func (a *admission) join(ctx context.Context, p room.Participant) error {
 	a.present = append(a.present, p)
 	e := event.New(p.Org, p.Room.String(), event.ParticipantAdded{RoomID: p.Room.String(), Participant: p.Told(), Author: a.author}, a.at)
 	e.Author = a.by.ID
-	e.Also = append(persons([]room.Participant{p}, a.by), room.Shared(p.Room, p.Org), room.Desk(p.Room, p.MemberOrg))
+	if !a.opening {
+		e.Persons = persons([]room.Participant{p}, a.by, event.Invited)
+	}
+	e.Also = []event.Channel{room.Shared(p.Room, p.Org), room.Desk(p.Room, p.MemberOrg)}
 	a.tx.Emit(e)
 	return nil
 }

@@ -86,7 +86,7 @@ func (h *House) settle(ctx context.Context, tx *store.Tx, by access.Actor, r roo
 	if err != nil {
 		return err
 	}
-	a := &admission{tx: tx, by: by, author: author, at: r.CreatedAt, room: r}
+	a := &admission{tx: tx, by: by, author: author, at: r.CreatedAt, room: r, opening: true}
 	joining, err := a.guests(ctx, invited)
 	if err != nil {
 		return err
@@ -106,7 +106,7 @@ func (h *House) settle(ctx context.Context, tx *store.Tx, by access.Actor, r roo
 		RoomID: r.ID.String(), SubmissionID: r.Submission.String(), Title: r.Title, InsuredName: r.InsuredName,
 		LineOfBusiness: r.LineOfBusiness, ExternalID: r.ExternalID, Author: author,
 	}, a.at)
-	e.Author, e.Also = by.ID, append(persons(joining, by), room.Shared(r.ID, r.Org))
+	e.Author, e.Persons, e.Also = by.ID, persons(joining, by, event.Invited), []event.Channel{room.Shared(r.ID, r.Org)}
 	tx.Emit(e)
 	for _, p := range joining {
 		if err := a.join(ctx, p); err != nil {
@@ -116,15 +116,15 @@ func (h *House) settle(ctx context.Context, tx *store.Tx, by access.Actor, r roo
 	return nil
 }
 
-// persons are the channels of participants in person, by's own left out.
-func persons(ps []room.Participant, by access.Actor) []event.Channel {
-	var cs []event.Channel
+// persons are participants as persons who hear of an event, by left out.
+func persons(ps []room.Participant, by access.Actor, as string) []event.Person {
+	var out []event.Person
 	for _, p := range ps {
 		if p.User.String() != by.ID {
-			cs = append(cs, event.PersonChannel(p.User.String(), p.MemberOrg))
+			out = append(out, event.Person{Subject: p.User.String(), Org: p.MemberOrg, As: as})
 		}
 	}
-	return cs
+	return out
 }
 
 // An Update is what is to become of a room, all of it or nothing; nil fields
@@ -225,9 +225,9 @@ func (c *change) rename(ctx context.Context, to *string) error {
 }
 
 // tell tells everybody in the room, and whom it concerns besides.
-func (c *change) tell(data event.Payload, also ...event.Channel) {
+func (c *change) tell(data event.Payload, whom ...event.Person) {
 	e := event.New(c.room.Org, c.room.ID.String(), data, c.at)
-	e.Author, e.Also = c.by.ID, append(also, room.Shared(c.room.ID, c.room.Org))
+	e.Author, e.Persons, e.Also = c.by.ID, whom, []event.Channel{room.Shared(c.room.ID, c.room.Org)}
 	c.tx.Emit(e)
 }
 
@@ -254,7 +254,7 @@ func (c *change) move(ctx context.Context, to *room.Status, reason string) error
 		if err != nil {
 			return err
 		}
-		c.tell(event.RoomClosed{RoomID: id, SubmissionID: c.room.Submission.String(), Reason: reason, Author: c.author}, persons(ps, c.by)...)
+		c.tell(event.RoomClosed{RoomID: id, SubmissionID: c.room.Submission.String(), Reason: reason, Author: c.author}, persons(ps, c.by, event.InRoom)...)
 	case room.Archived:
 		if c.room, err = c.room.Archive(c.at); err == nil {
 			c.tell(event.RoomArchived{RoomID: id, Author: c.author})

@@ -106,7 +106,7 @@ func people(n int) []string {
 func shuffled(by access.Actor, persons []string) event.Event {
 	e := event.New(by.Org, "inv", event.InvoiceCreated{InvoiceID: "inv", Amount: 1}, time.Now())
 	for _, i := range rand.Perm(len(persons)) {
-		e.Also = append(e.Also, event.PersonChannel(persons[i], by.Org))
+		e.Persons = append(e.Persons, event.Person{Subject: persons[i], Org: by.Org, As: event.Insured})
 	}
 	return e
 }

@@ -169,6 +169,19 @@ func (tx *Tx) AddPerson(ctx context.Context, p Person) error {
 	return err
 }
 
+// holderOfSQL finds the policyholder with an address, or adds him. The update
+// changes nothing: it lets the statement see a row that another transaction has
+// just added.
+const holderOfSQL = `INSERT INTO person AS t (id, org_id, name, email, created_at) VALUES ($2, $1, $3, $4, $5)
+	ON CONFLICT (org_id, lower(email)) WHERE email <> '' DO UPDATE SET email = t.email
+	RETURNING t.id, t.org_id, t.name, t.email, t.created_at`
+
+// Holder returns the organisation's policyholder with the address of p, or adds
+// p when there is none.
+func (tx *Tx) Holder(ctx context.Context, p Person) (Person, error) {
+	return one(ctx, tx.Reader, pgx.RowToStructByPos[Person], holderOfSQL, tx.org.UUID(), p.ID.UUID(), p.Name, p.Email, p.CreatedAt)
+}
+
 // principalSQL finds an active user; crosses orgs: his token is looked at
 // before anybody acts.
 const principalSQL = `SELECT ` + userColumns + ` FROM app_user t WHERE t.id = $1 AND t.status = 'active'`

@@ -7,6 +7,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/openinsure/openinsure/internal/access"
+	"github.com/openinsure/openinsure/internal/event"
 	"github.com/openinsure/openinsure/internal/insurance/submission"
 )
 
@@ -105,4 +106,32 @@ const saveSubmissionSQL = `UPDATE submission t SET status = $3, updated_at = $4,
 func (tx *Tx) SaveSubmission(ctx context.Context, s submission.Submission) error {
 	_, err := run(ctx, tx.Reader, saveSubmissionSQL, tx.org.UUID(), s.ID.UUID(), string(s.Status), s.UpdatedAt)
 	return err
+}
+
+// producersSQL finds who brought a submission: its producers, in person or by
+// their firm, and the brokers in its room; crosses orgs: a producer is of
+// another company.
+const producersSQL = `SELECT u.id, u.org_id FROM app_user u WHERE u.status = 'active' AND u.id IN (
+		SELECT t.subject_id::uuid FROM relationship t
+		WHERE t.object_type = 'submission' AND t.object_id = $1 AND t.relation = 'producer' AND t.subject_type = 'user'
+		UNION SELECT m.id FROM relationship t JOIN app_user m ON m.org_id = t.subject_id::uuid
+		WHERE t.object_type = 'submission' AND t.object_id = $1 AND t.relation = 'producer' AND t.subject_type = 'org'
+		UNION SELECT p.user_id FROM room r JOIN participant p ON p.room_id = r.id
+		WHERE r.submission_id = $1::uuid AND p.role = 'broker' AND p.left_at IS NULL) ORDER BY u.id`
+
+// Producers returns who brought a submission that the transaction has locked.
+func (tx *Tx) Producers(ctx context.Context, id submission.ID) ([]event.Person, error) {
+	var out []event.Person
+	err := tx.beyond(ctx, func(b *pgx.Batch) {
+		b.Queue(producersSQL, id.UUID()).Query(func(rows pgx.Rows) error {
+			var user access.UserID
+			var org access.OrgID
+			_, err := pgx.ForEachRow(rows, []any{&user, &org}, func() error {
+				out = append(out, event.Person{Subject: user.String(), Org: org, As: event.Producer})
+				return nil
+			})
+			return err
+		})
+	})
+	return out, err
 }

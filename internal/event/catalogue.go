@@ -1,10 +1,8 @@
 package event
 
 import (
+	"maps"
 	"slices"
-	"strings"
-
-	"github.com/openinsure/openinsure/internal/insurance/money"
 )
 
 // The audiences of an organisation; each is a channel of its own.
@@ -18,127 +16,88 @@ const (
 // Audiences lists every audience of an organisation.
 var Audiences = []string{Underwriting, Claims, Finance, Admin}
 
-// A Type is one entry of the catalogue. Data is the example as well as the
-// source of the JSON Schema.
+// The parts in which persons hear of events.
+const (
+	Producer  = "producer"    // who brought the business
+	Insured   = "insured"     // the policyholder
+	Invited   = "invited"     // into a room
+	InRoom    = "participant" // of a room
+	Mentioned = "mentioned"   // in a message
+	Assignee  = "assignee"    // of a referral
+	Requester = "requester"   // who raised a referral
+	Next      = "next"        // in line, for a referral that waited too long
+	Adjuster  = "adjuster"    // of a claim
+	Uploader  = "uploader"    // of a document
+	Owner     = "owner"       // of a filing
+	Manager   = "manager"     // the administrators of the organisation
+)
+
+// The categories by which persons choose what reaches their phones and
+// mailboxes.
+const (
+	CategoryRooms     = "rooms"     // invitations, what was said
+	CategoryReferrals = "referrals" // questions and decisions
+	CategoryPolicies  = "policies"  // quotes, binds and changes of cover
+	CategoryClaims    = "claims"
+	CategoryBilling   = "billing"
+	CategoryAdmin     = "admin" // what needs an administrator
+)
+
+// Categories lists every category.
+var Categories = []string{CategoryRooms, CategoryReferrals, CategoryPolicies, CategoryClaims, CategoryBilling, CategoryAdmin}
+
+// How a room shows an event.
+const (
+	AsEntry = "entry" // an entry of the room itself
+	AsCard  = "card"  // an event of its own, safe for the other company
+	OnDesk  = "desk"  // an entry of the underwriters' desk
+)
+
+// A Type is one row of the catalogue, and of the table that says who hears
+// what: sockets, inboxes, phones, mailboxes and endpoints all go by it. Its
+// Example is also the source of the JSON Schema.
 type Type struct {
 	Name        string
 	Description string
 	Resource    string   // whose read scope shows it in GET /v1/events
+	Room        string   // AsEntry, AsCard or OnDesk; empty: rooms do not show it
 	Audiences   []string // of the event's organisation
+	Persons     []string // the parts whose persons hear it: on their channel and in their inbox
+	Push        []string // of those, the parts whose phones show it
+	Mail        []string // of those, the parts who get a mail
+	Category    string   // of what persons are told
+	Urgent      bool     // quiet hours do not hold it back
 	Webhook     bool     // whether endpoints may subscribe to it
 	Stream      bool     // an entry of its channels only: no row in the list of events
+	Inside      bool     // other companies are told by words only: the payload is not theirs to read
+	Planned     bool     // nothing emits it yet; endpoints may subscribe already
 	Example     Payload
 }
 
-// SubmissionCreated is the payload of submission.created.
-type SubmissionCreated struct {
-	SubmissionID   string `json:"submissionId"`
-	InsuredName    string `json:"insuredName"`
-	LineOfBusiness string `json:"lineOfBusiness"`
-	State          string `json:"state"`
-	EffectiveDate  string `json:"effectiveDate" format:"date"`
-	ExternalID     string `json:"externalId,omitempty"`
-}
-
-// EventType implements Payload.
-func (SubmissionCreated) EventType() string { return "submission.created" }
-
-// SubmissionQuoted is the payload of submission.quoted.
-type SubmissionQuoted struct {
-	SubmissionID string      `json:"submissionId"`
-	QuoteID      string      `json:"quoteId"`
-	Decision     string      `json:"decision" enum:"quoted,referred"`
-	GrossPremium money.Cents `json:"grossPremium"`
-	ExpiresAt    string      `json:"expiresAt" format:"date-time"`
-	ExternalID   string      `json:"externalId,omitempty"`
-}
-
-// EventType implements Payload.
-func (SubmissionQuoted) EventType() string { return "submission.quoted" }
-
-// SubmissionDeclined is the payload of submission.declined.
-type SubmissionDeclined struct {
-	SubmissionID string   `json:"submissionId"`
-	Reasons      []string `json:"reasons" nullable:"false"`
-	ExternalID   string   `json:"externalId,omitempty"`
-}
-
-// EventType implements Payload.
-func (SubmissionDeclined) EventType() string { return "submission.declined" }
-
-// PolicyBound is the payload of policy.bound.
-type PolicyBound struct {
-	PolicyID       string      `json:"policyId"`
-	PolicyNumber   string      `json:"policyNumber"`
-	SubmissionID   string      `json:"submissionId"`
-	GrossPremium   money.Cents `json:"grossPremium"`
-	EffectiveDate  string      `json:"effectiveDate" format:"date"`
-	ExpirationDate string      `json:"expirationDate" format:"date"`
-	ExternalID     string      `json:"externalId,omitempty"`
-}
-
-// EventType implements Payload.
-func (PolicyBound) EventType() string { return "policy.bound" }
-
-// InvoiceCreated is the payload of invoice.created.
-type InvoiceCreated struct {
-	InvoiceID  string      `json:"invoiceId"`
-	PolicyID   string      `json:"policyId"`
-	Amount     money.Cents `json:"amount"`
-	DueDate    string      `json:"dueDate" format:"date"`
-	ExternalID string      `json:"externalId,omitempty"`
-}
-
-// EventType implements Payload.
-func (InvoiceCreated) EventType() string { return "invoice.created" }
-
-// The catalogue holds the types that something emits; a type joins it with the
-// feature that makes it happen.
-var catalogue = slices.SortedFunc(slices.Values(slices.Concat(roomTypes, referralTypes, []Type{
-	{
-		Name: "invoice.created", Description: "An invoice was made, one for each instalment when a policy is bound.",
-		Resource: "invoices", Audiences: []string{Finance}, Webhook: true,
-		Example: InvoiceCreated{InvoiceID: "inv_01J8K3M4N5P6Q7R8S9T0V1W2X3", PolicyID: "pol_01J8K3M4N5P6Q7R8S9T0V1W2X3", Amount: 285000, DueDate: "2026-04-01"},
-	},
-	{
-		Name: "policy.bound", Description: "A new policy was bound.",
-		Resource: "policies", Audiences: []string{Finance, Underwriting}, Webhook: true,
-		Example: PolicyBound{
-			PolicyID: "pol_01J8K3M4N5P6Q7R8S9T0V1W2X3", PolicyNumber: "GL-2026-000142", SubmissionID: "sub_01J8K3M4N5P6Q7R8S9T0V1W2X3",
-			GrossPremium: 1425000, EffectiveDate: "2026-04-01", ExpirationDate: "2027-04-01",
-		},
-	},
-	{
-		Name: "submission.created", Description: "A submission was received.",
-		Resource: "submissions", Audiences: []string{Underwriting}, Webhook: true,
-		Example: SubmissionCreated{
-			SubmissionID: "sub_01J8K3M4N5P6Q7R8S9T0V1W2X3", InsuredName: "Pacific Coast Builders",
-			LineOfBusiness: "GL", State: "OR", EffectiveDate: "2026-05-01",
-		},
-	},
-	{
-		Name: "submission.declined", Description: "Rating a submission ended in a decline.",
-		Resource: "submissions", Audiences: []string{Underwriting}, Webhook: true,
-		Example: SubmissionDeclined{SubmissionID: "sub_01J8K3M4N5P6Q7R8S9T0V1W2X3", Reasons: []string{"excluded_class"}},
-	},
-	{
-		Name: "submission.quoted", Description: "A submission was rated; the decision says whether it may be bound or was referred.",
-		Resource: "submissions", Audiences: []string{Underwriting}, Webhook: true,
-		Example: SubmissionQuoted{
-			SubmissionID: "sub_01J8K3M4N5P6Q7R8S9T0V1W2X3", QuoteID: "quo_01J8K3M4N5P6Q7R8S9T0V1W2X3", Decision: "quoted",
-			GrossPremium: 1425000, ExpiresAt: "2026-04-30T14:32:00Z",
-		},
-	},
-})), func(a, b Type) int { return strings.Compare(a.Name, b.Name) })
+// catalogue holds every type by its name.
+var catalogue = func() map[string]Type {
+	all := map[string]Type{}
+	for _, ts := range [][]Type{
+		roomTypes, referralTypes, submissionTypes, policyTypes, claimTypes, billingTypes, documentTypes, authorityTypes, complianceTypes, webhookTypes,
+	} {
+		for _, t := range ts {
+			all[t.Name] = t
+		}
+	}
+	return all
+}()
 
 // Types returns the catalogue, by name.
-func Types() []Type { return slices.Clone(catalogue) }
+func Types() []Type {
+	out := make([]Type, 0, len(catalogue))
+	for _, name := range slices.Sorted(maps.Keys(catalogue)) {
+		out = append(out, catalogue[name])
+	}
+	return out
+}
 
 // Lookup finds a type by name.
 func Lookup(name string) (Type, bool) {
-	i := slices.IndexFunc(catalogue, func(t Type) bool { return t.Name == name })
-	if i < 0 {
-		return Type{}, false
-	}
-	return catalogue[i], true
+	t, ok := catalogue[name]
+	return t, ok
 }

@@ -42,10 +42,20 @@ type Event struct {
 	Subject string    // the id of what it happened to
 	Also    []Channel // who hears it besides its type's audiences: rooms, desks, persons
 
+	Persons []Person // who hears it besides, in the parts of its type
+	Quiet   bool     // persons find it in their inbox; phones and mailboxes are left alone
+
 	Author   string // who did it, when that matters: usr_…, key_…, system
 	Ref      int64  // the seq of the message that it is about; 0 for none
 	Revokes  string // who loses the channels of Also with it, and does not hear it there
 	Rewrites bool   // earlier entries of its channels were changed with it
+}
+
+// A Person is somebody who hears of an event, in the part that he has in it.
+type Person struct {
+	Subject string       `json:"subject"` // usr_… or per_…
+	Org     access.OrgID `json:"org"`     // his
+	As      string       `json:"as"`
 }
 
 // A Channel is a name that sessions listen to, and whose it is.
@@ -97,14 +107,27 @@ func (e Event) Payload() ([]byte, error) {
 }
 
 // Channels returns the channels that hear the event: its type's audiences in
-// its organisation, and those it names itself.
+// its organisation, its persons, each once, and those it names itself. A person
+// of another company does not read the payload of an Inside event.
 func (e Event) Channels() []Channel {
 	t, _ := Lookup(e.Type)
-	heard := make([]Channel, 0, len(t.Audiences)+len(e.Also))
+	heard := make([]Channel, 0, len(t.Audiences)+len(e.Persons)+len(e.Also))
 	for _, a := range t.Audiences {
 		heard = append(heard, Channel{Name: OrgChannel(e.Org, a), Org: e.Org})
 	}
+	for _, p := range e.Heard() {
+		if c := PersonChannel(p.Subject, p.Org); (p.Org == e.Org || !t.Inside) && !slices.Contains(heard, c) {
+			heard = append(heard, c)
+		}
+	}
 	return append(heard, e.Also...)
+}
+
+// Heard returns the persons who hear the event: those in a part that its type
+// has.
+func (e Event) Heard() []Person {
+	t, _ := Lookup(e.Type)
+	return slices.DeleteFunc(slices.Clone(e.Persons), func(p Person) bool { return !slices.Contains(t.Persons, p.As) })
 }
 
 // RevokedFrom returns who loses a channel with the event; usually nobody. An

@@ -11,6 +11,15 @@ type ReferralSubject struct {
 	DealRoomID   string `json:"dealRoomId,omitempty"`
 }
 
+// ReferralEscalated is the payload of referral.escalated.
+type ReferralEscalated struct {
+	ReferralSubject
+	Level int `json:"level" doc:"How often it was escalated."`
+}
+
+// EventType implements Payload.
+func (ReferralEscalated) EventType() string { return "referral.escalated" }
+
 // ReferralCreated is the payload of referral.created.
 type ReferralCreated struct {
 	ReferralSubject
@@ -76,18 +85,29 @@ var aReferral = ReferralSubject{
 // Card.
 var referralTypes = []Type{
 	{
-		Name: "referral.created", Description: "A question was put to an underwriter.", Resource: "referrals", Audiences: []string{Underwriting}, Webhook: true,
+		Name: "referral.created", Description: "A question was put to an underwriter.", Resource: "referrals",
+		Room: AsCard, Audiences: []string{Underwriting}, Persons: []string{Assignee}, Push: []string{Assignee}, Category: CategoryReferrals, Webhook: true, Inside: true,
 		Example: ReferralCreated{aReferral, "prior_losses", "Two water damage losses in three years.", una.ID},
 	},
 	{
-		Name: "referral.decided", Description: "An underwriter decided a referral, for good.", Resource: "referrals", Audiences: []string{Underwriting}, Webhook: true,
+		Name: "referral.decided", Description: "An underwriter decided a referral, for good.", Resource: "referrals",
+		Room: AsCard, Audiences: []string{Underwriting}, Persons: []string{Requester}, Push: []string{Requester}, Mail: []string{Requester},
+		Category: CategoryReferrals, Webhook: true, Inside: true,
 		Example: ReferralDecided{
 			ReferralSubject: aReferral, Outcome: "approved_with_conditions", Rationale: "Inside appetite once the roof is done.",
 			Conditions: []ReferralCondition{{ID: "cnd_01J8K3M4N5P6Q7R8S9T0V1W2X3", Kind: "pre_bind", Action: "Send the roof inspection report."}}, DecidedBy: una.ID,
 		},
 	},
 	{
-		Name: "referral.info_requested", Description: "An underwriter needs to know more before a referral is decided.", Resource: "referrals", Audiences: []string{Underwriting}, Webhook: true,
+		Name: "referral.info_requested", Description: "An underwriter needs to know more before a referral is decided.", Resource: "referrals",
+		Room: AsCard, Audiences: []string{Underwriting}, Persons: []string{Requester}, Push: []string{Requester}, Mail: []string{Requester},
+		Category: CategoryReferrals, Webhook: true, Inside: true,
 		Example: ReferralInfoRequested{aReferral, []string{"Are both claims closed?"}, "The loss runs are a year old.", una.ID},
+	},
+	{
+		Name: "referral.escalated", Description: "A referral waited too long, and somebody else was asked.", Resource: "referrals",
+		Room: OnDesk, Audiences: []string{Underwriting}, Persons: []string{Next}, Push: []string{Next}, Mail: []string{Next},
+		Category: CategoryReferrals, Urgent: true, Webhook: true, Inside: true, Planned: true,
+		Example: ReferralEscalated{aReferral, 1},
 	},
 }

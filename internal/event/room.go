@@ -262,63 +262,67 @@ var roomTypes = []Type{
 		Example: AccessChanged{Subject: una.ID},
 	},
 	{
-		Name: "deal_room.annotation_added", Description: "A remark was put on a document.", Resource: "rooms", Stream: true,
+		Name: "deal_room.annotation_added", Description: "A remark was put on a document.", Resource: "rooms", Room: AsEntry, Stream: true,
 		Example: AnnotationAdded{aRoom, remark},
 	},
 	{
-		Name: "deal_room.annotation_updated", Description: "A remark was changed or resolved.", Resource: "rooms", Stream: true,
+		Name: "deal_room.annotation_updated", Description: "A remark was changed or resolved.", Resource: "rooms", Room: AsEntry, Stream: true,
 		Example: AnnotationUpdated{aRoom, remark, una},
 	},
 	{
-		Name: "deal_room.archived", Description: "A room was archived: it can only be read.", Resource: "rooms", Audiences: []string{Underwriting}, Webhook: true,
+		Name: "deal_room.archived", Description: "A room was archived: it can only be read.", Resource: "rooms", Room: AsEntry, Audiences: []string{Underwriting}, Webhook: true,
 		Example: RoomArchived{aRoom, una},
 	},
 	{
-		Name: "deal_room.card_posted", Description: "A fact of the business was shown in a room.", Resource: "rooms", Stream: true,
+		Name: "deal_room.card_posted", Description: "A fact of the business was shown in a room.", Resource: "rooms", Room: AsEntry, Stream: true,
 		Example: Card{RoomID: aRoom, Card: "policy.bound", SubmissionID: aSubmission, PolicyID: "pol_01J8K3M4N5P6Q7R8S9T0V1W2X3", PolicyNumber: "GL-2026-000142", Premium: "14250", Text: "Bound as GL-2026-000142."},
 	},
 	{
-		Name: "deal_room.closed", Description: "A room was closed.", Resource: "rooms", Audiences: []string{Underwriting}, Webhook: true,
+		Name: "deal_room.closed", Description: "A room was closed.", Resource: "rooms", Room: AsEntry, Audiences: []string{Underwriting},
+		Persons: []string{InRoom}, Category: CategoryRooms, Webhook: true,
 		Example: RoomClosed{aRoom, aSubmission, "Bound.", una},
 	},
 	{
-		Name: "deal_room.created", Description: "A room was opened for a submission.", Resource: "rooms", Audiences: []string{Underwriting}, Webhook: true,
+		Name: "deal_room.created", Description: "A room was opened for a submission.", Resource: "rooms", Room: AsEntry, Audiences: []string{Underwriting},
+		Persons: []string{Invited}, Push: []string{Invited}, Mail: []string{Invited}, Category: CategoryRooms, Webhook: true,
 		Example: RoomCreated{RoomID: aRoom, SubmissionID: aSubmission, Title: "Pacific Coast Builders GL", InsuredName: "Pacific Coast Builders", LineOfBusiness: "GL", Author: una},
 	},
 	{
-		Name: "deal_room.file_added", Description: "A file was added to a room.", Resource: "rooms", Stream: true,
+		Name: "deal_room.file_added", Description: "A file was added to a room.", Resource: "rooms", Room: AsEntry, Stream: true,
 		Example: FileAdded{aRoom, losses, una},
 	},
 	{
-		Name: "deal_room.message_deleted", Description: "A message was deleted.", Resource: "rooms", Stream: true,
+		Name: "deal_room.message_deleted", Description: "A message was deleted.", Resource: "rooms", Room: AsEntry, Stream: true,
 		Example: MessageDeleted{aMessage, aRoom, "shared", 131, una},
 	},
 	{
-		Name: "deal_room.message_edited", Description: "A message was edited.", Resource: "rooms", Stream: true,
+		Name: "deal_room.message_edited", Description: "A message was edited.", Resource: "rooms", Room: AsEntry, Stream: true,
 		Example: MessageEdited{MessageID: aMessage, RoomID: aRoom, Visibility: "shared", Seq: 131, Author: una, Body: "We can offer 1M/2M."},
 	},
 	{
-		Name: Posted, Description: "Somebody said something in a room.", Resource: "rooms", Webhook: true, Stream: true,
+		Name: Posted, Description: "Somebody said something in a room.", Resource: "rooms", Room: AsEntry,
+		Persons: []string{Mentioned, InRoom}, Push: []string{Mentioned, InRoom}, Category: CategoryRooms, Webhook: true, Stream: true,
 		Example: MessagePosted{MessageID: aMessage, RoomID: aRoom, Visibility: "shared", Author: una, Body: "We can offer 1M/2M.", ClientID: "5f0c2f6e-9a51-4a5e-8a39-2f0f6c1f7a10"},
 	},
 	{
-		Name: "deal_room.participant_added", Description: "Somebody joined a room.", Resource: "rooms", Audiences: []string{Underwriting}, Webhook: true,
+		Name: "deal_room.participant_added", Description: "Somebody joined a room.", Resource: "rooms", Room: AsEntry, Audiences: []string{Underwriting},
+		Persons: []string{Invited}, Push: []string{Invited}, Mail: []string{Invited}, Category: CategoryRooms, Webhook: true,
 		Example: ParticipantAdded{aRoom, ben, una},
 	},
 	{
-		Name: "deal_room.participant_removed", Description: "Somebody left a room or was removed from it.", Resource: "rooms", Audiences: []string{Underwriting}, Webhook: true,
+		Name: "deal_room.participant_removed", Description: "Somebody left a room or was removed from it.", Resource: "rooms", Room: AsEntry, Audiences: []string{Underwriting}, Webhook: true,
 		Example: ParticipantRemoved{RoomID: aRoom, UserID: ben.UserID, Author: una},
 	},
 	{
-		Name: "deal_room.participant_updated", Description: "What somebody may do in a room was changed.", Resource: "rooms", Stream: true,
+		Name: "deal_room.participant_updated", Description: "What somebody may do in a room was changed.", Resource: "rooms", Room: AsEntry, Stream: true,
 		Example: ParticipantUpdated{aRoom, ben, una},
 	},
 	{
-		Name: "deal_room.reopened", Description: "A closed room was opened again.", Resource: "rooms", Audiences: []string{Underwriting}, Webhook: true,
+		Name: "deal_room.reopened", Description: "A closed room was opened again.", Resource: "rooms", Room: AsEntry, Audiences: []string{Underwriting}, Webhook: true,
 		Example: RoomReopened{aRoom, una},
 	},
 	{
-		Name: "deal_room.updated", Description: "A room's title was changed.", Resource: "rooms", Stream: true,
+		Name: "deal_room.updated", Description: "A room's title was changed.", Resource: "rooms", Room: AsEntry, Stream: true,
 		Example: RoomUpdated{aRoom, "Pacific Coast Builders GL 2026", una},
 	},
 }

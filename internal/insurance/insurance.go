@@ -4,6 +4,7 @@
 package insurance
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -119,7 +120,13 @@ func (d *Desk) Quote(ctx context.Context, by access.Actor, id submission.ID, see
 		if q.Version, err = tx.AddQuote(ctx, q); err != nil {
 			return err
 		}
-		tx.Emit(event.New(s.Org, s.ID.String(), quotedPayload(s, q), at))
+		told := event.New(s.Org, s.ID.String(), quotedPayload(s, q), at)
+		if q.Decision != quote.Referred { // nothing is offered yet
+			if told.Persons, err = tx.Producers(ctx, s.ID); err != nil {
+				return err
+			}
+		}
+		tx.Emit(told)
 		if err := tx.SaveSubmission(ctx, s); err != nil {
 			return err
 		}
@@ -138,10 +145,10 @@ func (d *Desk) Quote(ctx context.Context, by access.Actor, id submission.ID, see
 
 func quotedPayload(s submission.Submission, q quote.Quote) event.Payload {
 	if q.Decision == quote.Declined {
-		return event.SubmissionDeclined{SubmissionID: s.ID.String(), Reasons: q.Reasons, ExternalID: s.ExternalID}
+		return event.SubmissionDeclined{SubmissionID: s.ID.String(), InsuredName: s.InsuredName, Reasons: q.Reasons, ExternalID: s.ExternalID}
 	}
 	return event.SubmissionQuoted{
-		SubmissionID: s.ID.String(), QuoteID: q.ID.String(), Decision: string(q.Decision), GrossPremium: q.GrossPremium,
+		SubmissionID: s.ID.String(), QuoteID: q.ID.String(), InsuredName: s.InsuredName, Decision: string(q.Decision), GrossPremium: q.GrossPremium,
 		ExpiresAt: q.ExpiresAt.Format(time.RFC3339), ExternalID: s.ExternalID,
 	}
 }
@@ -205,7 +212,11 @@ func (d *Desk) Bind(ctx context.Context, by access.Actor, id submission.ID, o po
 		if err := saveBound(ctx, tx, s, q, made, first, invoices); err != nil {
 			return err
 		}
-		tx.Emit(boundEvents(s, made, invoices, at)...)
+		persons, err := d.partiesTo(ctx, tx, s, made, invoices)
+		if err != nil {
+			return err
+		}
+		tx.Emit(boundEvents(s, made, invoices, persons, at)...)
 		return rooms.ShowCard(ctx, tx, s.ID, boundCard(made), at)
 	})
 	if err != nil {
@@ -227,15 +238,48 @@ func saveBound(ctx context.Context, tx *store.Tx, s submission.Submission, q quo
 	return tx.SaveSubmission(ctx, s)
 }
 
-func boundEvents(s submission.Submission, p policy.Policy, invoices []billing.Invoice, at time.Time) []event.Event {
+// boundEvents tells of a bind to persons. Of the invoices that it made, only the
+// one that is due first rings a phone.
+func boundEvents(s submission.Submission, p policy.Policy, invoices []billing.Invoice, persons []event.Person, at time.Time) []event.Event {
 	told := []event.Event{event.New(p.Org, p.ID.String(), event.PolicyBound{
 		PolicyID: p.ID.String(), PolicyNumber: p.Number, SubmissionID: s.ID.String(), GrossPremium: p.GrossPremium,
 		EffectiveDate: p.Effective.String(), ExpirationDate: p.Expiration.String(), ExternalID: p.ExternalID,
 	}, at)}
-	for _, i := range invoices {
-		told = append(told, event.New(p.Org, i.ID.String(), event.InvoiceCreated{
+	for n, i := range invoices {
+		e := event.New(p.Org, i.ID.String(), event.InvoiceCreated{
 			InvoiceID: i.ID.String(), PolicyID: i.Policy, Amount: i.Amount, DueDate: i.Due.String(),
-		}, at))
+		}, at)
+		e.Quiet = n > 0
+		told = append(told, e)
+	}
+	for i := range told {
+		told[i].Persons = persons
 	}
 	return told
+}
+
+// partiesTo are who hears of a policy in person: those who brought it, and its
+// policyholder, when the submission says how to reach him. He may read the
+// policy and its invoices from now on.
+func (d *Desk) partiesTo(ctx context.Context, tx *store.Tx, s submission.Submission, p policy.Policy, invoices []billing.Invoice) ([]event.Person, error) {
+	parties, err := tx.Producers(ctx, s.ID)
+	if err != nil || s.Insured == nil || s.Insured.Email == "" {
+		return parties, err
+	}
+	holder, err := tx.Holder(ctx, store.Person{
+		ID: access.NewPersonID(p.CreatedAt), Org: s.Org, Name: cmp.Or(s.Insured.Name, s.InsuredName), Email: s.Insured.Email, CreatedAt: p.CreatedAt,
+	})
+	if err != nil {
+		return nil, err
+	}
+	objects := []access.Object{{Type: access.Policy, ID: p.ID.UUID(), Org: p.Org}}
+	for _, i := range invoices {
+		objects = append(objects, access.Object{Type: access.Invoice, ID: i.ID.UUID(), Org: p.Org})
+	}
+	for _, o := range objects {
+		if err := tx.Relate(ctx, o, access.Tuple{Relation: event.Insured, SubjectType: "person", SubjectID: holder.ID.UUID()}); err != nil {
+			return nil, err
+		}
+	}
+	return append(parties, event.Person{Subject: holder.ID.String(), Org: s.Org, As: event.Insured}), nil
 }

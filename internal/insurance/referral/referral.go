@@ -155,7 +155,7 @@ func (r Referral) tell(by access.Actor, data event.Payload, at time.Time) event.
 	e := event.New(r.Org, r.ID.String(), data, at)
 	e.Author = by.ID
 	if strings.HasPrefix(r.RaisedBy, "usr_") && by.ID != r.RaisedBy {
-		e.Also = append(e.Also, event.PersonChannel(r.RaisedBy, r.Org))
+		e.Persons = append(e.Persons, event.Person{Subject: r.RaisedBy, Org: r.Org, As: event.Requester})
 	}
 	return e
 }

@@ -1,0 +1,69 @@
+package event
+
+import "github.com/openinsure/openinsure/internal/insurance/money"
+
+// SubmissionCreated is the payload of submission.created.
+type SubmissionCreated struct {
+	SubmissionID   string `json:"submissionId"`
+	InsuredName    string `json:"insuredName"`
+	LineOfBusiness string `json:"lineOfBusiness"`
+	State          string `json:"state"`
+	EffectiveDate  string `json:"effectiveDate" format:"date"`
+	ExternalID     string `json:"externalId,omitempty"`
+}
+
+// EventType implements Payload.
+func (SubmissionCreated) EventType() string { return "submission.created" }
+
+// SubmissionQuoted is the payload of submission.quoted.
+type SubmissionQuoted struct {
+	SubmissionID string      `json:"submissionId"`
+	QuoteID      string      `json:"quoteId"`
+	InsuredName  string      `json:"insuredName"`
+	Decision     string      `json:"decision" enum:"quoted,referred"`
+	GrossPremium money.Cents `json:"grossPremium"`
+	ExpiresAt    string      `json:"expiresAt" format:"date-time"`
+	ExternalID   string      `json:"externalId,omitempty"`
+}
+
+// EventType implements Payload.
+func (SubmissionQuoted) EventType() string { return "submission.quoted" }
+
+// SubmissionDeclined is the payload of submission.declined.
+type SubmissionDeclined struct {
+	SubmissionID string   `json:"submissionId"`
+	InsuredName  string   `json:"insuredName"`
+	Reasons      []string `json:"reasons" nullable:"false"`
+	ExternalID   string   `json:"externalId,omitempty"`
+}
+
+// EventType implements Payload.
+func (SubmissionDeclined) EventType() string { return "submission.declined" }
+
+// submissionTypes are the events of submissions. What they say of prices and
+// reasons is the underwriters': a producer is told by words, and reads the card
+// of the room.
+var submissionTypes = []Type{
+	{
+		Name: "submission.created", Description: "A submission was received.", Resource: "submissions",
+		Audiences: []string{Underwriting}, Persons: []string{Producer}, Category: CategoryPolicies, Webhook: true, Inside: true,
+		Example: SubmissionCreated{
+			SubmissionID: aSubmission, InsuredName: "Pacific Coast Builders", LineOfBusiness: "GL", State: "OR", EffectiveDate: "2026-05-01",
+		},
+	},
+	{
+		Name: "submission.declined", Description: "Rating a submission ended in a decline.", Resource: "submissions",
+		Room: AsCard, Audiences: []string{Underwriting}, Persons: []string{Producer}, Push: []string{Producer}, Mail: []string{Producer},
+		Category: CategoryPolicies, Webhook: true, Inside: true,
+		Example: SubmissionDeclined{SubmissionID: aSubmission, InsuredName: "Pacific Coast Builders", Reasons: []string{"excluded_class"}},
+	},
+	{
+		Name: "submission.quoted", Description: "A submission was rated; the decision says whether it may be bound or was referred.", Resource: "submissions",
+		Room: AsCard, Audiences: []string{Underwriting}, Persons: []string{Producer}, Push: []string{Producer}, Mail: []string{Producer},
+		Category: CategoryPolicies, Webhook: true, Inside: true,
+		Example: SubmissionQuoted{
+			SubmissionID: aSubmission, QuoteID: "quo_01J8K3M4N5P6Q7R8S9T0V1W2X3", InsuredName: "Pacific Coast Builders", Decision: "quoted",
+			GrossPremium: 1425000, ExpiresAt: "2026-04-30T14:32:00Z",
+		},
+	},
+}
