@@ -1,0 +1,197 @@
+package event
+
+import "strings"
+
+// Languages lists the languages that events have words in.
+var Languages = []string{"en", "es"}
+
+// Words are what a person reads of an event, in one language: in the inbox, on
+// a phone and by mail. They may lie on a lock screen, so they never hold what
+// somebody wrote, a rationale or limits.
+type Words struct{ Title, Body string }
+
+// told is one way to tell a person of an event. In its texts {name:format}
+// stands for a member of the event's data, with a dot for one inside another. A
+// part in square brackets is left out when one of its members is not there; of
+// parts that | separates, the first that is complete is taken.
+type told struct {
+	when   string // only if this member has this value, as in decision=referred
+	en, es Words
+}
+
+// words holds how each type of event that persons hear is told, in the order in
+// which conditions are tried. The types that nothing emits yet are here as well:
+// their texts are translated together.
+var words = map[string][]told{
+	"submission.created": {{
+		en: Words{"New submission[: {insuredName}]", "[The submission for {insuredName}|A submission] was received.[ Cover is to start on {effectiveDate:date}.]"},
+		es: Words{"Nueva solicitud[: {insuredName}]", "Se recibió [la solicitud de {insuredName}|una solicitud].[ La cobertura empezaría el {effectiveDate:date}.]"},
+	}},
+	"submission.quoted": {
+		{
+			when: "decision=referred",
+			en:   Words{"A quote is with an underwriter", "[The submission for {insuredName}|A submission] was rated, and an underwriter has to look at it before it can be bound."},
+			es:   Words{"Una cotización está en revisión", "[La solicitud de {insuredName}|Una solicitud] fue tarificada y un suscriptor debe revisarla antes de emitirla."},
+		},
+		{
+			en: Words{"Quote ready[: {grossPremium:dollars}]", "[The submission for {insuredName}|A submission] was quoted[ at {grossPremium:dollars}].[ The quote is good until {expiresAt:date}.]"},
+			es: Words{"Cotización lista[: {grossPremium:dollars}]", "[La solicitud de {insuredName}|Una solicitud] fue cotizada[ en {grossPremium:dollars}].[ La cotización vale hasta el {expiresAt:date}.]"},
+		},
+	},
+	"submission.declined": {{
+		en: Words{"Submission declined[: {insuredName}]", "[The submission for {insuredName}|A submission] was declined. Open it to see why."},
+		es: Words{"Solicitud rechazada[: {insuredName}]", "[La solicitud de {insuredName}|Una solicitud] fue rechazada. Ábrala para ver por qué."},
+	}},
+	"deal_room.created": {{
+		en: Words{"New deal room[: {title}]", "[{author.name} of {author.orgName} opened|{author.name} opened|There is] a deal room[ for {insuredName}], and you take part in it."},
+		es: Words{"Nueva sala de negociación[: {title}]", "[{author.name}, de {author.orgName}, abrió|{author.name} abrió|Hay] una sala de negociación[ para {insuredName}] y usted participa en ella."},
+	}},
+	"deal_room.participant_added": {{
+		en: Words{"[{author.name} invited you|You are invited] to a deal room", "[{author.name} of {author.orgName} added you|{author.name} added you|You were added] to a deal room. Open it to see what is there."},
+		es: Words{"[{author.name} le invita|Invitación] a una sala de negociación", "[{author.name}, de {author.orgName}, le agregó|{author.name} le agregó|Se le agregó] a una sala de negociación. Ábrala para ver lo que hay en ella."},
+	}},
+	Posted: {
+		{
+			when: "visibility=internal",
+			en:   Words{"[{author.name} wrote|New message] at your company's desk", "[{author.name} left a message|There is a new message] for your company only, in a deal room. Open the room to read it."},
+			es:   Words{"[{author.name} escribió|Nuevo mensaje] en la mesa de su empresa", "[{author.name} dejó un mensaje|Hay un mensaje nuevo] solo para su empresa, en una sala de negociación. Abra la sala para leerlo."},
+		},
+		{
+			en: Words{"[{author.name} wrote|New message] in a deal room", "[{author.name} of {author.orgName} left|{author.name} left|There is] a message. Open the room to read it."},
+			es: Words{"[{author.name} escribió|Nuevo mensaje] en una sala de negociación", "[{author.name}, de {author.orgName}, dejó|{author.name} dejó|Hay] un mensaje. Abra la sala para leerlo."},
+		},
+	},
+	"deal_room.closed": {{
+		en: Words{"A deal room was closed", "[{author.name} closed a deal room|A deal room that you take part in was closed]. You can still read what was said there."},
+		es: Words{"Se cerró una sala de negociación", "[{author.name} cerró una sala de negociación|Se cerró una sala en la que participa]. Todavía puede leer lo que se dijo en ella."},
+	}},
+	"referral.created": {{
+		en: Words{"A referral waits for you", "A referral[ about {entityType:thing}] waits for your decision."},
+		es: Words{"Una consulta le espera", "Una consulta[ sobre {entityType:thing}] espera su decisión."},
+	}},
+	"referral.info_requested": {{
+		en: Words{"Questions about your referral", "An underwriter needs to know more before your referral[ about {entityType:thing}] is decided."},
+		es: Words{"Preguntas sobre su consulta", "Un suscriptor necesita saber más antes de decidir su consulta[ sobre {entityType:thing}]."},
+	}},
+	"referral.decided": {
+		{
+			when: "outcome=approved",
+			en:   Words{"Your referral was approved", "Your referral[ about {entityType:thing}] was approved.[ The approval holds until {validUntil:date}.]"},
+			es:   Words{"Su consulta fue aprobada", "Su consulta[ sobre {entityType:thing}] fue aprobada.[ La aprobación vale hasta el {validUntil:date}.]"},
+		},
+		{
+			when: "outcome=approved_with_conditions",
+			en:   Words{"Your referral was approved with conditions", "Your referral[ about {entityType:thing}] was approved. Open it to see the conditions.[ The approval holds until {validUntil:date}.]"},
+			es:   Words{"Su consulta fue aprobada con condiciones", "Su consulta[ sobre {entityType:thing}] fue aprobada. Ábrala para ver las condiciones.[ La aprobación vale hasta el {validUntil:date}.]"},
+		},
+		{
+			when: "outcome=countered",
+			en:   Words{"Your referral got a counter-offer", "An underwriter would take it[ ({entityType:thing})] at other terms. Open it to see them.[ They hold until {validUntil:date}.]"},
+			es:   Words{"Su consulta recibió una contraoferta", "Un suscriptor la aceptaría[ ({entityType:thing})] en otros términos. Ábrala para verlos.[ Valen hasta el {validUntil:date}.]"},
+		},
+		{
+			when: "outcome=declined",
+			en:   Words{"Your referral was declined", "Your referral[ about {entityType:thing}] was declined. Open it to read why."},
+			es:   Words{"Su consulta fue rechazada", "Su consulta[ sobre {entityType:thing}] fue rechazada. Ábrala para leer por qué."},
+		},
+		{
+			en: Words{"Your referral was decided", "Your referral[ about {entityType:thing}] was decided. Open it to read the decision."},
+			es: Words{"Su consulta fue decidida", "Su consulta[ sobre {entityType:thing}] fue decidida. Ábrala para leer la decisión."},
+		},
+	},
+	"referral.escalated": {{
+		en: Words{"A referral was passed on to you", "A referral[ about {entityType:thing}] was not decided in time and waits for you now."},
+		es: Words{"Le pasaron una consulta", "Una consulta[ sobre {entityType:thing}] no se decidió a tiempo y ahora espera su decisión."},
+	}},
+	"policy.bound": {{
+		en: Words{"[Policy {policyNumber}|A policy] is bound", "[Cover runs from {effectiveDate:date} to {expirationDate:date}.|Cover starts on {effectiveDate:date}.|Cover is in place.][ The premium is {grossPremium:dollars}.]"},
+		es: Words{"Póliza[ {policyNumber}] emitida", "[La cobertura va del {effectiveDate:date} al {expirationDate:date}.|La cobertura empieza el {effectiveDate:date}.|La cobertura está contratada.][ La prima es de {grossPremium:dollars}.]"},
+	}},
+	"policy.endorsed": {{
+		en: Words{"[Policy {policyNumber}|A policy] was changed", "[The change counts from {effectiveDate:date}|The change was made]. Open the policy to see it."},
+		es: Words{"Póliza[ {policyNumber}] modificada", "[El cambio vale desde el {effectiveDate:date}|El cambio está hecho]. Abra la póliza para verlo."},
+	}},
+	"policy.cancelled": {{
+		en: Words{"[Policy {policyNumber}|A policy] is cancelled", "[Cover ends on {effectiveDate:date}|Cover ends on {cancellationDate:date}|The policy was cancelled]. Open the policy to see the details."},
+		es: Words{"Póliza[ {policyNumber}] cancelada", "[La cobertura termina el {effectiveDate:date}|La cobertura termina el {cancellationDate:date}|La póliza fue cancelada]. Abra la póliza para ver los detalles."},
+	}},
+	"policy.reinstated": {{
+		en: Words{"[Policy {policyNumber}|A policy] is in force again", "The policy was reinstated[ from {effectiveDate:date}]."},
+		es: Words{"Póliza[ {policyNumber}] rehabilitada", "La póliza está vigente de nuevo[ desde el {effectiveDate:date}]."},
+	}},
+	"policy.renewed": {{
+		en: Words{"[Policy {policyNumber}|A policy] is renewed", "[The new term runs from {effectiveDate:date} to {expirationDate:date}.|The new term starts on {effectiveDate:date}.|A new term follows the old one.][ The premium is {grossPremium:dollars}.]"},
+		es: Words{"Póliza[ {policyNumber}] renovada", "[El nuevo período va del {effectiveDate:date} al {expirationDate:date}.|El nuevo período empieza el {effectiveDate:date}.|Un nuevo período sigue al anterior.][ La prima es de {grossPremium:dollars}.]"},
+	}},
+	"policy.renewal_due": {{
+		en: Words{"[Policy {policyNumber}|A policy] is due for renewal", "[Cover ends on {expirationDate:date}|Cover ends soon]. Renew the policy in time to stay covered."},
+		es: Words{"Póliza[ {policyNumber}] por renovar", "[La cobertura termina el {expirationDate:date}|La cobertura termina pronto]. Renueve la póliza a tiempo para seguir cubierto."},
+	}},
+	"claim.filed": {{
+		en: Words{"[Claim {claimNumber}|A claim] was filed", "[The loss of {lossDate:date}|A loss] was reported[ under policy {policyNumber}]."},
+		es: Words{"Siniestro[ {claimNumber}] declarado", "Se declaró un siniestro[ del {lossDate:date}][ con la póliza {policyNumber}]."},
+	}},
+	"claim.reserved": {{
+		en: Words{"Reserves were set[ on claim {claimNumber}]", "The reserves of [claim {claimNumber}|a claim] were set or changed."},
+		es: Words{"Reservas fijadas[ en el siniestro {claimNumber}]", "Se fijaron o cambiaron las reservas [del siniestro {claimNumber}|de un siniestro]."},
+	}},
+	"claim.settled": {{
+		en: Words{"[Claim {claimNumber}|A claim] is settled", "A settlement was approved. Open the claim to see it."},
+		es: Words{"Siniestro[ {claimNumber}] liquidado", "Se aprobó una liquidación. Abra el siniestro para verla."},
+	}},
+	"claim.denied": {{
+		en: Words{"[Claim {claimNumber}|A claim] was denied", "Open the claim to read why, and what you can do."},
+		es: Words{"Siniestro[ {claimNumber}] denegado", "Abra el siniestro para leer por qué y qué puede hacer."},
+	}},
+	"claim.closed": {{
+		en: Words{"[Claim {claimNumber}|A claim] is closed", "[The claim under policy {policyNumber}|The claim] was closed."},
+		es: Words{"Siniestro[ {claimNumber}] cerrado", "[El siniestro de la póliza {policyNumber}|El siniestro] fue cerrado."},
+	}},
+	"invoice.created": {{
+		en: Words{"New invoice[ for {amount:dollars}]", "[{amount:dollars} is due on {dueDate:date}.|The invoice is due on {dueDate:date}.|Open the invoice to see when it is due.]"},
+		es: Words{"Nueva factura[ de {amount:dollars}]", "[{amount:dollars} vencen el {dueDate:date}.|La factura vence el {dueDate:date}.|Abra la factura para ver cuándo vence.]"},
+	}},
+	"payment.received": {{
+		en: Words{"Payment received[: {amount:dollars}]", "Thank you. Your payment[ of {amount:dollars}] was received[ on {receivedAt:date}][ for policy {policyNumber}]."},
+		es: Words{"Pago recibido[: {amount:dollars}]", "Gracias. Se recibió su pago[ de {amount:dollars}][ el {receivedAt:date}][ para la póliza {policyNumber}]."},
+	}},
+	"payment.failed": {{
+		en: Words{"A payment failed", "Your payment[ of {amount:dollars}][ for policy {policyNumber}] did not go through. Please try again, or pay in another way."},
+		es: Words{"Un pago falló", "Su pago[ de {amount:dollars}][ para la póliza {policyNumber}] no se pudo hacer. Inténtelo de nuevo o pague de otra manera."},
+	}},
+	"document.ready": {{
+		en: Words{"Your document is ready", "[{fileName}|{name}|The document that you uploaded] was processed."},
+		es: Words{"Su documento está listo", "Se procesó [{fileName}|{name}|el documento que subió]."},
+	}},
+	"da.limit_approaching": {{
+		en: Words{"Delegated authority is nearly used up", "[The agreement {agreementName}|An agreement] on delegated authority is close to what it allows."},
+		es: Words{"La autoridad delegada está casi agotada", "[El acuerdo {agreementName}|Un acuerdo] de autoridad delegada está cerca de lo que permite."},
+	}},
+	"compliance.deadline_approaching": {{
+		en: Words{"A filing is due[ on {dueDate:date}]", "[The filing {filingName}|A filing] that you look after is due[ on {dueDate:date}| soon]."},
+		es: Words{"Una presentación vence[ el {dueDate:date}]", "[La presentación {filingName}|Una presentación] a su cargo vence[ el {dueDate:date}| pronto]."},
+	}},
+	"webhook.disabled": {{
+		en: Words{"A webhook was disabled", "[The webhook {description}|A webhook] failed for too long. It gets nothing more until somebody enables it again."},
+		es: Words{"Se desactivó un webhook", "[El webhook {description}|Un webhook] falló demasiado tiempo. No recibe nada más hasta que alguien lo active de nuevo."},
+	}},
+}
+
+// WordsOf returns what a person reads of an event of a type with this data, by
+// language. Members that data does not have leave sentences that read well
+// without them. It reports false for types that persons do not hear.
+func WordsOf(typ string, data []byte) (map[string]Words, bool) {
+	members := membersOf(data)
+	for _, t := range words[typ] {
+		if name, value, conditional := strings.Cut(t.when, "="); conditional {
+			if got, _ := members.text(name); got != value {
+				continue
+			}
+		}
+		return map[string]Words{
+			"en": {members.fill(t.en.Title, "en"), members.fill(t.en.Body, "en")},
+			"es": {members.fill(t.es.Title, "es"), members.fill(t.es.Body, "es")},
+		}, true
+	}
+	return nil, false
+}
