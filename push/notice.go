@@ -4,6 +4,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/openinsure/openinsure/internal/event"
 	"github.com/openinsure/openinsure/internal/id"
 )
 
@@ -18,10 +19,7 @@ type NoticeID = id.ID[noticeKind]
 func NewNoticeID(at time.Time) NoticeID { return id.New[noticeKind](at) }
 
 // Words are what a person reads of an event, in one language.
-type Words struct {
-	Title string `json:"title"`
-	Body  string `json:"body"`
-}
+type Words = event.Words
 
 // A Notice is what one person is told of one event: a row of his inbox, and
 // what his phones and mailbox show.

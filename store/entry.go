@@ -3,6 +3,7 @@ package store
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -29,7 +30,8 @@ type Entry struct {
 type flush struct {
 	ids, orgs                        []string
 	types, resources, subjects       []string
-	payloads                         [][]byte
+	payloads, persons                [][]byte
+	quiet                            []bool
 	ats                              []time.Time
 	request                          any
 	heardName, heardType, heardEvent []string
@@ -61,6 +63,12 @@ func newFlush(ctx context.Context, events []event.Event) (*flush, error) {
 			f.subjects = append(f.subjects, e.Subject)
 			f.payloads = append(f.payloads, payload)
 			f.ats = append(f.ats, e.At)
+			persons, err := json.Marshal(e.Heard())
+			if err != nil {
+				return nil, err
+			}
+			f.persons = append(f.persons, persons)
+			f.quiet = append(f.quiet, e.Quiet)
 		}
 		for _, c := range e.Channels() {
 			f.hear(c, e, payload)
@@ -110,6 +118,9 @@ const lockHeadsSQL = `SELECT 1 / (count(*) = cardinality($1::text[]))::int FROM 
 const appendSQL = `WITH told AS (
 		INSERT INTO event (id, org_id, type, resource, subject, payload, occurred_at, request_id)
 		SELECT u.*, $8::uuid FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::bytea[], $7::timestamptz[]) u
+	), owed AS (
+		INSERT INTO outbox (event_id, persons, quiet)
+		SELECT u.id, convert_from(u.persons, 'UTF8')::jsonb, u.quiet FROM unnest($1::uuid[], $18::bytea[], $19::bool[]) WITH ORDINALITY AS u(id, persons, quiet, ord) ORDER BY u.ord
 	), heard AS (
 		SELECT c.id, c.org_id, u.*, c.head + row_number() OVER (PARTITION BY c.id ORDER BY u.ord) AS seq
 		FROM unnest($9::text[], $10::text[], $11::uuid[], $12::bytea[], $13::timestamptz[], $14::text[], $15::text[], $16::bool[], $17::bigint[])
@@ -132,7 +143,7 @@ func (f *flush) queue(b *pgx.Batch, known *sync.Map) {
 	queueChannels(b, f.channels, known)
 	b.Queue(lockHeadsSQL, keys(f.channels))
 	b.Queue(appendSQL, f.ids, f.orgs, f.types, f.resources, f.subjects, f.payloads, f.ats, f.request,
-		f.heardName, f.heardType, f.heardEvent, f.heardPayload, f.heardAt, f.heardAuthor, f.heardRevokes, f.heardRewrites, f.heardRef).Query(func(rows pgx.Rows) error {
+		f.heardName, f.heardType, f.heardEvent, f.heardPayload, f.heardAt, f.heardAuthor, f.heardRevokes, f.heardRewrites, f.heardRef, f.persons, f.quiet).Query(func(rows pgx.Rows) error {
 		var err error
 		f.entries, err = pgx.CollectRows(rows, scanEntry)
 		return err

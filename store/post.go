@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -293,6 +294,9 @@ func (p *Poster) commit(ctx context.Context, group []waiting) (busy []waiting, e
 	if p.db.publish != nil && len(told) > 0 {
 		p.db.publish(ctx, told)
 	}
+	if p.db.owed != nil && len(told) > 0 {
+		p.db.owed(channelsOf(told))
+	}
 	for _, v := range verdicts {
 		switch {
 		case v.posted.Seq > 0:
@@ -309,6 +313,16 @@ func (p *Poster) commit(ctx context.Context, group []waiting) (busy []waiting, e
 		}
 	}
 	return busy, nil
+}
+
+// channelsOf are the channels of entries; several of one channel that follow
+// each other name it once.
+func channelsOf(es []Entry) []string {
+	names := make([]string, len(es))
+	for i, e := range es {
+		names[i] = e.Channel
+	}
+	return slices.Compact(names)
 }
 
 // send is one transaction in one round trip.

@@ -46,6 +46,7 @@ type DB struct {
 
 	known   sync.Map // names of channels that are committed
 	publish func(context.Context, []Entry)
+	owed    func(channels []string)
 }
 
 // The roles that the pools take; see migration 00001.

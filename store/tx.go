@@ -121,6 +121,9 @@ func (tx *Tx) commit(ctx context.Context) error {
 	if tx.db.publish != nil && len(f.entries) > 0 {
 		tx.db.publish(ctx, f.entries)
 	}
+	if tx.db.owed != nil && len(f.ids) > 0 {
+		tx.db.owed(nil)
+	}
 	return nil
 }
 

@@ -211,8 +211,12 @@ func (a Actor) subject() (string, string) {
 
 // UUID returns the actor's id in its uuid form, nil for the system's and any
 // other that is not made of one.
-func (a Actor) UUID() *string {
-	_, body, _ := strings.Cut(a.ID, "_")
+func (a Actor) UUID() *string { return SubjectUUID(a.ID) }
+
+// SubjectUUID returns the uuid form of an id of any principal, nil for what is
+// not made of one.
+func SubjectUUID(subject string) *string {
+	_, body, _ := strings.Cut(subject, "_")
 	u, err := ulid.ParseStrict(body)
 	if err != nil {
 		return nil

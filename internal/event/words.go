@@ -8,7 +8,10 @@ var Languages = []string{"en", "es"}
 // Words are what a person reads of an event, in one language: in the inbox, on
 // a phone and by mail. They may lie on a lock screen, so they never hold what
 // somebody wrote, a rationale or limits.
-type Words struct{ Title, Body string }
+type Words struct {
+	Title string `json:"title"`
+	Body  string `json:"body"`
+}
 
 // told is one way to tell a person of an event. In its texts {name:format}
 // stands for a member of the event's data, with a dot for one inside another. A
