@@ -22,8 +22,11 @@ type Platform struct {
 	Hub   *hub.Hub // nil serves no live connections
 	// PublicURL is where clients reach this server; empty is where they ask.
 	PublicURL string
-	Now       func() time.Time
-	IsLive    bool // keys are oik_live_…
+	// CheckURL says whether webhooks may be sent to an address, as a fault that
+	// blames the field url; nil accepts every http and https address.
+	CheckURL func(ctx context.Context, url string) error
+	Now      func() time.Time
+	IsLive   bool // keys are oik_live_…
 }
 
 // RegisterAll adds every operation of the contract.
@@ -45,6 +48,8 @@ func (a *API) RegisterAll(p Platform) {
 	a.registerTranscript(p)
 	a.registerReferrals(p)
 	a.registerEvents(p)
+	a.registerWebhooks(p)
+	a.registerDeliveries(p)
 	a.registerRealtime(p)
 	a.registerRequests(p)
 }

@@ -30,6 +30,7 @@ var unscoped = map[string]string{
 	"epochSQL":        "the log is one for all and has no organisation",
 	"lockOnceSQL":     "the number that it locks is made of the organisation",
 	"saveOrgSQL":      "the id of an org is the organisation",
+	"lockOrgSQL":      "the id of an org is the organisation",
 }
 
 // A statement is a constant of package store whose name ends in SQL.

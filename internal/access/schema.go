@@ -18,6 +18,9 @@ const (
 	OpenRoom   Permission = "open_room" // on the organisation: for its submissions
 	Decide     Permission = "decide"    // a referral
 
+	ReadWebhooks   Permission = "read_webhooks"   // on the organisation: its endpoints and what they were sent
+	ManageWebhooks Permission = "manage_webhooks" // on the organisation
+
 	Post     Permission = "post"      // say something to all of a room
 	ReadDesk Permission = "read_desk" // hear the own company's desk of a room
 	PostDesk Permission = "post_desk"
@@ -86,6 +89,8 @@ var Schema = map[Type]Definition{
 			Write:            {{Name: "write_business"}},
 			Administer:       {{Name: RoleAdmin}},
 			OpenRoom:         {{Name: RoleAdmin}, {Name: RoleUnderwriter}},
+			ReadWebhooks:     {{Name: "view_business"}},
+			ManageWebhooks:   {{Name: RoleAdmin}, {Name: "integration"}},
 		},
 	},
 	Submission: {
