@@ -200,16 +200,16 @@ func outcome(d Delivery, r Result, spread float64) Finished {
 	f := Finished{Delivery: d, Result: r}
 	switch r.Outcome {
 	case Delivered:
-		f.State = Done
+		f.State = StateDelivered
 	case Cancelled:
-		f.State = Dropped
+		f.State = StateCancelled
 	case Failed, Gone:
-		f.State = GaveUp
+		f.State = StateFailed
 	default:
 		wait, ok := ScheduleOf(d).Next(d.Attempt, r.RetryAfter, spread)
-		f.State, f.After = Pending, wait
+		f.State, f.After = StatePending, wait
 		if !ok {
-			f.State = GaveUp
+			f.State = StateFailed
 		}
 	}
 	return f

@@ -33,22 +33,10 @@ type Queue interface {
 // Fanned counts the deliveries of each kind that were made.
 type Fanned map[Kind]int
 
-// A State is where a delivery stands.
-type State string
-
-// The states of a delivery.
-const (
-	Pending State = "pending"
-	Leased  State = "leased"
-	Done    State = "delivered"
-	GaveUp  State = "failed"
-	Dropped State = "cancelled" // what it was owed to is gone
-)
-
 // Finished is an attempt that is over: what came of it and of its delivery.
 type Finished struct {
 	Delivery Delivery
 	Result   Result
 	State    State
-	After    time.Duration // when Pending: until the next attempt
+	After    time.Duration // when StatePending: until the next attempt
 }

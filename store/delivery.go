@@ -123,7 +123,7 @@ func (db *DB) scanWebhook(row pgx.CollectableRow) (push.Delivery, error) {
 		return d, err
 	}
 	e.Org = d.Org
-	e.Secret, err = db.openText(sealed, endpointLabel(e.Org, e.ID))
+	e.Secret, err = db.openText(sealed, endpointLabel(e.ID, e.Org))
 	return d, err
 }
 
@@ -374,11 +374,7 @@ func (db *DB) DisableEndpoint(ctx context.Context, e push.Endpoint, reason strin
 	return nil
 }
 
-// endpointLabel and deviceLabel bind a sealed text to what it is of.
-func endpointLabel(org access.OrgID, id push.EndpointID) string {
-	return "endpoint " + org.String() + " " + id.String()
-}
-
+// deviceLabel binds a sealed address to its device.
 func deviceLabel(id push.DeviceID) string { return "device " + id.String() }
 
 // openText opens a sealed text.

@@ -60,10 +60,10 @@ func (db *DB) fan(ctx context.Context, fn func(*fanning) error) (push.Fanned, er
 	return f.made, nil
 }
 
-// owedSQL reads what was committed and is not fanned out, in the order of
+// outboxSQL reads what was committed and is not fanned out, in the order of
 // commits as far as one can tell, when no other node is at it: an endpoint that
 // wants its events in order gets them so; crosses orgs: the outbox is of all.
-const owedSQL = `WITH mine AS MATERIALIZED (SELECT pg_try_advisory_xact_lock(7349120467) AS ok)
+const outboxSQL = `WITH mine AS MATERIALIZED (SELECT pg_try_advisory_xact_lock(7349120467) AS ok)
 	SELECT o.ord, e.id, e.type, e.org_id, e.subject, e.occurred_at, e.payload, o.persons, o.quiet
 	FROM mine CROSS JOIN LATERAL (SELECT * FROM outbox WHERE mine.ok ORDER BY ord LIMIT $1) o JOIN event e ON e.id = o.event_id ORDER BY o.ord`
 
@@ -84,7 +84,7 @@ func (db *DB) Fan(ctx context.Context) (made push.Fanned, more bool, err error) 
 				return o, err
 			}
 			return o, json.Unmarshal(persons, &o.Persons)
-		}, owedSQL, fanLimit)
+		}, outboxSQL, fanLimit)
 		if err != nil || len(os) == 0 {
 			return err
 		}
