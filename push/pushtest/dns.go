@@ -10,7 +10,6 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
-	"time"
 
 	"golang.org/x/net/dns/dnsmessage"
 )
@@ -115,7 +114,6 @@ func (d *DNS) serveTCP() {
 }
 
 func (d *DNS) converse(c net.Conn) {
-	_ = c.SetDeadline(time.Time{})
 	for {
 		var size uint16
 		if binary.Read(c, binary.BigEndian, &size) != nil {
