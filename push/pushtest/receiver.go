@@ -91,7 +91,7 @@ func NewReceiver(c ReceiverConfig) (*Receiver, error) {
 	r.server.Protocols.SetHTTP1(true)
 	r.server.Protocols.SetHTTP2(c.HTTP2)
 	if c.TLS {
-		ca, err := newAuthority(c.Now(), c.Names)
+		ca, err := newAuthority("Receiver", c.Names...)
 		if err != nil {
 			return nil, fmt.Errorf("make the receiver's certificates: %w", err)
 		}
@@ -130,7 +130,7 @@ func (r *Receiver) RootCAs() *x509.CertPool {
 	if r.ca == nil {
 		return x509.NewCertPool()
 	}
-	return r.ca.pool
+	return r.ca.roots
 }
 
 // SetSecret says what requests are signed with from now on.
@@ -287,4 +287,13 @@ func (d *door) Accept() (net.Conn, error) {
 		}
 		_ = c.Close()
 	}
+}
+
+func (r *Receiver) certificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.mode.badTLS {
+		return &r.ca.bad, nil
+	}
+	return &r.ca.cert, nil
 }

@@ -59,7 +59,7 @@ func NewSMTP(cfg SMTPConfig) (*SMTP, error) {
 	if cfg.Mechanisms == nil {
 		cfg.Mechanisms = []string{sasl.Plain, sasl.Login}
 	}
-	cert, roots, err := smtpCertificate()
+	ca, err := newAuthority("Mail sink")
 	if err != nil {
 		return nil, fmt.Errorf("certificate of the mail server: %w", err)
 	}
@@ -68,7 +68,7 @@ func NewSMTP(cfg SMTPConfig) (*SMTP, error) {
 		return nil, fmt.Errorf("listen for mail: %w", err)
 	}
 	s := &SMTP{
-		cfg: cfg, listener: &countingListener{Listener: l, open: map[net.Conn]struct{}{}}, roots: roots,
+		cfg: cfg, listener: &countingListener{Listener: l, open: map[net.Conn]struct{}{}}, roots: ca.roots,
 		closing: make(chan struct{}), served: make(chan error, 1), arrived: make(chan struct{}),
 	}
 	s.server = smtp.NewServer(smtp.BackendFunc(s.session))
@@ -78,7 +78,7 @@ func NewSMTP(cfg SMTPConfig) (*SMTP, error) {
 	s.server.MaxMessageBytes = 1 << 20
 	s.server.EnableSMTPUTF8 = true
 	var serve net.Listener = s.listener
-	own := &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
+	own := &tls.Config{Certificates: []tls.Certificate{ca.cert}, MinVersion: tls.VersionTLS12}
 	switch {
 	case cfg.ImplicitTLS:
 		serve = tls.NewListener(s.listener, own)
