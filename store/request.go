@@ -97,6 +97,11 @@ func (db *DB) Sweep(ctx context.Context, now time.Time) (int64, error) {
 			}
 		}
 	}
+	owed, err := db.sweepOwed(ctx, now)
+	total += owed
+	if err != nil {
+		return total, err
+	}
 	n, err := db.sweepEntries(ctx, now.Add(-NoticeAge))
 	return total + n, err
 }

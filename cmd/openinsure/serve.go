@@ -28,6 +28,7 @@ const defaultAdmin = "127.0.0.1:8788"
 
 type serveCmd struct {
 	settings
+	outboundSettings
 	Addr           string        `env:"ADDR" default:":8787" help:"Address to listen on."`
 	AdminAddr      string        `env:"ADMIN_ADDR" default:"${admin}" help:"Address of /metrics and pprof; keep it private. Empty: none."`
 	TrustedProxies []string      `env:"TRUSTED_PROXIES" help:"Addresses or ranges whose X-Forwarded-For is believed."`
@@ -96,15 +97,21 @@ func (c *serveCmd) serve(ctx context.Context, p *platform, listener net.Listener
 		return err
 	}
 	l := c.newLive(p, files, broker, registry)
-	cfg.Ready = func(ctx context.Context) error { return errors.Join(p.db.Ping(ctx), l.ready()) }
+	out, err := c.newOutbound(ctx, p, registry)
+	if err != nil {
+		return err
+	}
+	cfg.Ready = func(ctx context.Context) error { return errors.Join(p.db.Ping(ctx), l.ready(), out.ready(ctx)) }
 	cfg.Parts = l.parts
-	rest := newAPI(p, l, records, cfg, c.publicURL(), c.production())
+	rest := newAPI(p, l, out, records, cfg, c.publicURL(), c.production())
 	admin, err := c.serveAdmin(p.log, registry)
 	if err != nil {
 		return err
 	}
 
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	outward, hold := context.WithCancel(background) // ends with the drain: what is under way is finished meanwhile
+	defer hold()
 	var work sync.WaitGroup
 	work.Go(func() { _ = records.Run(background) })        // returns nil
 	work.Go(func() { _ = sweep(background, p.db, p.log) }) // returns nil
@@ -113,6 +120,8 @@ func (c *serveCmd) serve(ctx context.Context, p *platform, listener net.Listener
 			p.log.ErrorContext(ctx, "live connections ended", "error", err)
 		}
 	})
+	work.Go(func() { _ = out.run(outward) })                  // returns nil
+	work.Go(func() { _ = out.keepPartitions(background) })    // returns nil
 	defer func() { stop(); work.Wait(); _ = admin.Close() }() // after the requests are done
 	failed := make(chan error, 1)
 	server := newServer(rest.Handler(), p.log)
@@ -131,6 +140,7 @@ func (c *serveCmd) serve(ctx context.Context, p *platform, listener net.Listener
 	}
 	p.log.InfoContext(ctx, "stopping", "drain", c.DrainTime.String())
 	rest.SetDraining()
+	hold()
 	drain, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), c.DrainTime, errors.New("requests under way"))
 	defer cancel()
 	l.hub.Drain(drain)
@@ -142,10 +152,11 @@ func (c *serveCmd) serve(ctx context.Context, p *platform, listener net.Listener
 }
 
 // newAPI puts the REST interface on the platform.
-func newAPI(p *platform, l *live, records api.Requests, cfg api.Config, publicURL string, production bool) *api.API {
+func newAPI(p *platform, l *live, out *outbound, records api.Requests, cfg api.Config, publicURL string, production bool) *api.API {
 	rest := api.New(api.Deps{Authenticator: p.door, Idempotency: once{p.db}, Requests: records}, cfg)
 	rest.RegisterAll(api.Platform{
 		DB: p.db, Desk: p.desk, Door: p.door, Rooms: l.house, Hub: l.hub, Now: time.Now, IsLive: production, PublicURL: publicURL,
+		CheckURL: out.guard.CheckURL,
 	})
 	return rest
 }

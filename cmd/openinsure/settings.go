@@ -28,6 +28,7 @@ type settings struct {
 	PublicURL          string `env:"PUBLIC_URL" default:"http://localhost:8787" help:"Address under which clients reach this server; also the issuer of tokens."`
 	RedisURL           secret `env:"REDIS_URL" name:"redis-url" help:"Redis that carries messages between nodes. Default: one node, in this process."`
 	BlobURL            string `env:"BLOB_URL" help:"Where uploaded files are kept, as file:///folder; several nodes need one that they share. Default: a folder in DATA_DIR."`
+	SMTPURL            secret `env:"SMTP_URL" name:"smtp-url" help:"Mail server: smtp://user:password@host:587 or smtps://…:465. Default: mails are files in DATA_DIR/mail."`
 	LogLevel           string `env:"LOG_LEVEL" enum:"debug,info,warn,error" default:"info" help:"debug, info, warn or error."`
 }
 
@@ -50,7 +51,7 @@ func (s *settings) secrets() map[string]*secret {
 	return map[string]*secret{
 		"API_SECRET": &s.APISecret, "ENCRYPTION_KEY": &s.EncryptionKey, "JWT_KEYS": &s.JWTKeys,
 		"DATABASE_URL": &s.DatabaseURL, "MIGRATE_DATABASE_URL": &s.MigrateDatabaseURL,
-		"REDIS_URL": &s.RedisURL,
+		"REDIS_URL": &s.RedisURL, "SMTP_URL": &s.SMTPURL,
 	}
 }
 

@@ -15,5 +15,5 @@ func (DocumentReady) EventType() string { return "document.ready" }
 var documentTypes = []Type{{
 	Name: "document.ready", Description: "A document was read or rendered, and can be fetched.", Resource: "documents", Room: AsCard,
 	Persons: []string{Uploader}, Category: CategoryPolicies, Webhook: true, Planned: true,
-	Example: DocumentReady{DocumentID: "doc_01J8K3M4N5P6Q7R8S9T0V1W2X3", Name: "acord-125.pdf", SubmissionID: aSubmission},
+	Example: DocumentReady{DocumentID: "doc_01J8K3M4N5P6Q7R8S9T0V1W2X3", Name: "ACORD 125.pdf", SubmissionID: aSubmission},
 }}
