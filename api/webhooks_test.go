@@ -370,12 +370,17 @@ func TestMostWebhooks(t *testing.T) {
 		t.Errorf("%d made, %d refused", made, refused)
 	}
 	// Every page, no endpoint twice, newest first.
-	var ids, times []string
+	var ids []string
+	var times []time.Time
 	for cursor := ""; ; {
 		m := c.want(200, "una", "GET", "/v1/webhooks?limit=7&cursor="+cursor, "")
 		for _, w := range rows(m) {
 			ids = append(ids, w.(map[string]any)["id"].(string))
-			times = append(times, w.(map[string]any)["createdAt"].(string))
+			at, err := time.Parse(time.RFC3339Nano, w.(map[string]any)["createdAt"].(string))
+			if err != nil {
+				t.Fatal(err)
+			}
+			times = append(times, at)
 		}
 		if m["hasMore"] == false {
 			break
@@ -386,7 +391,7 @@ func TestMostWebhooks(t *testing.T) {
 	if n := len(slices.Compact(ids)); n != push.MostEndpoints {
 		t.Errorf("listed %d", n)
 	}
-	if !slices.IsSortedFunc(times, func(a, b string) int { return strings.Compare(b, a) }) {
+	if !slices.IsSortedFunc(times, func(a, b time.Time) int { return b.Compare(a) }) {
 		t.Error("not newest first")
 	}
 	// Another organisation has its own fifty.
