@@ -35,6 +35,10 @@ var arrows = map[string][]string{
 	"hub/brokertest":  {"hub"},
 	"hub/redistest":   {},
 	"hub/presence":    {},
+	"push":            {"internal/access", "internal/event", "internal/fault", "internal/id"},
+	"push/apns":       {"push"},
+	"push/fcm":        {"push"},
+	"push/pushtest":   {},
 	"internal/insurance": {
 		"internal/access", "internal/event", "internal/insurance/billing", "internal/insurance/money", "internal/insurance/policy",
 		"internal/insurance/quote", "internal/insurance/rating", "internal/insurance/referral", "internal/insurance/submission", "rooms", "store",

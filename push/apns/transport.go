@@ -1,0 +1,80 @@
+package apns
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"time"
+
+	"golang.org/x/net/http2"
+
+	"github.com/openinsure/openinsure/push"
+)
+
+// transport is what the library sends by. It adds the provider token and
+// records what the library does not tell.
+type transport struct {
+	base   *http2.Transport
+	bearer *bearer
+}
+
+// newTransport keeps one connection to each host: Apple lets a provider have as
+// many streams on one as it can use, and takes many connections for an attack.
+func newTransport(roots *x509.CertPool, b *bearer) *transport {
+	return &transport{bearer: b, base: &http2.Transport{
+		TLSClientConfig:            &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
+		DialTLSContext:             dial,
+		DisableCompression:         true,
+		StrictMaxConcurrentStreams: true,
+		ReadIdleTimeout:            15 * time.Second, // then a ping
+		PingTimeout:                5 * time.Second,
+		WriteByteTimeout:           10 * time.Second,
+		IdleConnTimeout:            time.Hour, // Apple wants connections to stay
+	}}
+}
+
+func dial(ctx context.Context, network, addr string, cfg *tls.Config) (net.Conn, error) {
+	d := net.Dialer{Timeout: 5 * time.Second, KeepAlive: 15 * time.Second}
+	conn, err := d.DialContext(ctx, network, addr)
+	if err != nil {
+		return nil, err
+	}
+	trace := httptrace.ContextClientTrace(ctx)
+	if trace != nil {
+		trace.TLSHandshakeStart()
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, 5*time.Second, errHandshake)
+	defer cancel()
+	secure := tls.Client(conn, cfg)
+	err = secure.HandshakeContext(ctx)
+	if trace != nil {
+		trace.TLSHandshakeDone(secure.ConnectionState(), err)
+	}
+	if err != nil {
+		_ = conn.Close()
+		return nil, err
+	}
+	return secure, nil
+}
+
+type bearerKey struct{}
+
+// RoundTrip implements http.RoundTripper.
+func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
+	text, err := t.bearer.current()
+	if err != nil {
+		return nil, errSigning{err}
+	}
+	if used, ok := req.Context().Value(bearerKey{}).(*string); ok {
+		*used = text
+	}
+	req = req.Clone(req.Context())
+	req.Header.Set("Authorization", "bearer "+text)
+	return push.RoundTrip(t.base, req)
+}
+
+// CloseIdleConnections ends the connections that nothing waits for.
+func (t *transport) CloseIdleConnections() { t.base.CloseIdleConnections() }
