@@ -56,7 +56,12 @@ type listEventsInput struct {
 type eventTypeBody struct {
 	Type        string          `json:"type"`
 	Description string          `json:"description"`
+	Webhook     bool            `json:"webhook" doc:"Whether endpoints may subscribe to it."`
+	Planned     bool            `json:"planned" doc:"Nothing emits it yet; endpoints may subscribe already."`
 	Audiences   []string        `json:"audiences" nullable:"false"`
+	Persons     []string        `json:"persons" nullable:"false" doc:"Who is told in person: in his inbox and on his channel."`
+	Room        string          `json:"room,omitempty" enum:"entry,card,desk" doc:"How a deal room shows it; absent: not at all."`
+	Category    string          `json:"category,omitempty" doc:"Of the preferences of those who are told in person."`
 	Example     json.RawMessage `json:"example" doc:"The data of such an event."`
 	Schema      json.RawMessage `json:"schema" doc:"JSON Schema of data."`
 }
@@ -210,6 +215,14 @@ func parsePosition(s string) (epoch string, seq int64, err error) {
 	return epoch, seq, nil
 }
 
+// notNil is a list that JSON shows as one, also when it is empty.
+func notNil(s []string) []string {
+	if s == nil {
+		return []string{}
+	}
+	return s
+}
+
 // eventTypes renders the catalogue once; the schemas are those of the document.
 func (a *API) eventTypes() ([]eventTypeBody, error) {
 	var out []eventTypeBody
@@ -222,7 +235,10 @@ func (a *API) eventTypes() ([]eventTypeBody, error) {
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, eventTypeBody{t.Name, t.Description, t.Audiences, example, schema})
+		out = append(out, eventTypeBody{
+			Type: t.Name, Description: t.Description, Webhook: t.Webhook, Planned: t.Planned, Audiences: notNil(t.Audiences), Persons: notNil(t.Persons),
+			Room: t.Room, Category: t.Category, Example: example, Schema: schema,
+		})
 	}
 	return out, nil
 }

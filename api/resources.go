@@ -50,6 +50,7 @@ func (a *API) RegisterAll(p Platform) {
 	a.registerEvents(p)
 	a.registerWebhooks(p)
 	a.registerDeliveries(p)
+	a.registerDevices(p)
 	a.registerRealtime(p)
 	a.registerRequests(p)
 }

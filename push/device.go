@@ -23,6 +23,10 @@ const (
 	Sandbox    = "sandbox"
 )
 
+// MostDevices is how many devices a person has at most: one more, and the one
+// that was not seen for longest goes.
+const MostDevices = 20
+
 // A Device is one installation of an app on a phone, of the person who signed
 // in there last.
 type Device struct {

@@ -64,7 +64,7 @@ SELECT org_policy('endpoint');
 GRANT SELECT, INSERT, UPDATE, DELETE ON endpoint TO openinsure_app, openinsure_worker;
 
 -- One installation of an app. An address belongs to whoever registered it last,
--- also when he is of another organisation. The address is sealed; its hash finds
+-- also when he is of another organisation, and to no second app. The address is sealed; its hash finds
 -- it.
 CREATE TABLE device (
   id             uuid PRIMARY KEY,
@@ -74,7 +74,7 @@ CREATE TABLE device (
   platform       text NOT NULL CHECK (platform IN ('ios', 'android')),
   kind           text NOT NULL CHECK (kind IN ('apns', 'fcm')),
   address        bytea NOT NULL,
-  address_hash   bytea NOT NULL CHECK (length(address_hash) = 32),
+  address_hash   bytea NOT NULL UNIQUE CHECK (length(address_hash) = 32),
   installation   bool NOT NULL DEFAULT false,
   environment    text NOT NULL CHECK (environment IN ('production', 'sandbox')),
   locale         text NOT NULL DEFAULT '' CHECK (length(locale) <= 35),
@@ -83,8 +83,7 @@ CREATE TABLE device (
   registered_at  timestamptz NOT NULL,
   last_seen_at   timestamptz NOT NULL,
   invalid_at     timestamptz,
-  invalid_reason text NOT NULL DEFAULT '',
-  UNIQUE (app, address_hash)
+  invalid_reason text NOT NULL DEFAULT ''
 );
 CREATE INDEX device_subject ON device (subject, registered_at, id);
 SELECT org_policy('device');

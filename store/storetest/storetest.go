@@ -161,6 +161,22 @@ func SQL(t testing.TB, db *store.DB, sql string, args ...any) {
 	}
 }
 
+// Value reads one value as the login role, which no wall holds.
+func Value[T any](t testing.TB, db *store.DB, sql string, args ...any) T {
+	t.Helper()
+	url, _ := urls.Load(db)
+	c, err := pgx.Connect(t.Context(), url.(string))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = c.Close(context.WithoutCancel(t.Context())) }()
+	var v T
+	if err := c.QueryRow(t.Context(), sql, args...).Scan(&v); err != nil {
+		t.Fatalf("%s: %v", sql, err)
+	}
+	return v
+}
+
 // Org adds an organisation with an underwriter and returns who he is.
 func Org(t testing.TB, db *store.DB, name string) access.Actor {
 	t.Helper()
