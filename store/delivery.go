@@ -152,7 +152,7 @@ func (db *DB) scanNotice(row pgx.CollectableRow, kind push.Kind) (push.Delivery,
 	}
 	dev.Org, dev.Subject, dev.App, dev.Platform, dev.Kind = d.Org, *subject, *app, *platform, push.Kind(*phone)
 	dev.Installation, dev.Environment, dev.Locale, dev.RegisteredAt = *installation, *environment, *locale, *registered
-	dev.Address, err = db.openText(sealed, deviceLabel(dev.ID))
+	dev.Address, err = db.openText(sealed, deviceLabel(dev.Subject, d.Org))
 	d.Device = &dev
 	return d, err
 }
@@ -373,9 +373,6 @@ func (db *DB) DisableEndpoint(ctx context.Context, e push.Endpoint, reason strin
 	}
 	return nil
 }
-
-// deviceLabel binds a sealed address to its device.
-func deviceLabel(id push.DeviceID) string { return "device " + id.String() }
 
 // openText opens a sealed text.
 func (db *DB) openText(sealed []byte, label string) (string, error) {
