@@ -16,6 +16,7 @@ test: lint ## lint, then all tests under the race detector, and fuzz what strang
 	$(GO) test -race -timeout 30m $(FLAGS) ./...
 	$(GO) test -run '^$$' -fuzz '^FuzzFrame$$' -fuzztime 10s ./hub
 	$(GO) test -run '^$$' -fuzz '^FuzzSession$$' -fuzztime 10s ./hub
+	$(GO) test -run '^$$' -fuzz '^FuzzCheckURL$$' -fuzztime 10s ./push/webhook/egress
 
 bench: ## all benchmarks, no tests
 	$(GO) test -run '^$$' -bench . -benchmem -timeout 60m $(FLAGS) ./...

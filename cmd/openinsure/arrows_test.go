@@ -69,7 +69,12 @@ var arrows = map[string][]string{
 	"rooms": {
 		"internal/access", "internal/event", "internal/fault", "internal/insurance/submission", "rooms/room", "store",
 	},
-	"rooms/room": {"internal/access", "internal/event", "internal/fault", "internal/id", "internal/insurance/submission"},
+	"push":                {"internal/access", "internal/event", "internal/id"},
+	"push/pushtest":       {"push/webhook/sign"},
+	"push/webhook":        {"internal/fault", "push", "push/webhook/egress", "push/webhook/sign"},
+	"push/webhook/egress": {"internal/fault"},
+	"push/webhook/sign":   {},
+	"rooms/room":          {"internal/access", "internal/event", "internal/fault", "internal/id", "internal/insurance/submission"},
 }
 
 func TestArrows(t *testing.T) {

@@ -1,6 +1,7 @@
 package pushtest
 
 import (
+	"bytes"
 	"compress/gzip"
 	"fmt"
 	"net/http"
@@ -127,17 +128,20 @@ func (r *Receiver) Huge(n int64) {
 	}})
 }
 
-// GzipBomb answers 200 and a small gzip file that unpacks to n zeros.
+// GzipBomb answers 200 and a small gzip file that unpacks to n zeros, rounded up
+// to whole mebibytes. It is one member a mebibyte, one after the other, so that
+// the receiver itself need not pack it all.
 func (r *Receiver) GzipBomb(n int64) {
+	var member bytes.Buffer
+	z := gzip.NewWriter(&member)
+	_, _ = z.Write(make([]byte, 1<<20)) // a buffer takes everything
+	_ = z.Close()
 	r.set(mode{answer: func(_ *Receiver, w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Encoding", "gzip")
-		z := gzip.NewWriter(w)
-		chunk := make([]byte, 1<<20)
-		for n := n; n > 0; n -= int64(len(chunk)) {
-			if _, err := z.Write(chunk[:min(n, int64(len(chunk)))]); err != nil {
+		for n := n; n > 0; n -= 1 << 20 {
+			if _, err := w.Write(member.Bytes()); err != nil {
 				return
 			}
 		}
-		_ = z.Close() // whoever reads it has the error
 	}})
 }

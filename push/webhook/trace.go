@@ -82,11 +82,11 @@ func (t *trace) got(c httptrace.GotConnInfo) {
 	t.ip = host(c.Conn.RemoteAddr().String())
 }
 
-// reached says how far the attempt came.
-func (t *trace) reached() (answered, handshaking bool) {
+// reached says how far the attempt came: to which address, if any.
+func (t *trace) reached() (ip string, answered, handshaking bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.answered, t.handshaking
+	return t.ip, t.answered, t.handshaking
 }
 
 func (t *trace) result() (string, push.Timing) {

@@ -42,7 +42,7 @@ func verdict(resp *http.Response, at time.Time) push.Result {
 // are ours: errors of the net packages name addresses.
 func (s *Sender) failure(ctx context.Context, err error, t *trace) push.Result {
 	r := push.Result{Outcome: push.Retry}
-	answered, handshaking := t.reached()
+	ip, answered, handshaking := t.reached()
 	timeout := false
 	if n, ok := errors.AsType[net.Error](err); ok {
 		timeout = n.Timeout()
@@ -71,8 +71,10 @@ func (s *Sender) failure(ctx context.Context, err error, t *trace) push.Result {
 		r.Class, r.Slow, r.Detail = push.ClassTimeout, true, "Connecting took too long."
 	case handshaking, errors.Is(err, http.ErrSchemeMismatch):
 		r.Class, r.Detail = push.ClassTLS, certificate(err)
+	case ip == "":
+		r.Class, r.Detail = push.ClassConnect, "No connection could be made."
 	case !answered, broken(err):
-		r.Class, r.Detail = push.ClassConnect, "The connection could not be made, or broke before the answer was whole."
+		r.Class, r.Detail = push.ClassConnect, "The connection broke before the answer was whole."
 	default:
 		r.Class, r.Detail = push.ClassProtocol, "The answer is not HTTP, or its head is too large."
 	}
