@@ -66,6 +66,9 @@ var arrows = map[string][]string{
 	"internal/id":                   {"internal/fault"},
 	"internal/fault":                {},
 	"internal/seal":                 {},
+	"push":                          {"internal/access", "internal/event", "internal/id"},
+	"push/mail":                     {"push"},
+	"push/pushtest":                 {},
 	"rooms": {
 		"internal/access", "internal/event", "internal/fault", "internal/insurance/submission", "rooms/room", "store",
 	},

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"net/url"
 	"strings"
 	"time"
 	"unicode"
@@ -98,8 +99,10 @@ func (m members) text(name string) (string, bool) {
 var formats = map[string]func(value, lang string) (string, bool){
 	"":        func(value, _ string) (string, bool) { return value, true },
 	"dollars": dollars,
+	"change":  change,
 	"date":    date,
 	"thing":   thing,
+	"host":    host,
 }
 
 // dollars writes an amount as $14,250 or $712.50, as both languages do in the
@@ -121,6 +124,23 @@ func dollars(value, _ string) (string, bool) {
 		whole += "." + cents
 	}
 	return sign + whole, true
+}
+
+// change writes an amount that is not nothing.
+func change(value, lang string) (string, bool) {
+	if c, err := money.Parse(value); err != nil || c == 0 {
+		return "", false
+	}
+	return dollars(value, lang)
+}
+
+// host writes the host of an address: what follows it may be a secret.
+func host(value, _ string) (string, bool) {
+	u, err := url.Parse(value)
+	if err != nil {
+		return "", false
+	}
+	return u.Hostname(), u.Hostname() != ""
 }
 
 var meses = [...]string{"enero", "febrero", "marzo", "abril", "mayo", "junio", "julio", "agosto", "septiembre", "octubre", "noviembre", "diciembre"}

@@ -111,12 +111,12 @@ var words = map[string][]told{
 		es: Words{"Póliza[ {policyNumber}] emitida", "[La cobertura va del {effectiveDate:date} al {expirationDate:date}.|La cobertura empieza el {effectiveDate:date}.|La cobertura está contratada.][ La prima es de {grossPremium:dollars}.]"},
 	}},
 	"policy.endorsed": {{
-		en: Words{"[Policy {policyNumber}|A policy] was changed", "[The change counts from {effectiveDate:date}|The change was made]. Open the policy to see it."},
-		es: Words{"Póliza[ {policyNumber}] modificada", "[El cambio vale desde el {effectiveDate:date}|El cambio está hecho]. Abra la póliza para verlo."},
+		en: Words{"[Policy {policyNumber}|A policy] was changed", "[The change counts from {effectiveDate:date}|The change was made].[ The premium changes by {premiumChange:change}.] Open the policy to see it."},
+		es: Words{"Póliza[ {policyNumber}] modificada", "[El cambio vale desde el {effectiveDate:date}|El cambio está hecho].[ La prima cambia en {premiumChange:change}.] Abra la póliza para verlo."},
 	}},
 	"policy.cancelled": {{
-		en: Words{"[Policy {policyNumber}|A policy] is cancelled", "[Cover ends on {effectiveDate:date}|Cover ends on {cancellationDate:date}|The policy was cancelled]. Open the policy to see the details."},
-		es: Words{"Póliza[ {policyNumber}] cancelada", "[La cobertura termina el {effectiveDate:date}|La cobertura termina el {cancellationDate:date}|La póliza fue cancelada]. Abra la póliza para ver los detalles."},
+		en: Words{"[Policy {policyNumber}|A policy] is cancelled", "[Cover ends on {effectiveDate:date}|The policy was cancelled].[ {returnPremium:change} of the premium is returned.] Open the policy to see the details."},
+		es: Words{"Póliza[ {policyNumber}] cancelada", "[La cobertura termina el {effectiveDate:date}|La póliza fue cancelada].[ De la prima se devuelven {returnPremium:change}.] Abra la póliza para ver los detalles."},
 	}},
 	"policy.reinstated": {{
 		en: Words{"[Policy {policyNumber}|A policy] is in force again", "The policy was reinstated[ from {effectiveDate:date}]."},
@@ -127,12 +127,12 @@ var words = map[string][]told{
 		es: Words{"Póliza[ {policyNumber}] renovada", "[El nuevo período va del {effectiveDate:date} al {expirationDate:date}.|El nuevo período empieza el {effectiveDate:date}.|Un nuevo período sigue al anterior.][ La prima es de {grossPremium:dollars}.]"},
 	}},
 	"policy.renewal_due": {{
-		en: Words{"[Policy {policyNumber}|A policy] is due for renewal", "[Cover ends on {expirationDate:date}|Cover ends soon]. Renew the policy in time to stay covered."},
-		es: Words{"Póliza[ {policyNumber}] por renovar", "[La cobertura termina el {expirationDate:date}|La cobertura termina pronto]. Renueve la póliza a tiempo para seguir cubierto."},
+		en: Words{"[Policy {policyNumber}|A policy] is due for renewal", "[Cover ends on {expirationDate:date}, in {days} days|Cover ends on {expirationDate:date}|Cover ends soon]. Renew the policy in time to stay covered."},
+		es: Words{"Póliza[ {policyNumber}] por renovar", "[La cobertura termina el {expirationDate:date}, dentro de {days} días|La cobertura termina el {expirationDate:date}|La cobertura termina pronto]. Renueve la póliza a tiempo para seguir cubierto."},
 	}},
 	"claim.filed": {{
-		en: Words{"[Claim {claimNumber}|A claim] was filed", "[The loss of {lossDate:date}|A loss] was reported[ under policy {policyNumber}]."},
-		es: Words{"Siniestro[ {claimNumber}] declarado", "Se declaró un siniestro[ del {lossDate:date}][ con la póliza {policyNumber}]."},
+		en: Words{"[Claim {claimNumber}|A claim] was filed", "[The loss of {lossDate:date}|A loss] was reported."},
+		es: Words{"Siniestro[ {claimNumber}] declarado", "Se declaró un siniestro[ del {lossDate:date}]."},
 	}},
 	"claim.reserved": {{
 		en: Words{"Reserves were set[ on claim {claimNumber}]", "The reserves of [claim {claimNumber}|a claim] were set or changed."},
@@ -147,37 +147,44 @@ var words = map[string][]told{
 		es: Words{"Siniestro[ {claimNumber}] denegado", "Abra el siniestro para leer por qué y qué puede hacer."},
 	}},
 	"claim.closed": {{
-		en: Words{"[Claim {claimNumber}|A claim] is closed", "[The claim under policy {policyNumber}|The claim] was closed."},
-		es: Words{"Siniestro[ {claimNumber}] cerrado", "[El siniestro de la póliza {policyNumber}|El siniestro] fue cerrado."},
+		en: Words{"[Claim {claimNumber}|A claim] is closed", "The claim was closed. Open it to see how it ended."},
+		es: Words{"Siniestro[ {claimNumber}] cerrado", "El siniestro fue cerrado. Ábralo para ver cómo terminó."},
 	}},
 	"invoice.created": {{
 		en: Words{"New invoice[ for {amount:dollars}]", "[{amount:dollars} is due on {dueDate:date}.|The invoice is due on {dueDate:date}.|Open the invoice to see when it is due.]"},
 		es: Words{"Nueva factura[ de {amount:dollars}]", "[{amount:dollars} vencen el {dueDate:date}.|La factura vence el {dueDate:date}.|Abra la factura para ver cuándo vence.]"},
 	}},
 	"payment.received": {{
-		en: Words{"Payment received[: {amount:dollars}]", "Thank you. Your payment[ of {amount:dollars}] was received[ on {receivedAt:date}][ for policy {policyNumber}]."},
-		es: Words{"Pago recibido[: {amount:dollars}]", "Gracias. Se recibió su pago[ de {amount:dollars}][ el {receivedAt:date}][ para la póliza {policyNumber}]."},
+		en: Words{"Payment received[: {amount:dollars}]", "Thank you. Your payment[ of {amount:dollars}] was received."},
+		es: Words{"Pago recibido[: {amount:dollars}]", "Gracias. Se recibió su pago[ de {amount:dollars}]."},
 	}},
 	"payment.failed": {{
-		en: Words{"A payment failed", "Your payment[ of {amount:dollars}][ for policy {policyNumber}] did not go through. Please try again, or pay in another way."},
-		es: Words{"Un pago falló", "Su pago[ de {amount:dollars}][ para la póliza {policyNumber}] no se pudo hacer. Inténtelo de nuevo o pague de otra manera."},
+		en: Words{"A payment failed", "Your payment[ of {amount:dollars}] did not go through. Please try again, or pay in another way."},
+		es: Words{"Un pago falló", "Su pago[ de {amount:dollars}] no se pudo hacer. Inténtelo de nuevo o pague de otra manera."},
 	}},
 	"document.ready": {{
-		en: Words{"Your document is ready", "[{fileName}|{name}|The document that you uploaded] was processed."},
-		es: Words{"Su documento está listo", "Se procesó [{fileName}|{name}|el documento que subió]."},
+		en: Words{"Your document is ready", "[The document {name}|The document that you uploaded] was processed."},
+		es: Words{"Su documento está listo", "Se procesó [el documento {name}|el documento que subió]."},
 	}},
 	"da.limit_approaching": {{
-		en: Words{"Delegated authority is nearly used up", "[The agreement {agreementName}|An agreement] on delegated authority is close to what it allows."},
-		es: Words{"La autoridad delegada está casi agotada", "[El acuerdo {agreementName}|Un acuerdo] de autoridad delegada está cerca de lo que permite."},
+		en: Words{"Delegated authority is nearly used up", "An agreement on delegated authority is close to what it allows. Open it to see how much is left."},
+		es: Words{"La autoridad delegada está casi agotada", "Un acuerdo de autoridad delegada está cerca de lo que permite. Ábralo para ver cuánto queda."},
 	}},
 	"compliance.deadline_approaching": {{
-		en: Words{"A filing is due[ on {dueDate:date}]", "[The filing {filingName}|A filing] that you look after is due[ on {dueDate:date}| soon]."},
-		es: Words{"Una presentación vence[ el {dueDate:date}]", "[La presentación {filingName}|Una presentación] a su cargo vence[ el {dueDate:date}| pronto]."},
+		en: Words{"A filing is due[ on {dueDate:date}]", "[The filing “{name}” for {state}|The filing “{name}”|A filing] that you look after is due[ on {dueDate:date}| soon]."},
+		es: Words{"Una presentación vence[ el {dueDate:date}]", "[La presentación «{name}» para {state}|La presentación «{name}»|Una presentación] a su cargo vence[ el {dueDate:date}| pronto]."},
 	}},
-	"webhook.disabled": {{
-		en: Words{"A webhook was disabled", "[The webhook {description}|A webhook] failed for too long. It gets nothing more until somebody enables it again."},
-		es: Words{"Se desactivó un webhook", "[El webhook {description}|Un webhook] falló demasiado tiempo. No recibe nada más hasta que alguien lo active de nuevo."},
-	}},
+	"webhook.disabled": {
+		{
+			when: "reason=gone",
+			en:   Words{"A webhook was disabled", "[The webhook at {url:host}|A webhook] answered that it is gone for good. It gets nothing more until somebody enables it again."},
+			es:   Words{"Se desactivó un webhook", "[El webhook en {url:host}|Un webhook] respondió que ya no existe. No recibe nada más hasta que alguien lo active de nuevo."},
+		},
+		{
+			en: Words{"A webhook was disabled", "[The webhook at {url:host}|A webhook] failed for too long. It gets nothing more until somebody enables it again."},
+			es: Words{"Se desactivó un webhook", "[El webhook en {url:host}|Un webhook] falló demasiado tiempo. No recibe nada más hasta que alguien lo active de nuevo."},
+		},
+	},
 }
 
 // WordsOf returns what a person reads of an event of a type with this data, by

@@ -18,6 +18,9 @@ var (
 // mostName is the longest name of a person in a header, in characters.
 const mostName = 100
 
+// domains are names that may be looked up.
+var domains = idna.New(idna.MapForLookup(), idna.BidiRule(), idna.StrictDomainName(true), idna.VerifyDNSLength(true))
+
 // mailbox checks an address and returns it in the form in which it is sent: its
 // domain in ASCII, its name on one line.
 func mailbox(name, address string) (mail.Address, error) {
@@ -32,7 +35,7 @@ func mailbox(name, address string) (mail.Address, error) {
 	}) {
 		return mail.Address{}, errAddress
 	}
-	if domain, err = idna.Lookup.ToASCII(domain); err != nil {
+	if domain, err = domains.ToASCII(domain); err != nil {
 		return mail.Address{}, errAddress
 	}
 	return mail.Address{Name: line(name, mostName), Address: local + "@" + domain}, nil
@@ -51,6 +54,7 @@ func line(s string, most int) string {
 		return r
 	}, strings.ToValidUTF8(s, ""))
 	s = strings.Join(strings.Fields(s), " ")
+	s = strings.ReplaceAll(s, "=?", "= ?") // or who reads the header would decode what follows
 	if runes := []rune(s); len(runes) > most {
 		s = strings.TrimSpace(string(runes[:most-1])) + "…"
 	}

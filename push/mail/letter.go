@@ -94,7 +94,7 @@ func (s *Sender) compose(d push.Delivery) (*letter, error) {
 	_, domain, _ := strings.Cut(s.from.Address, "@")
 	// The boundary comes of the id too, so that all attempts are the same bytes
 	// but for the date.
-	m := gomail.NewMsg(gomail.WithNoDefaultUserAgent(), gomail.WithBoundary("="+d.ID.UUID()))
+	m := gomail.NewMsg(gomail.WithNoDefaultUserAgent(), gomail.WithBoundary(d.ID.UUID()))
 	if err := m.From(s.from.String()); err != nil {
 		return nil, fmt.Errorf("sender: %w", err)
 	}

@@ -1,0 +1,18 @@
+package event
+
+import "strings"
+
+// Texts returns the conditions and texts of the table of words, by type, as they
+// are written.
+func Texts() map[string][]string {
+	all := map[string][]string{}
+	for typ, ways := range words {
+		for _, w := range ways {
+			if w.when != "" {
+				all[typ] = append(all[typ], "[{"+w.when[:strings.IndexByte(w.when, '=')]+"}]")
+			}
+			all[typ] = append(all[typ], w.en.Title, w.en.Body, w.es.Title, w.es.Body)
+		}
+	}
+	return all
+}
