@@ -166,7 +166,7 @@ func (a *APNs) host(name string) http.Handler {
 		switch {
 		case faulty && f.Hang:
 			of.hang(r)
-			cut(r)
+			panic(http.ErrAbortHandler)
 		case faulty && f.Drop:
 			cut(r)
 		}

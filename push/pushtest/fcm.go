@@ -170,7 +170,7 @@ func (f *FCM) misbehaves(w http.ResponseWriter, r *http.Request, fault Fault) bo
 	switch {
 	case fault.Hang:
 		f.server.hang(r)
-		cut(r)
+		panic(http.ErrAbortHandler)
 	case fault.Drop:
 		cut(r)
 	case fault.Status == 0:
