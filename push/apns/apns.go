@@ -45,10 +45,9 @@ type Sender struct {
 var (
 	_ push.Sender = (*Sender)(nil)
 
-	errAnswer    = errors.New("APNs did not answer in time")
-	errHandshake = errors.New("APNs did not shake hands in time")
-	tenLetters   = regexp.MustCompile(`^[A-Z0-9]{10}$`)
-	hexToken     = regexp.MustCompile(`^[0-9a-fA-F]{64,200}$`)
+	errAnswer  = errors.New("APNs did not answer in time")
+	tenLetters = regexp.MustCompile(`^[A-Z0-9]{10}$`)
+	hexToken   = regexp.MustCompile(`^[0-9a-fA-F]{64,200}$`)
 )
 
 // errSigning is that we could not make a provider token.

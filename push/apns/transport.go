@@ -1,12 +1,9 @@
 package apns
 
 import (
-	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"net"
 	"net/http"
-	"net/http/httptrace"
 	"time"
 
 	"golang.org/x/net/http2"
@@ -25,7 +22,7 @@ type transport struct {
 func newTransport(roots *x509.CertPool, b *bearer, hosts ...string) *transport {
 	t := &transport{bearer: b, gates: map[string]*gate{}, base: &http2.Transport{
 		TLSClientConfig:    &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
-		DialTLSContext:     dial,
+		DialTLSContext:     push.DialTLS,
 		DisableCompression: true,
 		ReadIdleTimeout:    15 * time.Second, // then a ping
 		PingTimeout:        5 * time.Second,
@@ -36,30 +33,6 @@ func newTransport(roots *x509.CertPool, b *bearer, hosts ...string) *transport {
 		t.gates[h] = newGate()
 	}
 	return t
-}
-
-func dial(ctx context.Context, network, addr string, cfg *tls.Config) (net.Conn, error) {
-	d := net.Dialer{Timeout: 5 * time.Second, KeepAlive: 15 * time.Second}
-	conn, err := d.DialContext(ctx, network, addr)
-	if err != nil {
-		return nil, err
-	}
-	trace := httptrace.ContextClientTrace(ctx)
-	if trace != nil {
-		trace.TLSHandshakeStart()
-	}
-	ctx, cancel := context.WithTimeoutCause(ctx, 5*time.Second, errHandshake)
-	defer cancel()
-	secure := tls.Client(conn, cfg)
-	err = secure.HandshakeContext(ctx)
-	if trace != nil {
-		trace.TLSHandshakeDone(secure.ConnectionState(), err)
-	}
-	if err != nil {
-		_ = conn.Close()
-		return nil, err
-	}
-	return secure, nil
 }
 
 type bearerKey struct{}

@@ -140,7 +140,7 @@ func checkAccount(b []byte) (project string, err error) {
 }
 
 // Close ends the connections to Google. Nothing may be sent any more.
-func (s *Sender) Close() { s.hosts.base.CloseIdleConnections() }
+func (s *Sender) Close() { s.hosts.CloseIdleConnections() }
 
 // Send implements push.Sender. An attempt is one request, and a second one when
 // the access token no longer counted.

@@ -5,10 +5,12 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
+
+	"golang.org/x/net/http2"
 
 	"github.com/openinsure/openinsure/push"
 )
@@ -19,23 +21,26 @@ var errHost = errors.New("FCM is not at this host")
 // hosts is a transport that speaks to two hosts only: parts of the library have
 // addresses of their own, which a setting does not change.
 type hosts struct {
-	base    *http.Transport
+	plain   *http.Transport // to fakes
+	secure  *http2.Transport
 	allowed []string // scheme://host[:port]
 }
 
 func newHosts(roots *x509.CertPool, urls ...*url.URL) *hosts {
-	dialer := net.Dialer{Timeout: 5 * time.Second, KeepAlive: 15 * time.Second}
-	h := &hosts{base: &http.Transport{
-		DialContext:           dialer.DialContext,
-		TLSClientConfig:       &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
-		TLSHandshakeTimeout:   5 * time.Second,
-		ForceAttemptHTTP2:     true,
-		DisableCompression:    true,
-		MaxIdleConnsPerHost:   256, // of HTTP/1, to fakes
-		IdleConnTimeout:       90 * time.Second,
-		ExpectContinueTimeout: time.Second,
-		HTTP2:                 &http.HTTP2Config{SendPingTimeout: 15 * time.Second, PingTimeout: 5 * time.Second, WriteByteTimeout: 10 * time.Second},
-	}}
+	h := &hosts{
+		plain: &http.Transport{DialContext: push.Dial, DisableCompression: true, MaxIdleConnsPerHost: 256, IdleConnTimeout: 90 * time.Second},
+		// Not HTTP/2 of net/http: there everybody who waits dials when a connection
+		// ends, and here one does for all.
+		secure: &http2.Transport{
+			TLSClientConfig:    &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
+			DialTLSContext:     push.DialTLS,
+			DisableCompression: true,
+			IdleConnTimeout:    5 * time.Minute,
+			ReadIdleTimeout:    15 * time.Second, // then a ping
+			PingTimeout:        5 * time.Second,
+			WriteByteTimeout:   10 * time.Second,
+		},
+	}
 	for _, u := range urls {
 		h.allowed = append(h.allowed, u.Scheme+"://"+u.Host)
 	}
@@ -44,12 +49,19 @@ func newHosts(roots *x509.CertPool, urls ...*url.URL) *hosts {
 
 // RoundTrip implements http.RoundTripper.
 func (h *hosts) RoundTrip(req *http.Request) (*http.Response, error) {
-	for _, a := range h.allowed {
-		if req.URL.Scheme+"://"+req.URL.Host == a {
-			return h.base.RoundTrip(req)
-		}
+	switch {
+	case !slices.Contains(h.allowed, req.URL.Scheme+"://"+req.URL.Host):
+		return nil, errHost
+	case req.URL.Scheme == "http":
+		return h.plain.RoundTrip(req)
 	}
-	return nil, errHost
+	return h.secure.RoundTrip(req)
+}
+
+// CloseIdleConnections ends the connections that nothing waits for.
+func (h *hosts) CloseIdleConnections() {
+	h.plain.CloseIdleConnections()
+	h.secure.CloseIdleConnections()
 }
 
 type tokenKey struct{}
