@@ -61,6 +61,9 @@ func RoundTrip(base http.RoundTripper, req *http.Request) (*http.Response, error
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.timing.Total = x.now().Sub(x.began)
+	if over := req.Context().Err(); over != nil && err != nil {
+		err = errors.Join(over, err) // net/http tells its cause alone
+	}
 	if x.err = err; err != nil {
 		return nil, err
 	}

@@ -45,10 +45,9 @@ type Sender struct {
 var (
 	_ push.Sender = (*Sender)(nil)
 
-	errAnswer    = errors.New("APNs did not answer in time")
-	errHandshake = errors.New("APNs did not shake hands in time")
-	tenLetters   = regexp.MustCompile(`^[A-Z0-9]{10}$`)
-	hexToken     = regexp.MustCompile(`^[0-9a-fA-F]{64,200}$`)
+	errAnswer  = errors.New("APNs did not answer in time")
+	tenLetters = regexp.MustCompile(`^[A-Z0-9]{10}$`)
+	hexToken   = regexp.MustCompile(`^[0-9a-fA-F]{64,200}$`)
 )
 
 // errSigning is that we could not make a provider token.
@@ -84,16 +83,19 @@ func New(cfg Config) (*Sender, error) {
 		return nil, errors.New("the topic for APNs is missing: the app's bundle id")
 	}
 	production, sandbox := cmp.Or(cfg.Host, apns2.HostProduction), cmp.Or(cfg.SandboxHost, cfg.Host, apns2.HostDevelopment)
+	var hosts []string
 	for _, h := range []string{production, sandbox} {
-		if u, err := url.Parse(h); err != nil || u.Scheme != "https" || u.Host == "" || u.Path != "" {
+		u, err := url.Parse(h)
+		if err != nil || u.Scheme != "https" || u.Host == "" || u.Path != "" {
 			return nil, fmt.Errorf("the host for APNs must be https://host[:port], and is %q", h)
 		}
+		hosts = append(hosts, u.Host)
 	}
 	b := &bearer{key: key, keyID: cfg.KeyID, teamID: cfg.TeamID, now: cfg.Now}
 	if _, err := b.current(); err != nil {
 		return nil, fmt.Errorf("sign a token for APNs: %w", err)
 	}
-	s := &Sender{cfg: cfg, bearer: b, transport: newTransport(cfg.RootCAs, b)}
+	s := &Sender{cfg: cfg, bearer: b, transport: newTransport(cfg.RootCAs, b, hosts...)}
 	hc := &http.Client{Transport: s.transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	s.hosts = map[string]*apns2.Client{
 		push.Production: {Host: production, HTTPClient: hc},

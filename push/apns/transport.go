@@ -1,12 +1,9 @@
 package apns
 
 import (
-	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"net"
 	"net/http"
-	"net/http/httptrace"
 	"time"
 
 	"golang.org/x/net/http2"
@@ -19,45 +16,23 @@ import (
 type transport struct {
 	base   *http2.Transport
 	bearer *bearer
+	gates  map[string]*gate // by host[:port]; never changed
 }
 
-// newTransport keeps one connection to each host: Apple lets a provider have as
-// many streams on one as it can use, and takes many connections for an attack.
-func newTransport(roots *x509.CertPool, b *bearer) *transport {
-	return &transport{bearer: b, base: &http2.Transport{
-		TLSClientConfig:            &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
-		DialTLSContext:             dial,
-		DisableCompression:         true,
-		StrictMaxConcurrentStreams: true,
-		ReadIdleTimeout:            15 * time.Second, // then a ping
-		PingTimeout:                5 * time.Second,
-		WriteByteTimeout:           10 * time.Second,
-		IdleConnTimeout:            time.Hour, // Apple wants connections to stay
+func newTransport(roots *x509.CertPool, b *bearer, hosts ...string) *transport {
+	t := &transport{bearer: b, gates: map[string]*gate{}, base: &http2.Transport{
+		TLSClientConfig:    &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
+		DialTLSContext:     push.DialTLS,
+		DisableCompression: true,
+		ReadIdleTimeout:    15 * time.Second, // then a ping
+		PingTimeout:        5 * time.Second,
+		WriteByteTimeout:   10 * time.Second,
+		IdleConnTimeout:    time.Hour, // Apple wants connections to stay
 	}}
-}
-
-func dial(ctx context.Context, network, addr string, cfg *tls.Config) (net.Conn, error) {
-	d := net.Dialer{Timeout: 5 * time.Second, KeepAlive: 15 * time.Second}
-	conn, err := d.DialContext(ctx, network, addr)
-	if err != nil {
-		return nil, err
+	for _, h := range hosts {
+		t.gates[h] = newGate()
 	}
-	trace := httptrace.ContextClientTrace(ctx)
-	if trace != nil {
-		trace.TLSHandshakeStart()
-	}
-	ctx, cancel := context.WithTimeoutCause(ctx, 5*time.Second, errHandshake)
-	defer cancel()
-	secure := tls.Client(conn, cfg)
-	err = secure.HandshakeContext(ctx)
-	if trace != nil {
-		trace.TLSHandshakeDone(secure.ConnectionState(), err)
-	}
-	if err != nil {
-		_ = conn.Close()
-		return nil, err
-	}
-	return secure, nil
+	return t
 }
 
 type bearerKey struct{}
@@ -73,7 +48,13 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	req = req.Clone(req.Context())
 	req.Header.Set("Authorization", "bearer "+text)
-	return push.RoundTrip(t.base, req)
+	leave, err := t.gates[req.URL.Host].enter(req.Context())
+	if err != nil {
+		return nil, err
+	}
+	resp, err := push.RoundTrip(t.base, req)
+	leave(err == nil)
+	return resp, err
 }
 
 // CloseIdleConnections ends the connections that nothing waits for.

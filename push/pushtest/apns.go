@@ -166,7 +166,7 @@ func (a *APNs) host(name string) http.Handler {
 		switch {
 		case faulty && f.Hang:
 			of.hang(r)
-			cut(r)
+			panic(http.ErrAbortHandler)
 		case faulty && f.Drop:
 			cut(r)
 		}
@@ -185,6 +185,9 @@ func (a *APNs) host(name string) http.Handler {
 func (f Fault) answer(w http.ResponseWriter) {
 	if f.RetryAfter != "" {
 		w.Header().Set("Retry-After", f.RetryAfter)
+	}
+	if f.Location != "" {
+		w.Header().Set("Location", f.Location)
 	}
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.WriteHeader(f.Status)

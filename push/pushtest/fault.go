@@ -16,6 +16,7 @@ type Fault struct {
 	Field      string // FCM: the field that the error is about
 	Timestamp  time.Time
 	RetryAfter string // the header as it is
+	Location   string // with a redirect
 	Body       string // in place of JSON
 	Hang       bool   // it says nothing more until it is closed or the client leaves
 	Drop       bool   // the connection is cut without an answer
