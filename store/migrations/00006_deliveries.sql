@@ -64,8 +64,8 @@ SELECT org_policy('endpoint');
 GRANT SELECT, INSERT, UPDATE, DELETE ON endpoint TO openinsure_app, openinsure_worker;
 
 -- One installation of an app. An address belongs to whoever registered it last,
--- also when he is of another organisation, and to no second app. The address is sealed; its hash finds
--- it.
+-- also when he is of another organisation, and to no second app. It is sealed;
+-- its hash finds it.
 CREATE TABLE device (
   id             uuid PRIMARY KEY,
   org_id         uuid NOT NULL REFERENCES org,
