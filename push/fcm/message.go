@@ -40,7 +40,7 @@ func message(d push.Delivery, now time.Time) (*messaging.Message, bool) {
 		//lint:ignore SA1019 phones that registered a token have no installation id that we know
 		m.Token = d.Device.Address
 	}
-	words, ok := n.In(d.Device.Locale).Shorten(func(w push.Words) bool {
+	words, ok := push.Shorten(n.In(d.Device.Locale), func(w push.Words) bool {
 		m.Notification.Title, m.Notification.Body = w.Title, w.Body
 		b, err := json.Marshal(m)
 		return err == nil && len(b) <= mostPayload

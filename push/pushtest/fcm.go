@@ -35,7 +35,7 @@ type FCM struct {
 	arrivals[FCMPush]
 
 	cfg         FCMConfig
-	authority   authority
+	authority   *authority
 	credentials []byte
 	oauth       *oauth
 	server      *server
