@@ -233,9 +233,13 @@ func (s *theatre) emit(typ event.Type) event.ID {
 // pass in which nobody reads it.
 func (s *theatre) say() event.ID {
 	s.t.Helper()
+	var mentioned access.UserID
+	if err := mentioned.UnmarshalText([]byte(s.people[event.Mentioned].Subject)); err != nil {
+		s.t.Fatal(err)
+	}
 	house := rooms.New(s.db, storetest.Poster(s.t, s.db), nil, rooms.Config{})
 	m, _, err := house.Post(s.t.Context(), s.deal.Una, s.deal.Room.ID, room.Draft{
-		Body: "We can offer 1M/2M.", ClientID: "5f0c2f6e-9a51-4a5e-8a39-2f0f6c1f7a10", Visibility: room.ForAll, Mentions: []string{s.people[event.Mentioned].Subject},
+		Body: "We can offer 1M/2M.", ClientID: "5f0c2f6e-9a51-4a5e-8a39-2f0f6c1f7a10", Visibility: room.ForAll, Mentions: []access.UserID{mentioned},
 	})
 	if err != nil {
 		s.t.Fatal(err)
@@ -244,7 +248,7 @@ func (s *theatre) say() event.ID {
 	storetest.SQL(s.t, s.db, `DELETE FROM nudge WHERE subject NOT IN ($1, $2)`, s.people[event.InRoom].Subject, s.people[event.Mentioned].Subject)
 	storetest.SQL(s.t, s.db, `UPDATE nudge SET due_at = now()`)
 	s.until("reminded", `SELECT count(*) = 0 FROM nudge WHERE due_at IS NOT NULL`)
-	return event.ID(m.ID)
+	return event.ID(m.ID())
 }
 
 // until waits for a condition of the database.
