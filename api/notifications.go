@@ -42,9 +42,7 @@ func notificationIn(languages []string) func(push.Received) notificationBody {
 	}
 }
 
-// Inbox is a page of notifications; exported so that the document sees through
-// its embedding.
-type Inbox struct {
+type inboxBody struct {
 	List[notificationBody]
 	Unread int `json:"unread" doc:"How many you have not read, in all categories; at most 1000."`
 }
@@ -75,7 +73,9 @@ func (a *API) registerNotifications(p Platform) {
 		path := s.path + "/notifications"
 		register(a, operation{
 			Method: http.MethodGet, Path: path, ID: "list-" + s.id + "-notifications", Tag: s.tag, Summary: "List your inbox, newest first",
-		}, func(ctx context.Context, in *listNotificationsInput) (*bodyOf[Inbox], error) { return p.inbox(ctx, s, in) })
+		}, func(ctx context.Context, in *listNotificationsInput) (*bodyOf[inboxBody], error) {
+			return p.inbox(ctx, s, in)
+		})
 		register(a, operation{
 			Method: http.MethodPost, Path: path + "/{id}/read", ID: "read-" + s.id + "-notification", Tag: s.tag, Status: 200,
 			Summary: "Note that you have read a notification", Description: "The first time counts.",
@@ -100,12 +100,12 @@ func (a *API) registerNotifications(p Platform) {
 	}
 }
 
-func (p Platform) inbox(ctx context.Context, s side, in *listNotificationsInput) (*bodyOf[Inbox], error) {
+func (p Platform) inbox(ctx context.Context, s side, in *listNotificationsInput) (*bodyOf[inboxBody], error) {
 	by, err := s.person(ctx)
 	if err != nil {
 		return nil, err
 	}
-	var out Inbox
+	var out inboxBody
 	err = p.DB.Snapshot(ctx, by, func(r store.Reader) error {
 		ns, err := r.Notifications(ctx, by.ID, store.NotificationFilter{Unread: in.Unread, Category: in.Category}, in.page())
 		if err != nil {
@@ -122,7 +122,7 @@ func (p Platform) inbox(ctx context.Context, s side, in *listNotificationsInput)
 	if err != nil {
 		return nil, err
 	}
-	return &bodyOf[Inbox]{out}, nil
+	return &bodyOf[inboxBody]{out}, nil
 }
 
 func (p Platform) readNotification(ctx context.Context, s side, in *readNotificationInput) (*bodyOf[notificationBody], error) {

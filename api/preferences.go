@@ -4,9 +4,12 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"reflect"
 	"slices"
 	"strconv"
 	"time"
+
+	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/openinsure/openinsure/internal/event"
 	"github.com/openinsure/openinsure/internal/fault"
@@ -21,10 +24,21 @@ type categoryBody struct {
 	Mail     bool   `json:"mail"`
 }
 
-type quietHoursBody struct {
+// quietHours is the schema of quietHoursBody, null aside.
+type quietHours struct {
 	From     string `json:"from" pattern:"^([01][0-9]|2[0-3]):[0-5][0-9]$" doc:"HH:MM of his own clock." example:"22:00"`
 	Until    string `json:"until" pattern:"^([01][0-9]|2[0-3]):[0-5][0-9]$" doc:"May be earlier than from: the next day's." example:"07:00"`
 	Timezone string `json:"timezone" minLength:"1" maxLength:"64" doc:"IANA." example:"America/Los_Angeles"`
+}
+
+type quietHoursBody quietHours
+
+// Schema implements huma.SchemaProvider: of a struct, huma itself does not say
+// that it may be null.
+func (quietHoursBody) Schema(r huma.Registry) *huma.Schema {
+	s := huma.SchemaFromType(r, reflect.TypeFor[quietHours]())
+	s.Nullable = true
+	return s
 }
 
 type preferencesBody struct {
@@ -32,7 +46,7 @@ type preferencesBody struct {
 	Locale     *string         `json:"locale" nullable:"true" doc:"BCP 47; null: as your program asks."`
 	Categories []categoryBody  `json:"categories" nullable:"false" doc:"Every category; the inbox has them all, whatever they say."`
 	MutedRooms []string        `json:"mutedRooms" nullable:"false" doc:"Deal rooms of which only mentions of you ring."`
-	QuietHours *quietHoursBody `json:"quietHours" nullable:"true" doc:"When phones stay silent but for what is urgent; null: never."`
+	QuietHours *quietHoursBody `json:"quietHours" doc:"When phones stay silent but for what is urgent; null: never."`
 }
 
 func preferencesOf(p push.Preferences) preferencesBody {
@@ -65,7 +79,7 @@ type putPreferencesInput struct {
 		Locale     *string         `json:"locale,omitempty" nullable:"true" maxLength:"35" doc:"BCP 47; null: as your program asks."`
 		Categories []categoryBody  `json:"categories,omitempty" nullable:"false" maxItems:"50" doc:"One that is not named reaches you everywhere."`
 		MutedRooms []string        `json:"mutedRooms,omitempty" nullable:"false" maxItems:"200" doc:"Deal rooms of which only mentions of you ring."`
-		QuietHours *quietHoursBody `json:"quietHours,omitempty" nullable:"true"`
+		QuietHours *quietHoursBody `json:"quietHours,omitempty" doc:"When phones stay silent but for what is urgent; null: never."`
 	}
 }
 

@@ -34,13 +34,13 @@ func (r Reader) Notifications(ctx context.Context, subject string, f Notificatio
 	return list(ctx, r, scanNotification, notificationColumns, "notification", "created_at", w, p)
 }
 
-// unreadSQL counts what a person has not read, up to a number that nobody reads.
-const unreadSQL = `SELECT count(*) FROM (SELECT FROM notification t WHERE t.org_id = $1 AND t.subject = $2 AND t.read_at IS NULL LIMIT $3) some`
+// unreadNoticesSQL counts what a person has not read, up to a number that nobody reads.
+const unreadNoticesSQL = `SELECT count(*) FROM (SELECT FROM notification t WHERE t.org_id = $1 AND t.subject = $2 AND t.read_at IS NULL LIMIT $3) AS unread`
 
 // Unread counts what a person of the reader's organisation has not read, up to
 // push.MostUnread.
 func (r Reader) Unread(ctx context.Context, subject string) (int, error) {
-	return one(ctx, r, pgx.RowTo[int], unreadSQL, r.org.UUID(), subject, push.MostUnread)
+	return one(ctx, r, pgx.RowTo[int], unreadNoticesSQL, r.org.UUID(), subject, push.MostUnread)
 }
 
 // readNotificationSQL notes that a notice was read; the first time counts.
