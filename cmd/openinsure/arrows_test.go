@@ -17,7 +17,7 @@ import (
 // docs/architecture.md.
 var arrows = map[string][]string{
 	"clients/live":   {},
-	"cmd/openinsure": {"api", "clients/live", "hub", "hub/redisbroker", "internal/access", "internal/fault", "internal/insurance", "internal/seal", "push", "push/apns", "push/mail", "push/webhook", "push/webhook/egress", "rooms", "store", "store/embedded"},
+	"cmd/openinsure": {"api", "clients/live", "hub", "hub/redisbroker", "internal/access", "internal/fault", "internal/insurance", "internal/seal", "push", "push/apns", "push/fcm", "push/mail", "push/webhook", "push/webhook/egress", "rooms", "store", "store/embedded"},
 	"api": {
 		"hub", "internal/access", "internal/event", "internal/fault", "internal/id", "internal/insurance", "internal/insurance/billing",
 		"internal/insurance/money", "internal/insurance/policy", "internal/insurance/quote", "internal/insurance/rating",

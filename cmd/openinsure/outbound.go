@@ -17,6 +17,7 @@ import (
 	"github.com/openinsure/openinsure/internal/fault"
 	"github.com/openinsure/openinsure/push"
 	"github.com/openinsure/openinsure/push/apns"
+	"github.com/openinsure/openinsure/push/fcm"
 	"github.com/openinsure/openinsure/push/mail"
 	"github.com/openinsure/openinsure/push/webhook"
 	"github.com/openinsure/openinsure/push/webhook/egress"
@@ -40,7 +41,7 @@ type outboundSettings struct {
 	APNsRootsFile string `env:"APNS_ROOTS_FILE" name:"apns-roots-file" type:"path" help:"Certificates that vouch for APNS_HOST."`
 
 	FCMCredentialsFile string `env:"FCM_CREDENTIALS_FILE" name:"fcm-credentials-file" type:"path" help:"Google's service account as JSON; with it, Android phones are pushed to."`
-	FCMEndpoint        string `env:"FCM_ENDPOINT" name:"fcm-endpoint" help:"Address in place of Google's, for tests."`
+	FCMEndpoint        string `env:"FCM_ENDPOINT" name:"fcm-endpoint" help:"http or https address in place of https://fcm.googleapis.com/v1, for tests."`
 }
 
 // attemptDays is how long the log of attempts is kept, and partitionsAhead how
@@ -73,12 +74,13 @@ func (c *serveCmd) newOutbound(ctx context.Context, p *platform, registry promet
 		return nil, err
 	}
 	senders[push.Mail] = mails
-	if err := c.addPhones(ctx, senders); err != nil {
+	hangUp, err := c.addPhones(ctx, senders)
+	if err != nil {
 		return nil, err
 	}
 	cfg := push.Config{Worker: workerName(), Drain: c.DrainTime, Logger: p.log, Registerer: registry}
 	tunePush(&cfg)
-	o := &outbound{guard: guard, push: push.New(p.db, senders, cfg), p: p, close: hooks.Close}
+	o := &outbound{guard: guard, push: push.New(p.db, senders, cfg), p: p, close: func() { hooks.Close(); hangUp() }}
 	p.db.OnOwed(func(channels []string) {
 		if channels == nil {
 			o.push.Wake()
@@ -108,28 +110,44 @@ func (c *serveCmd) newGuard() (*egress.Guard, error) {
 	return egress.New(cfg)
 }
 
-// addPhones adds the providers that are configured. Without one, what is owed to
-// its phones waits until it expires.
-func (c *serveCmd) addPhones(_ context.Context, senders map[push.Kind]push.Sender) error {
+// addPhones adds the providers that are configured; hangUp ends the connections
+// to them. Without one, what is owed to its phones waits until it expires.
+func (c *serveCmd) addPhones(ctx context.Context, senders map[push.Kind]push.Sender) (hangUp func(), err error) {
+	var closers []func()
 	if c.APNsKeyFile != "" {
-		cfg := apns.Config{KeyFile: c.APNsKeyFile, KeyID: c.APNsKeyID, TeamID: c.APNsTeamID, Topic: c.APNsTopic, Host: c.APNsHost}
-		if c.APNsRootsFile != "" {
-			pem, err := os.ReadFile(c.APNsRootsFile)
-			if err != nil {
-				return fmt.Errorf("APNS_ROOTS_FILE: %w", err)
-			}
-			cfg.RootCAs = x509.NewCertPool()
-			if !cfg.RootCAs.AppendCertsFromPEM(pem) {
-				return errors.New("APNS_ROOTS_FILE holds no certificate")
-			}
-		}
-		s, err := apns.New(cfg)
+		s, err := c.newAPNs()
 		if err != nil {
-			return err
+			return nil, err
 		}
-		senders[push.APNs] = s
+		senders[push.APNs], closers = s, append(closers, s.Close)
 	}
-	return nil
+	if c.FCMCredentialsFile != "" {
+		s, err := fcm.New(ctx, fcm.Config{CredentialsFile: c.FCMCredentialsFile, Endpoint: c.FCMEndpoint})
+		if err != nil {
+			return nil, err
+		}
+		senders[push.FCM], closers = s, append(closers, s.Close)
+	}
+	return func() {
+		for _, f := range closers {
+			f()
+		}
+	}, nil
+}
+
+func (c *serveCmd) newAPNs() (*apns.Sender, error) {
+	cfg := apns.Config{KeyFile: c.APNsKeyFile, KeyID: c.APNsKeyID, TeamID: c.APNsTeamID, Topic: c.APNsTopic, Host: c.APNsHost}
+	if c.APNsRootsFile != "" {
+		pem, err := os.ReadFile(c.APNsRootsFile)
+		if err != nil {
+			return nil, fmt.Errorf("APNS_ROOTS_FILE: %w", err)
+		}
+		cfg.RootCAs = x509.NewCertPool()
+		if !cfg.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, errors.New("APNS_ROOTS_FILE holds no certificate")
+		}
+	}
+	return apns.New(cfg)
 }
 
 // workerName names this process in the log of attempts.
