@@ -30,7 +30,7 @@ func TestShorten(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got, ok := tt.in.Shorten(bytes(tt.most))
+			got, ok := push.Shorten(tt.in, bytes(tt.most))
 			if got != tt.want || ok != tt.wantOK {
 				t.Errorf("Shorten = %+v, %t, want %+v, %t", got, ok, tt.want, tt.wantOK)
 			}
@@ -43,7 +43,7 @@ func TestShortenKeepsAsMuchAsFits(t *testing.T) {
 		w := push.Words{Title: rapid.String().Draw(t, "title"), Body: rapid.String().Draw(t, "body")}
 		most := rapid.IntRange(0, 80).Draw(t, "most")
 		fits := func(w push.Words) bool { return len(w.Title)+len(w.Body) <= most }
-		got, ok := w.Shorten(fits)
+		got, ok := push.Shorten(w, fits)
 		switch {
 		case !ok:
 			if most >= len("…") {
