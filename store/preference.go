@@ -45,7 +45,7 @@ const savePreferencesSQL = `INSERT INTO preference AS t (subject, org_id, locale
 	ON CONFLICT (subject) DO UPDATE SET locale = excluded.locale, no_push = excluded.no_push, no_mail = excluded.no_mail, muted = excluded.muted,
 		quiet_from = excluded.quiet_from, quiet_until = excluded.quiet_until, timezone = excluded.timezone, updated_at = excluded.updated_at,
 		version = t.version + 1
-	WHERE t.version = $11
+	WHERE t.org_id = $1 AND t.version = $11
 	RETURNING t.version`
 
 // SavePreferences saves what a person of the transaction's organisation wants,
