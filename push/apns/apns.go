@@ -116,7 +116,7 @@ func (s *Sender) Send(ctx context.Context, d push.Delivery) push.Result {
 	}
 	now := s.cfg.Now()
 	if at := d.Notice.Expires; !at.IsZero() && !at.After(now) {
-		return push.Result{Outcome: push.Cancelled, Detail: "It was no longer worth telling."}
+		return push.Result{Outcome: push.Cancelled, Class: push.ClassGone, Detail: "It was no longer worth telling."}
 	}
 	if !hexToken.MatchString(d.Device.Address) {
 		return push.Result{Outcome: push.Gone, Class: push.ClassGone, Detail: "The address is no token of APNs."}
