@@ -22,7 +22,7 @@ import (
 	"github.com/openinsure/openinsure/store/storetest"
 )
 
-// key gives the cast a key of the MGA with some scopes.
+// addKey gives the cast a key of the MGA with some scopes.
 func (c *cast) addKey(name string, scopes ...string) {
 	c.t.Helper()
 	k := c.must(201, c.bearers["ada"], "POST", "/v1/api-keys", fmt.Sprintf(`{"name":%q,"scopes":["%s"]}`, name, strings.Join(scopes, `","`)))
@@ -47,12 +47,6 @@ const goodWebhook = `{"url":"https://hooks.example.com/openinsure","events":["po
 func (c *cast) webhook(body string) string {
 	c.t.Helper()
 	return "/v1/webhooks/" + c.want(201, "ada", "POST", "/v1/webhooks", body)["id"].(string)
-}
-
-func field(m map[string]any) string {
-	d, _ := m["details"].(map[string]any)
-	f, _ := d["field"].(string)
-	return f
 }
 
 func rows(m map[string]any) []any {
