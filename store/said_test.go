@@ -2,9 +2,11 @@ package store_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -221,37 +223,47 @@ func TestWhatChangedIsToldAsItIs(t *testing.T) {
 	}
 }
 
-// TestDeletedWhileFannedOut deletes messages while two nodes fan them out: no
-// event keeps what was taken back.
-func TestDeletedWhileFannedOut(t *testing.T) {
-	const messages = 40
-	k := newTalk(t)
-	other := storetest.Open(t, store.Config{URL: k.url})
-	said := make(chan room.Message, messages)
-	together(4, func(w int) {
-		switch w {
-		case 0:
-			for range messages {
-				said <- k.say(k.Una, room.ForAll, "REGRET")
-			}
-			close(said)
-		case 1:
-			for m := range said {
-				if err := k.house.Delete(t.Context(), k.Una, k.Room.ID, m.ID()); err != nil {
-					t.Error(err)
-				}
-			}
-		default:
-			for range 4 * messages {
-				if _, _, err := []*store.DB{k.db, other}[w%2].FanMessages(t.Context(), []string{shared(k.Room)}); err != nil {
-					t.Error(err)
-				}
-			}
+// waiters waits until so many connections wait for a lock, or until is closed.
+func waiters(t testing.TB, url string, n int, until <-chan error) {
+	t.Helper()
+	c := connect(t, url)
+	for found := 0; found < n; {
+		if err := c.QueryRow(t.Context(), `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`).Scan(&found); err != nil {
+			t.Fatal(err)
 		}
+		select {
+		case err := <-until:
+			t.Fatalf("did not wait: %v", err)
+		default:
+		}
+	}
+}
+
+// TestDeletedWhileFannedOut deletes a message while a node is about to make it
+// an event, with the words that it read: the event does not keep them.
+func TestDeletedWhileFannedOut(t *testing.T) {
+	k := newTalk(t)
+	m := k.say(k.Una, room.ForAll, "REGRET")
+	tx := must[pgx.Tx](t)(connect(t, k.url).Begin(t.Context()))
+	if _, err := tx.Exec(t.Context(), `LOCK TABLE delivery IN SHARE MODE`); err != nil {
+		t.Fatal(err)
+	}
+	fanned, deleted := make(chan error, 1), make(chan error, 1)
+	var work sync.WaitGroup
+	defer work.Wait()
+	work.Go(func() {
+		_, _, err := k.db.FanMessages(t.Context(), nil)
+		fanned <- err
 	})
-	k.fan()
-	if n := storetest.Value[int](t, k.db, `SELECT count(*) FROM event t WHERE t::text ~ encode('REGRET', 'hex')`); n > 0 {
-		t.Errorf("%d of %d deleted messages can still be read", n, messages)
+	waiters(t, k.url, 1, fanned)
+	work.Go(func() { deleted <- k.house.Delete(t.Context(), k.Una, k.Room.ID, m.ID()) })
+	waiters(t, k.url, 2, deleted)
+	if err := errors.Join(tx.Rollback(t.Context()), <-fanned, <-deleted); err != nil {
+		t.Fatal(err)
+	}
+	ds := must[[]push.Delivery](t)(k.db.Lease(t.Context(), push.Webhook, "w", 10, time.Minute))
+	if len(ds) != 1 || bytes.Contains(ds[0].Payload, []byte("REGRET")) || !bytes.Contains(ds[0].Payload, []byte("deletedAt")) {
+		t.Errorf("sent %+v", ds)
 	}
 }
 
@@ -315,28 +327,17 @@ func TestNobodyIsForgotten(t *testing.T) {
 	}
 	k.say(k.Una, room.ForAll, "second")
 	fanned := make(chan error, 1)
-	go func() {
+	var work sync.WaitGroup
+	defer work.Wait()
+	work.Go(func() {
 		_, _, err := k.db.FanMessages(t.Context(), []string{shared(k.Room)})
 		fanned <- err
-	}()
-	waiting := connect(t, k.url)
-	for n := 0; n == 0; {
-		if err := waiting.QueryRow(t.Context(), `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`).Scan(&n); err != nil {
-			t.Fatal(err)
-		}
-		select {
-		case err := <-fanned:
-			t.Fatalf("did not wait: %v", err)
-		default:
-		}
-	}
+	})
+	waiters(t, k.url, 1, fanned)
 	if _, _, err := k.db.FanMessages(t.Context(), nil); err != nil { // who cleans up does not wait
 		t.Fatal(err)
 	}
-	if err := tx.Rollback(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if err := <-fanned; err != nil {
+	if err := errors.Join(tx.Rollback(t.Context()), <-fanned); err != nil {
 		t.Fatal(err)
 	}
 	if n := storetest.Value[int](t, k.db, `SELECT count(*) FROM delivery WHERE kind = 'webhook'`); n != 2 {
