@@ -61,7 +61,7 @@ func (db *DB) fan(ctx context.Context, fn func(*fanning) error) (push.Fanned, er
 }
 
 // fanLock is the number that the fan-out of events locks. One node at a time is
-// at it, so that an endpoint that wants its events in order gets them so.
+// at it: two would do the same work, and wait for each other at every row.
 const fanLock = 7349120467
 
 // outboxSQL reads what was committed and is not fanned out, in the order of

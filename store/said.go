@@ -22,12 +22,11 @@ const (
 	saidMessages = 50  // of a channel at once
 )
 
-// When those who have not read what was said are reminded, unless Config says
-// otherwise.
+// When those who have not read what was said are reminded.
 const (
-	remindAfter = 30 * time.Second
-	remindEvery = 10 * time.Minute
-	nudgeLimit  = 100 // persons at once
+	remindAfter = 30 * time.Second // what is read by then rings nowhere
+	remindEvery = 10 * time.Minute // of one channel, unless somebody is mentioned
+	nudgeLimit  = 100              // persons at once
 )
 
 // leftSQL finds channels of rooms in which something was said that nobody has
@@ -297,7 +296,7 @@ func (f *fanning) remind(ctx context.Context, ms []said, hs []hearer) error {
 		events, seqs, mentioned = append(events, ms[i].id.UUID()), append(seqs, ms[i].seq), append(mentioned, named[w])
 	}
 	if len(channels) > 0 {
-		if _, err := run(ctx, f.Reader, remindSQL, channels, subjects, orgs, events, seqs, mentioned, f.db.remindAfter.Microseconds(), f.db.remindEvery.Microseconds()); err != nil {
+		if _, err := run(ctx, f.Reader, remindSQL, channels, subjects, orgs, events, seqs, mentioned, remindAfter.Microseconds(), remindEvery.Microseconds()); err != nil {
 			return err
 		}
 	}

@@ -7,7 +7,6 @@
 package store
 
 import (
-	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -35,9 +34,6 @@ type Config struct {
 	Logger   *slog.Logger  // nil discards
 	Now      func() time.Time
 	NoWalls  bool // measure without row-level security: the pools keep the login role
-
-	RemindAfter time.Duration // what somebody was told in a room and did not read by then rings on his phone; 30 s when 0
-	RemindEvery time.Duration // of one channel not more often, unless somebody is mentioned; 10 min when 0
 }
 
 // A DB is a pair of connection pools: app sees one organisation at a time,
@@ -49,8 +45,6 @@ type DB struct {
 	seal        *seal.Ring
 	log         *slog.Logger
 	now         func() time.Time
-
-	remindAfter, remindEvery time.Duration
 
 	known   sync.Map                        // names of channels that are committed
 	served  atomic.Pointer[push.EndpointID] // the last endpoint that was leased for; nil: none yet
@@ -78,10 +72,7 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	db := &DB{
-		seal: cfg.Sealer, log: cfg.Logger, now: cfg.Now,
-		remindAfter: cmp.Or(cfg.RemindAfter, remindAfter), remindEvery: cmp.Or(cfg.RemindEvery, remindEvery),
-	}
+	db := &DB{seal: cfg.Sealer, log: cfg.Logger, now: cfg.Now}
 	for _, p := range []struct {
 		pool **pgxpool.Pool
 		role string

@@ -29,7 +29,7 @@ var arrows = map[string][]string{
 		"push", "rooms/room",
 	},
 	"store/embedded":      {},
-	"store/storetest":     {"internal/access", "internal/insurance/submission", "internal/seal", "rooms/room", "store", "store/embedded"},
+	"store/storetest":     {"internal/access", "internal/insurance/submission", "internal/seal", "push", "push/webhook/sign", "rooms/room", "store", "store/embedded"},
 	"hub":                 {"hub/presence"},
 	"hub/redisbroker":     {"hub"},
 	"hub/brokertest":      {"hub"},
