@@ -23,8 +23,8 @@ type deviceBody struct {
 	Locale       string    `json:"locale,omitempty"`
 	Timezone     string    `json:"timezone,omitempty"`
 	AppVersion   string    `json:"appVersion,omitempty"`
-	RegisteredAt time.Time `json:"registeredAt"`
-	LastSeenAt   time.Time `json:"lastSeenAt" doc:"When it was registered last."`
+	RegisteredAt time.Time `json:"registeredAt" doc:"The last time."`
+	LastSeenAt   time.Time `json:"lastSeenAt"`
 }
 
 func deviceOf(d push.Device) deviceBody {
@@ -72,7 +72,7 @@ func (a *API) registerDevices(p Platform) {
 			continue // as the reference has it
 		}
 		register(a, operation{
-			Method: http.MethodGet, Path: path, ID: "list-" + id + "s", Tag: s.tag, Summary: "List your phones, newest first",
+			Method: http.MethodGet, Path: path, ID: "list-" + id + "s", Tag: s.tag, Summary: "List your phones, the last registered first",
 		}, func(ctx context.Context, in *struct{ Page }) (*bodyOf[List[deviceBody]], error) {
 			by, err := s.person(ctx)
 			if err != nil {

@@ -100,7 +100,7 @@ func TestDeviceIsRegisteredOnce(t *testing.T) {
 				t.Errorf("registered %v", first)
 			}
 			again := c.want(200, who, "POST", c.phones(who), phone(strings.ToUpper(apple(7)), "ios", `,"app":"dev.openinsure.app","locale":"en","appVersion":"1.1"`))
-			if again["id"] != first["id"] || again["registeredAt"] != first["registeredAt"] || again["lastSeenAt"] == first["lastSeenAt"] ||
+			if again["id"] != first["id"] || again["registeredAt"] == first["registeredAt"] || again["lastSeenAt"] != again["registeredAt"] ||
 				again["locale"] != "en" || again["appVersion"] != "1.1" || again["environment"] != "production" || again["timezone"] != nil {
 				t.Errorf("again %v, first %v", again, first)
 			}
@@ -208,8 +208,9 @@ func TestMostDevices(t *testing.T) {
 	for n := range 3 {
 		ids = append(ids, c.want(201, "una", "POST", "/v1/me/devices", phone(apple(50+n), "ios"))["id"].(string))
 	}
-	// The dead one goes, then those that were not seen for longest.
-	want := slices.Concat(ids[:1], ids[3:5], ids[6:])
+	// The dead one goes, then those that were not seen for longest. The oldest
+	// was registered last but three.
+	want := slices.Concat(ids[3:5], ids[6:push.MostDevices], ids[:1], ids[push.MostDevices:])
 	slices.Reverse(want)
 	var got []string
 	for cursor := ""; ; {

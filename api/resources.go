@@ -51,6 +51,8 @@ func (a *API) RegisterAll(p Platform) {
 	a.registerWebhooks(p)
 	a.registerDeliveries(p)
 	a.registerDevices(p)
+	a.registerNotifications(p)
+	a.registerPreferences(p)
 	a.registerRealtime(p)
 	a.registerRequests(p)
 }

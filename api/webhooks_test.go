@@ -399,13 +399,16 @@ func TestMostWebhooks(t *testing.T) {
 }
 
 // try is as, from a goroutine that may not end the test.
-func (c *cast) try(who, method, path, body string) (int, map[string]any, error) {
+func (c *cast) try(who, method, path, body string, header ...string) (int, map[string]any, error) {
 	req, err := http.NewRequestWithContext(c.t.Context(), method, c.url+path, strings.NewReader(body))
 	if err != nil {
 		return 0, nil, err
 	}
 	req.Header.Set("Authorization", "Bearer "+c.bearers[who])
 	req.Header.Set("Content-Type", "application/json")
+	for i := 0; i+1 < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return 0, nil, err

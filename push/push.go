@@ -23,6 +23,9 @@ func (deliveryKind) Prefix() string { return "dlv_" }
 // ID identifies a delivery.
 type ID = id.ID[deliveryKind]
 
+// NewID mints the id of a delivery.
+func NewID(at time.Time) ID { return id.New[deliveryKind](at) }
+
 // Kind is a way out of the building.
 type Kind string
 

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/openinsure/openinsure/push"
 )
 
 // keepAttemptsSQL extends the log of attempts and drops its old days; crosses
@@ -32,24 +34,35 @@ func (db *DB) AttemptDays(ctx context.Context) (int, error) {
 	return one(ctx, db.everywhere(), pgx.RowTo[int], attemptDaysSQL)
 }
 
-// How long what was told is kept: a delivery that is over, and a row of an
-// inbox.
+// How long what was told is kept: a delivery, which by then is long over, and a
+// row of an inbox.
 const (
 	DeliveryAge = 30 * 24 * time.Hour
 	InboxAge    = 90 * 24 * time.Hour
 )
 
-// sweepDeliveriesSQL forgets deliveries that have long been over; crosses orgs:
-// age is all that counts.
-const sweepDeliveriesSQL = `DELETE FROM delivery WHERE id IN (SELECT id FROM delivery WHERE done_at < $1 LIMIT 5000)`
+// sweepDeliveriesSQL forgets old deliveries, also one that waits for an endpoint
+// that was disabled all the time. Ids sort by their age; crosses orgs: age is
+// all that counts.
+const sweepDeliveriesSQL = `DELETE FROM delivery WHERE id IN (SELECT id FROM delivery WHERE id < $1 AND state <> 'leased' ORDER BY id LIMIT 5000)`
 
 // sweepInboxesSQL forgets old rows of inboxes; crosses orgs: age is all that
 // counts.
-const sweepInboxesSQL = `DELETE FROM notification WHERE id IN (SELECT id FROM notification WHERE created_at < $1 LIMIT 5000)`
+const sweepInboxesSQL = `DELETE FROM notification WHERE id IN (SELECT id FROM notification WHERE id < $1 ORDER BY id LIMIT 5000)`
+
+// expireNoticesSQL gives up what is not worth telling any more and nobody sends:
+// a way out may be configured on no node; crosses orgs: age is all that counts.
+const expireNoticesSQL = `UPDATE delivery d SET state = 'cancelled', class = 'expired', done_at = now() FROM (
+		SELECT w.id FROM delivery w JOIN notification n ON n.id = w.notification_id
+		WHERE w.state = 'pending' AND w.kind <> 'webhook' AND w.next_at < $1::timestamptz - interval '1 hour' AND n.expires_at < $1
+		LIMIT 5000 FOR NO KEY UPDATE OF w SKIP LOCKED) late
+	WHERE d.id = late.id`
 
 func (db *DB) sweepOwed(ctx context.Context, now time.Time) (int64, error) {
 	var total int64
-	for sql, before := range map[string]time.Time{sweepDeliveriesSQL: now.Add(-DeliveryAge), sweepInboxesSQL: now.Add(-InboxAge)} {
+	for sql, before := range map[string]any{
+		sweepDeliveriesSQL: push.NewID(now.Add(-DeliveryAge)).UUID(), sweepInboxesSQL: push.NewNoticeID(now.Add(-InboxAge)).UUID(), expireNoticesSQL: now,
+	} {
 		for {
 			n, err := run(ctx, db.everywhere(), sql, before)
 			total += n

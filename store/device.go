@@ -41,15 +41,14 @@ const lockNumberSQL = `SELECT pg_advisory_xact_lock($1)`
 // hands between companies.
 const takeDeviceSQL = `DELETE FROM device t WHERE t.address_hash = $1 AND t.subject <> $2`
 
-// addDeviceSQL adds a device, or notes that it was seen again; one that was dead
-// is registered anew. crosses orgs: only the worker may write to devices.
+// addDeviceSQL adds a device, or registers it anew: what a provider says of the
+// time before does not count any more. crosses orgs: only the worker may write to devices.
 const addDeviceSQL = `INSERT INTO device AS t (id, org_id, subject, app, platform, kind, address, address_hash, installation, environment, locale,
 		timezone, app_version, registered_at, last_seen_at)
 	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $14)
 	ON CONFLICT (address_hash) DO UPDATE SET app = excluded.app, platform = excluded.platform, kind = excluded.kind, installation = excluded.installation,
 		environment = excluded.environment, locale = excluded.locale, timezone = excluded.timezone, app_version = excluded.app_version,
-		registered_at = CASE WHEN t.invalid_at IS NULL THEN t.registered_at ELSE excluded.registered_at END,
-		last_seen_at = excluded.last_seen_at, invalid_at = NULL, invalid_reason = ''
+		registered_at = excluded.registered_at, last_seen_at = excluded.last_seen_at, invalid_at = NULL, invalid_reason = ''
 	RETURNING ` + deviceColumns + `, xmax = 0`
 
 // keepDevicesSQL forgets the devices that a person has beyond some: the dead

@@ -104,7 +104,7 @@ const becomeWorkerSQL = `SET LOCAL ROLE openinsure_worker`
 const makeChannelsSQL = `INSERT INTO channel (name, org_id, room_id)
 	SELECT n, o, r FROM unnest($1::text[], $2::uuid[], $3::uuid[]) AS u(n, o, r)
 	WHERE NOT EXISTS (SELECT FROM channel c WHERE c.name = n)
-	ORDER BY n ON CONFLICT (name) DO NOTHING`
+	ORDER BY n ON CONFLICT DO NOTHING`
 
 // lockHeadsSQL takes the heads in name order, which is what makes it free of
 // deadlocks, and fails (division by zero) when one is missing, so that no entry

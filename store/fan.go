@@ -60,12 +60,15 @@ func (db *DB) fan(ctx context.Context, fn func(*fanning) error) (push.Fanned, er
 	return f.made, nil
 }
 
+// fanLock is the number that the fan-out of events locks. One node at a time is
+// at it, so that an endpoint that wants its events in order gets them so.
+const fanLock = 7349120467
+
 // outboxSQL reads what was committed and is not fanned out, in the order of
-// commits as far as one can tell, when no other node is at it: an endpoint that
-// wants its events in order gets them so; crosses orgs: the outbox is of all.
-const outboxSQL = `WITH mine AS MATERIALIZED (SELECT pg_try_advisory_xact_lock(7349120467) AS ok)
-	SELECT o.ord, e.id, e.type, e.org_id, e.subject, e.occurred_at, e.payload, o.persons, o.quiet
-	FROM mine CROSS JOIN LATERAL (SELECT * FROM outbox WHERE mine.ok ORDER BY ord LIMIT $1) o JOIN event e ON e.id = o.event_id ORDER BY o.ord`
+// commits as far as one can tell. It is a statement of its own because its
+// snapshot must be newer than the lock; crosses orgs: the outbox is of all.
+const outboxSQL = `SELECT o.ord, e.id, e.type, e.org_id, e.subject, e.occurred_at, e.payload, o.persons, o.quiet
+	FROM (SELECT * FROM outbox ORDER BY ord LIMIT $1) o JOIN event e ON e.id = o.event_id ORDER BY o.ord`
 
 // fannedSQL forgets what is fanned out; crosses orgs: the outbox is of all.
 const fannedSQL = `DELETE FROM outbox WHERE ord = ANY ($1)`
@@ -76,6 +79,9 @@ func (db *DB) Fan(ctx context.Context) (made push.Fanned, more bool, err error) 
 		type owed struct {
 			ord int64
 			push.Fact
+		}
+		if _, err := run(ctx, f.Reader, lockNumberSQL, fanLock); err != nil {
+			return err
 		}
 		os, err := many(ctx, f.Reader, func(row pgx.CollectableRow) (owed, error) {
 			var o owed
@@ -112,22 +118,27 @@ func (db *DB) Fan(ctx context.Context) (made push.Fanned, more bool, err error) 
 // orgs: events are of all.
 const fanEndpointsSQL = `INSERT INTO delivery (org_id, kind, target, event_id, type)
 	SELECT f.org_id, 'webhook', e.id, f.id, f.type
-	FROM unnest($1::uuid[], $2::uuid[], $3::text[]) WITH ORDINALITY AS f(id, org_id, type, ord)
-	JOIN endpoint e ON e.org_id = f.org_id AND (f.type = ANY (e.types) OR '*' = ANY (e.types))
+	FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[]) WITH ORDINALITY AS f(id, org_id, type, itself, ord)
+	JOIN endpoint e ON e.org_id = f.org_id AND (f.type = ANY (e.types) OR '*' = ANY (e.types)) AND e.id <> f.itself
 	ORDER BY f.ord, e.id ON CONFLICT (event_id, target) DO NOTHING`
 
-// endpoints owes facts to endpoints.
+// endpoints owes facts to endpoints: what happened to one of them to the others.
 func (f *fanning) endpoints(ctx context.Context, facts []push.Fact) error {
-	var ids, orgs, types []string
+	var ids, orgs, types, itself []string
 	for _, fact := range facts {
 		if t, ok := event.Lookup(fact.Type); ok && t.Webhook {
 			ids, orgs, types = append(ids, fact.Event.UUID()), append(orgs, fact.Org.UUID()), append(types, fact.Type)
+			var of push.EndpointID
+			if of.UnmarshalText([]byte(fact.About)) != nil {
+				of = push.EndpointID{}
+			}
+			itself = append(itself, of.UUID())
 		}
 	}
 	if len(ids) == 0 {
 		return nil
 	}
-	n, err := run(ctx, f.Reader, fanEndpointsSQL, ids, orgs, types)
+	n, err := run(ctx, f.Reader, fanEndpointsSQL, ids, orgs, types, itself)
 	f.made[push.Webhook] += int(n)
 	return err
 }

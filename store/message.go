@@ -108,15 +108,31 @@ const editsSQL = `SELECT e.seq, e.payload FROM entry e JOIN channel c ON c.id = 
 // rewriteEntrySQL changes one entry; crosses orgs: see reviseMessageSQL.
 const rewriteEntrySQL = `UPDATE entry e SET payload = $3 FROM channel c WHERE c.id = e.channel_id AND c.name = $1 AND e.seq = $2`
 
-// ReviseMessage makes a message say what m says. What it said is kept as a
-// revision and is in no entry any more: edited rewrites the payload of each
-// entry that told of an earlier edit. The caller has locked the room.
+// lockFanSQL makes the fan-out of a channel wait: what it read before is there
+// to be rewritten, and what it reads afterwards is what is said then; crosses
+// orgs: see reviseMessageSQL.
+const lockFanSQL = `SELECT FROM fan_position p JOIN channel c ON c.id = p.channel_id WHERE c.name = $1 FOR NO KEY UPDATE OF p`
+
+// reviseEventSQL rewrites the event that a message became, which is what is sent
+// by everything that still waits; crosses orgs: see reviseMessageSQL.
+const reviseEventSQL = `UPDATE event SET payload = $2 WHERE id = $1`
+
+// ReviseMessage makes a message say what m says, also where it became an event.
+// What it said is kept as a revision and is in no entry any more: edited
+// rewrites the payload of each entry that told of an earlier edit. The caller
+// has locked the room.
 func (tx *Tx) ReviseMessage(ctx context.Context, m room.Message, by string, at time.Time, edited func(payload []byte) ([]byte, error)) error {
 	payload, err := m.Payload()
 	if err != nil {
 		return err
 	}
-	if err := tx.across(ctx, reviseMessageSQL, m.Channel, m.Seq, payload, by, at); err != nil {
+	err = tx.beyond(ctx, func(b *pgx.Batch) {
+		b.Queue(startFansSQL, []string{m.Channel})
+		b.Queue(lockFanSQL, m.Channel)
+		b.Queue(reviseMessageSQL, m.Channel, m.Seq, payload, by, at)
+		b.Queue(reviseEventSQL, m.ID().UUID(), payload)
+	})
+	if err != nil {
 		return err
 	}
 	type edit struct {

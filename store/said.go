@@ -19,14 +19,15 @@ import (
 // Limits of the fan-out of messages.
 const (
 	saidChannels = 100 // at once
-	saidMessages = 200 // of a channel at once
+	saidMessages = 50  // of a channel at once
 )
 
-// When those who have not read what was said are reminded.
+// When those who have not read what was said are reminded, unless Config says
+// otherwise.
 const (
-	nudgeAfter = 30 * time.Second // what is read by then rings nowhere
-	nudgeEvery = 10 * time.Minute // of one channel, unless somebody is mentioned
-	nudgeLimit = 100              // persons at once
+	remindAfter = 30 * time.Second
+	remindEvery = 10 * time.Minute
+	nudgeLimit  = 100 // persons at once
 )
 
 // leftSQL finds channels of rooms in which something was said that nobody has
@@ -38,14 +39,23 @@ const leftSQL = `SELECT c.name FROM channel c LEFT JOIN fan_position p ON p.chan
 // startFansSQL makes the positions of channels that have none; crosses orgs:
 // channels are of all.
 const startFansSQL = `INSERT INTO fan_position (channel_id, seq) SELECT c.id, 0 FROM channel c
-	WHERE c.name = ANY ($1) AND NOT EXISTS (SELECT FROM fan_position p WHERE p.channel_id = c.id) ON CONFLICT DO NOTHING`
+	WHERE c.name = ANY ($1) AND NOT EXISTS (SELECT FROM fan_position p WHERE p.channel_id = c.id) ORDER BY c.id ON CONFLICT DO NOTHING`
 
-// lockFansSQL takes the positions that no other node is at, and notes which for
-// saidSQL, whose snapshot must be newer than the locks; crosses orgs: channels
-// are of all.
-const lockFansSQL = `SELECT set_config('app.fan', coalesce(string_agg(channel_id::text, ','), ''), true) FROM (
+// behind are the positions of the channels $1 in which something is not fanned
+// out.
+const behind = `SELECT set_config('app.fan', coalesce(string_agg(channel_id::text, ','), ''), true) FROM (
 	SELECT p.channel_id FROM fan_position p JOIN channel c ON c.id = p.channel_id
-	WHERE c.name = ANY ($1) AND c.head > p.seq ORDER BY p.channel_id LIMIT $2 FOR NO KEY UPDATE OF p SKIP LOCKED) locked`
+	WHERE c.name = ANY ($1) AND c.head > p.seq ORDER BY p.channel_id LIMIT $2 FOR NO KEY UPDATE OF p`
+
+// lockFansSQL takes positions, in an order that makes it free of deadlocks, and
+// notes which for saidSQL, whose snapshot must be newer than the locks. It waits
+// for a node that is at one of them: what was said since that node looked is
+// nobody's but ours; crosses orgs: channels are of all.
+const lockFansSQL = behind + `) locked`
+
+// lockLeftSQL takes the positions that no node is at; crosses orgs: channels are
+// of all.
+const lockLeftSQL = behind + ` SKIP LOCKED) locked`
 
 // saidSQL reads what was said in the channels whose positions are taken, and how
 // far each channel goes; crosses orgs: channels are of all.
@@ -82,14 +92,16 @@ func (m *said) open() error {
 
 // FanMessages implements push.Queue.
 func (db *DB) FanMessages(ctx context.Context, names []string) (made push.Fanned, more bool, err error) {
+	lock := lockFansSQL
 	if names == nil {
+		lock = lockLeftSQL
 		if names, err = many(ctx, db.everywhere(), pgx.RowTo[string], leftSQL, saidChannels); err != nil || len(names) == 0 {
 			return nil, false, err
 		}
 		more = len(names) == saidChannels
 	}
 	made, err = db.fan(ctx, func(f *fanning) error {
-		ms, err := f.take(ctx, names)
+		ms, err := f.take(ctx, names, lock)
 		if err != nil || len(ms) == 0 {
 			return err
 		}
@@ -106,11 +118,11 @@ func (db *DB) FanMessages(ctx context.Context, names []string) (made push.Fanned
 	return made, more, nil
 }
 
-func (f *fanning) take(ctx context.Context, names []string) ([]said, error) {
+func (f *fanning) take(ctx context.Context, names []string, lock string) ([]said, error) {
 	if _, err := run(ctx, f.Reader, startFansSQL, names); err != nil {
 		return nil, err
 	}
-	if _, err := run(ctx, f.Reader, lockFansSQL, names, saidChannels); err != nil {
+	if _, err := run(ctx, f.Reader, lock, names, saidChannels); err != nil {
 		return nil, err
 	}
 	return many(ctx, f.Reader, func(row pgx.CollectableRow) (said, error) {
@@ -240,9 +252,12 @@ const remindSQL = `INSERT INTO nudge AS n (channel_id, subject, org_id, event_id
 	FROM unnest($1::bigint[], $2::text[], $3::uuid[], $4::uuid[], $5::bigint[], $6::bool[]) AS u(channel_id, subject, org_id, event_id, seq, mentioned)
 	ORDER BY channel_id, subject
 	ON CONFLICT (channel_id, subject) DO UPDATE SET event_id = excluded.event_id, seq = excluded.seq,
-		mentioned = n.due_at IS NOT NULL AND n.mentioned OR excluded.mentioned,
-		due_at = CASE WHEN excluded.mentioned THEN least(n.due_at, excluded.due_at)
-			ELSE coalesce(n.due_at, greatest(excluded.due_at, n.last_at + $8 * interval '1 microsecond')) END
+		(mentioned, due_at) = (SELECT waits AND n.mentioned OR excluded.mentioned, CASE
+				WHEN excluded.mentioned THEN least(CASE WHEN waits THEN n.due_at END, excluded.due_at)
+				WHEN waits THEN n.due_at
+				ELSE greatest(excluded.due_at, n.last_at + $8 * interval '1 microsecond') END
+			FROM (SELECT n.due_at IS NOT NULL AND NOT EXISTS (SELECT FROM read_position r
+				WHERE r.channel_id = n.channel_id AND r.subject = n.subject AND r.seq >= n.seq) AS waits) was)
 	WHERE n.seq < excluded.seq`
 
 func (f *fanning) remind(ctx context.Context, ms []said, hs []hearer) error {
@@ -282,28 +297,30 @@ func (f *fanning) remind(ctx context.Context, ms []said, hs []hearer) error {
 		events, seqs, mentioned = append(events, ms[i].id.UUID()), append(seqs, ms[i].seq), append(mentioned, named[w])
 	}
 	if len(channels) > 0 {
-		if _, err := run(ctx, f.Reader, remindSQL, channels, subjects, orgs, events, seqs, mentioned, nudgeAfter.Microseconds(), nudgeEvery.Microseconds()); err != nil {
+		if _, err := run(ctx, f.Reader, remindSQL, channels, subjects, orgs, events, seqs, mentioned, f.db.remindAfter.Microseconds(), f.db.remindEvery.Microseconds()); err != nil {
 			return err
 		}
 	}
 	return f.persons(ctx, mentions, false)
 }
 
-// dueNudgesSQL takes reminders whose time has come, with what there is to
-// remind of: nothing when he has read it, left, or it was deleted; crosses orgs:
-// persons are of several.
+// dueNudgesSQL takes reminders whose time has come, each with the newest message
+// of others that there is to remind of: none when he has read them all, or they
+// were deleted; crosses orgs: persons are of several.
 const dueNudgesSQL = `WITH due AS (
-		SELECT channel_id, subject FROM nudge WHERE due_at <= now() ORDER BY due_at LIMIT $1 FOR UPDATE SKIP LOCKED
+		SELECT channel_id, subject FROM nudge WHERE due_at <= now() ORDER BY due_at LIMIT $1 FOR NO KEY UPDATE SKIP LOCKED
 	)
-	SELECT n.channel_id, c.name, c.org_id, n.subject, n.org_id, n.mentioned, n.seq, n.event_id, e.at,
-		CASE WHEN coalesce(r.seq, 0) < n.seq THEN e.payload END
+	SELECT n.channel_id, c.name, c.org_id, n.subject, n.org_id, n.mentioned, coalesce(e.seq, n.seq), coalesce(e.event_id, n.event_id), coalesce(e.at, now()), e.payload
 	FROM due JOIN nudge n USING (channel_id, subject) JOIN channel c ON c.id = n.channel_id
-	JOIN entry e ON e.channel_id = n.channel_id AND e.seq = n.seq
-	LEFT JOIN read_position r ON r.channel_id = n.channel_id AND r.subject = n.subject`
+	LEFT JOIN read_position r ON r.channel_id = n.channel_id AND r.subject = n.subject
+	LEFT JOIN LATERAL (SELECT m.seq, m.event_id, m.at, m.payload FROM entry m
+		WHERE m.channel_id = n.channel_id AND m.seq > coalesce(r.seq, 0) AND m.seq <= n.seq AND m.kind = 'deal_room.message_posted'
+			AND m.author <> n.subject AND position('"deletedAt":"'::bytea IN m.payload) = 0
+		ORDER BY m.seq DESC LIMIT 1) e ON true`
 
 // nudgedSQL notes that persons need not be reminded of anything more, and who
 // was reminded; crosses orgs: persons are of several.
-const nudgedSQL = `UPDATE nudge n SET due_at = NULL, mentioned = false, last_at = CASE WHEN u.told THEN now() END
+const nudgedSQL = `UPDATE nudge n SET due_at = NULL, mentioned = false, last_at = CASE WHEN u.told THEN now() ELSE n.last_at END
 	FROM unnest($1::bigint[], $2::text[], $3::bool[]) AS u(channel_id, subject, told) WHERE n.channel_id = u.channel_id AND n.subject = u.subject`
 
 // Nudge implements push.Queue.
@@ -349,7 +366,7 @@ func (db *DB) Nudge(ctx context.Context) (made push.Fanned, more bool, err error
 			if d.named {
 				d.person.As = event.Mentioned
 			}
-			if d.payload == nil || d.message.DeletedAt != "" || !stillHears(hs, d.said, d.person.Subject) || !d.named && reach[d.person.Subject].Muted(of.String()) {
+			if d.payload == nil || !stillHears(hs, d.said, d.person.Subject) || !d.named && reach[d.person.Subject].Muted(of.String()) {
 				continue
 			}
 			ts := push.Tell(push.Fact{

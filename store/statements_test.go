@@ -27,6 +27,7 @@ var unscoped = map[string]string{
 	"setOrgSQL":       "it is what names the organisation",
 	"becomeAppSQL":    "it takes a role and touches no table",
 	"becomeWorkerSQL": "it takes a role and touches no table",
+	"planByIndexSQL":  "it is about plans and touches no table",
 	"epochSQL":        "the log is one for all and has no organisation",
 	"lockOnceSQL":     "the number that it locks is made of the organisation",
 	"saveOrgSQL":      "the id of an org is the organisation",

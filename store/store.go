@@ -7,6 +7,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -14,6 +15,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -21,6 +23,7 @@ import (
 
 	"github.com/openinsure/openinsure/internal/access"
 	"github.com/openinsure/openinsure/internal/seal"
+	"github.com/openinsure/openinsure/push"
 )
 
 // Config says how to reach Postgres. Only URL and Sealer are needed.
@@ -32,6 +35,9 @@ type Config struct {
 	Logger   *slog.Logger  // nil discards
 	Now      func() time.Time
 	NoWalls  bool // measure without row-level security: the pools keep the login role
+
+	RemindAfter time.Duration // what somebody was told in a room and did not read by then rings on his phone; 30 s when 0
+	RemindEvery time.Duration // of one channel not more often, unless somebody is mentioned; 10 min when 0
 }
 
 // A DB is a pair of connection pools: app sees one organisation at a time,
@@ -44,7 +50,10 @@ type DB struct {
 	log         *slog.Logger
 	now         func() time.Time
 
-	known   sync.Map // names of channels that are committed
+	remindAfter, remindEvery time.Duration
+
+	known   sync.Map                        // names of channels that are committed
+	served  atomic.Pointer[push.EndpointID] // the last endpoint that was leased for; nil: none yet
 	publish func(context.Context, []Entry)
 	owed    func(channels []string)
 }
@@ -69,7 +78,10 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	db := &DB{seal: cfg.Sealer, log: cfg.Logger, now: cfg.Now}
+	db := &DB{
+		seal: cfg.Sealer, log: cfg.Logger, now: cfg.Now,
+		remindAfter: cmp.Or(cfg.RemindAfter, remindAfter), remindEvery: cmp.Or(cfg.RemindEvery, remindEvery),
+	}
 	for _, p := range []struct {
 		pool **pgxpool.Pool
 		role string

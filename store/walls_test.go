@@ -21,6 +21,7 @@ import (
 	"github.com/openinsure/openinsure/internal/insurance/rating"
 	"github.com/openinsure/openinsure/internal/insurance/referral"
 	"github.com/openinsure/openinsure/internal/insurance/submission"
+	"github.com/openinsure/openinsure/push"
 	"github.com/openinsure/openinsure/rooms"
 	"github.com/openinsure/openinsure/rooms/room"
 	"github.com/openinsure/openinsure/store"
@@ -50,6 +51,11 @@ type book struct {
 	event   event.ID
 	request access.RequestID
 	room    room.Room
+
+	endpoint push.EndpointID
+	owed     push.Owed
+	device   push.DeviceID
+	notice   push.NoticeID
 }
 
 // everything is every resource of an event.
@@ -116,6 +122,11 @@ func writeBook(t testing.TB, db *store.DB, name string) book {
 	fillRoom(t, db, b.room, b.by, "shared")
 	fillOutbox(t, db, b.by, b.room.ID)
 	r := db.As(b.by)
+	page := store.Page{Limit: 1}
+	b.endpoint = must[[]push.Endpoint](t)(r.Endpoints(ctx, page))[0].ID
+	b.owed = must[[]push.Owed](t)(r.Deliveries(ctx, b.endpoint, store.DeliveryFilter{}, page))[0]
+	b.device = must[[]push.Device](t)(r.Devices(ctx, b.by.ID, page))[0].ID
+	b.notice = must[[]push.Received](t)(r.Notifications(ctx, b.by.ID, store.NotificationFilter{}, page))[0].ID
 	b.program = must[quote.Program](t)(r.Program(ctx, "GL"))
 	b.user = must[[]store.User](t)(r.Users(ctx, store.Page{Limit: 1}))[0].ID
 	b.invoice = must[[]billing.Invoice](t)(r.Invoices(ctx, access.Scope{All: true}, store.InvoiceFilter{}, store.Page{Limit: 1}))[0]
@@ -269,6 +280,32 @@ func reads(t *testing.T, r store.Reader, me, they book) {
 		"Request":    func() error { _, _, err := r.Request(ctx, they.request, ""); return err },
 		"Room":       func() error { _, err := r.Room(ctx, they.room.ID); return err },
 		"Glance":     func() error { _, err := r.Glance(ctx, me.by, they.room.ID); return err },
+		"Endpoint":   func() error { _, err := r.Endpoint(ctx, they.endpoint); return err },
+		"Delivery":   func() error { _, err := r.Delivery(ctx, they.endpoint, they.owed.ID); return err },
+		"Deliveries": func() error {
+			ds, err := r.Deliveries(ctx, they.endpoint, store.DeliveryFilter{}, store.Page{Limit: 100})
+			return found(len(ds) > 0, err)
+		},
+		"Attempts": func() error {
+			as, err := r.Attempts(ctx, they.owed)
+			return found(len(as) > 0, err)
+		},
+		"Devices": func() error {
+			ds, err := r.Devices(ctx, they.by.ID, store.Page{Limit: 100})
+			return found(len(ds) > 0, err)
+		},
+		"Notifications": func() error {
+			ns, err := r.Notifications(ctx, they.by.ID, store.NotificationFilter{}, store.Page{Limit: 100})
+			return found(len(ns) > 0, err)
+		},
+		"Unread": func() error {
+			n, err := r.Unread(ctx, they.by.ID)
+			return found(n > 0, err)
+		},
+		"Preferences": func() error {
+			p, err := r.Preferences(ctx, they.by.ID)
+			return found(p.Version > 0, err)
+		},
 		"RoomOf": func() error {
 			_, ok, err := r.RoomOf(ctx, they.sub.ID)
 			return found(ok, err)
@@ -376,13 +413,16 @@ func lists(t *testing.T, r store.Reader, me book) {
 	for _, v := range must[[]store.Glance](t)(r.Glances(ctx, me.by, access.Scope{All: true, Relations: []string{access.RoomParticipant}}, store.RoomFilter{Status: room.Active}, page)) {
 		orgs["Glances"] = append(orgs["Glances"], v.Org)
 	}
+	for _, v := range must[[]push.Endpoint](t)(r.Endpoints(ctx, page)) {
+		orgs["Endpoints"] = append(orgs["Endpoints"], v.Org)
+	}
 	orgs["Program"] = []access.OrgID{must[quote.Program](t)(r.Program(ctx, "GL")).Org}
 	q, _, err := r.Request(ctx, access.NewRequestID(time.Now()), "same")
 	if err != nil {
 		t.Error(err)
 	}
 	orgs["Request by the caller's id"] = []access.OrgID{q.Org}
-	for _, name := range []string{"Submissions", "Policies", "Policies by number", "Invoices", "Referrals", "Users", "Keys", "Events", "Glances", "Program", "Request by the caller's id"} {
+	for _, name := range []string{"Submissions", "Policies", "Policies by number", "Invoices", "Referrals", "Users", "Keys", "Events", "Glances", "Endpoints", "Program", "Request by the caller's id"} {
 		if len(orgs[name]) == 0 {
 			t.Errorf("%s: nothing", name)
 		}
@@ -394,6 +434,14 @@ func lists(t *testing.T, r store.Reader, me book) {
 	}
 }
 
+// missing makes of a version that nobody has a row that is not there.
+func missing(err error) error {
+	if errors.Is(err, fault.ErrStale) {
+		return fault.ErrNotFound
+	}
+	return err
+}
+
 // locks asks for the rows to change.
 func locks(t *testing.T, db *store.DB, me, they book) {
 	t.Helper()
@@ -401,7 +449,31 @@ func locks(t *testing.T, db *store.DB, me, they book) {
 	undo := errors.New("undo")
 	for name, change := range map[string]func(*store.Tx) error{
 		"LockSubmission": func(tx *store.Tx) error { _, err := tx.LockSubmission(t.Context(), they.sub.ID); return err },
-		"LockRoom":       func(tx *store.Tx) error { _, err := tx.LockRoom(t.Context(), they.room.ID); return err },
+		"LockEndpoint":   func(tx *store.Tx) error { _, err := tx.LockEndpoint(t.Context(), they.endpoint); return err },
+		"KeepEndpoint":   func(tx *store.Tx) error { _, err := tx.KeepEndpoint(t.Context(), they.endpoint); return err },
+		"SaveEndpoint": func(tx *store.Tx) error {
+			_, err := tx.SaveEndpoint(t.Context(), push.Endpoint{ID: they.endpoint, URL: "https://x.example.com", Types: []string{"*"}, AtOnce: 8, Schedule: "standard", Status: push.Enabled, Version: 1})
+			return missing(err)
+		},
+		"DeleteEndpoint": func(tx *store.Tx) error { return tx.DeleteEndpoint(t.Context(), they.endpoint) },
+		"RetryDelivery": func(tx *store.Tx) error {
+			_, err := tx.RetryDelivery(t.Context(), they.endpoint, they.owed.ID)
+			return err
+		},
+		"DeleteDevice": func(tx *store.Tx) error { return tx.DeleteDevice(t.Context(), they.by.ID, they.device) },
+		"ReadNotification": func(tx *store.Tx) error {
+			_, err := tx.ReadNotification(t.Context(), they.by.ID, they.notice, time.Now())
+			return err
+		},
+		"ReadNotifications": func(tx *store.Tx) error {
+			n, err := tx.ReadNotifications(t.Context(), they.by.ID, time.Now())
+			return found(n > 0, err)
+		},
+		"SavePreferences": func(tx *store.Tx) error {
+			_, err := tx.SavePreferences(t.Context(), they.by.ID, push.Preferences{Version: 1}, time.Now())
+			return missing(err)
+		},
+		"LockRoom": func(tx *store.Tx) error { _, err := tx.LockRoom(t.Context(), they.room.ID); return err },
 		"LockRoomOf": func(tx *store.Tx) error {
 			_, ok, err := tx.LockRoomOf(t.Context(), they.sub.ID)
 			return found(ok, err)

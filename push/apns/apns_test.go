@@ -402,7 +402,7 @@ func phones(pushes []pushtest.APNsPush) map[string]int {
 
 func TestManyAtOnceGoOverOneConnectionUnderOneToken(t *testing.T) {
 	fake, s := newAPNs(t)
-	const n = 2000
+	const n = 1000
 	attempts := sendAll(t, s, n)
 	if got := len(phones(fake.Pushes())); got != n || attempts != n {
 		t.Errorf("%d phones after %d attempts, want %d after as many", got, attempts, n)

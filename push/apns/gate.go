@@ -5,31 +5,22 @@ import (
 	"sync/atomic"
 )
 
-// mostInFlight is how many requests go to one host at a time, half of what one
-// connection takes at Apple. The transport opens another connection for what
-// does not fit, and is slow to notice that a stream has ended. It can be told
-// to stay with one, but then hangs as soon as more requests wait than fit
-// (x/net v0.61: those that wait count as if they were under way).
-const mostInFlight = 500
-
-// gate lets requests to one host. The first goes alone: Apple allows one stream
-// on a connection until it has seen a good provider token, so that a crowd would
-// open many connections, which Apple takes for an attack.
+// gate lets requests to one host. Until somebody has been answered they go one
+// at a time: Apple allows one stream on a connection before it has seen a good
+// provider token, and a crowd would begin with connections and streams that are
+// refused.
 type gate struct {
-	slots chan struct{}
 	alone chan struct{}
 	open  atomic.Bool // somebody was answered
 }
 
-func newGate() *gate {
-	return &gate{slots: make(chan struct{}, mostInFlight), alone: make(chan struct{}, 1)}
-}
+func newGate() *gate { return &gate{alone: make(chan struct{}, 1)} }
 
-// enter waits for a place. Whoever has it calls leave, and says whether he was
-// answered.
+// enter waits until a request may go. Its caller calls leave afterwards, and
+// says whether he was answered.
 func (g *gate) enter(ctx context.Context) (leave func(answered bool), err error) {
 	if g.open.Load() {
-		return g.slot(ctx)
+		return func(bool) {}, nil
 	}
 	select {
 	case g.alone <- struct{}{}:
@@ -38,7 +29,7 @@ func (g *gate) enter(ctx context.Context) (leave func(answered bool), err error)
 	}
 	if g.open.Load() {
 		<-g.alone
-		return g.slot(ctx)
+		return func(bool) {}, nil
 	}
 	return func(answered bool) {
 		if answered {
@@ -46,13 +37,4 @@ func (g *gate) enter(ctx context.Context) (leave func(answered bool), err error)
 		}
 		<-g.alone
 	}, nil
-}
-
-func (g *gate) slot(ctx context.Context) (leave func(answered bool), err error) {
-	select {
-	case g.slots <- struct{}{}:
-		return func(bool) { <-g.slots }, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
 }

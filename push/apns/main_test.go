@@ -33,7 +33,7 @@ func leftGoroutines() string {
 		buf = buf[:runtime.Stack(buf, true)]
 		var left []string
 		for i, g := range strings.Split(string(buf), "\n\n") {
-			if i > 0 && (strings.Contains(g, "openinsure/push") || strings.Contains(g, "x/net/http2")) {
+			if i > 0 && (strings.Contains(g, "openinsure/push") || strings.Contains(g, "net/http.(*")) {
 				left = append(left, g)
 			}
 		}

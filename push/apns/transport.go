@@ -3,32 +3,39 @@ package apns
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"net"
 	"net/http"
 	"time"
-
-	"golang.org/x/net/http2"
 
 	"github.com/openinsure/openinsure/push"
 )
 
+// mostConnections is how many there are to one of Apple's hosts at a time: one
+// takes about a thousand requests, and Apple takes very many connections for an
+// attack. Without a bound, everybody who waits dials when a connection ends.
+const mostConnections = 1
+
 // transport is what the library sends by. It adds the provider token and
 // records what the library does not tell.
 type transport struct {
-	base   *http2.Transport
+	base   *http.Transport
 	bearer *bearer
 	gates  map[string]*gate // by host[:port]; never changed
 }
 
 func newTransport(roots *x509.CertPool, b *bearer, hosts ...string) *transport {
-	t := &transport{bearer: b, gates: map[string]*gate{}, base: &http2.Transport{
-		TLSClientConfig:    &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
-		DialTLSContext:     push.DialTLS,
-		DisableCompression: true,
-		ReadIdleTimeout:    15 * time.Second, // then a ping
-		PingTimeout:        5 * time.Second,
-		WriteByteTimeout:   10 * time.Second,
-		IdleConnTimeout:    time.Hour, // Apple wants connections to stay
+	dialer := net.Dialer{Timeout: 5 * time.Second, KeepAlive: 15 * time.Second}
+	t := &transport{bearer: b, gates: map[string]*gate{}, base: &http.Transport{
+		Protocols:           new(http.Protocols),
+		DialContext:         dialer.DialContext,
+		TLSClientConfig:     &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
+		TLSHandshakeTimeout: 5 * time.Second,
+		DisableCompression:  true,
+		MaxConnsPerHost:     mostConnections,
+		IdleConnTimeout:     time.Hour, // Apple wants connections to stay
+		HTTP2:               &http.HTTP2Config{SendPingTimeout: 15 * time.Second, PingTimeout: 5 * time.Second, WriteByteTimeout: 10 * time.Second},
 	}}
+	t.base.Protocols.SetHTTP2(true)
 	for _, h := range hosts {
 		t.gates[h] = newGate()
 	}

@@ -5,12 +5,11 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"net"
 	"net/http"
 	"net/url"
 	"slices"
 	"time"
-
-	"golang.org/x/net/http2"
 
 	"github.com/openinsure/openinsure/push"
 )
@@ -18,29 +17,35 @@ import (
 // errHost is that the library wanted to speak to somebody who is not configured.
 var errHost = errors.New("FCM is not at this host")
 
+// mostConnections is how many there are to one of Google's hosts; one takes
+// about a hundred requests at a time. Without a bound, everybody who waits dials
+// when a connection ends.
+const mostConnections = 4
+
 // hosts is a transport that speaks to two hosts only: parts of the library have
 // addresses of their own, which a setting does not change.
 type hosts struct {
 	plain   *http.Transport // to fakes
-	secure  *http2.Transport
+	secure  *http.Transport
 	allowed []string // scheme://host[:port]
 }
 
 func newHosts(roots *x509.CertPool, urls ...*url.URL) *hosts {
+	dialer := net.Dialer{Timeout: 5 * time.Second, KeepAlive: 15 * time.Second}
 	h := &hosts{
-		plain: &http.Transport{DialContext: push.Dial, DisableCompression: true, MaxIdleConnsPerHost: 256, IdleConnTimeout: 90 * time.Second},
-		// Not HTTP/2 of net/http: there everybody who waits dials when a connection
-		// ends, and here one does for all.
-		secure: &http2.Transport{
-			TLSClientConfig:    &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
-			DialTLSContext:     push.DialTLS,
-			DisableCompression: true,
-			IdleConnTimeout:    5 * time.Minute,
-			ReadIdleTimeout:    15 * time.Second, // then a ping
-			PingTimeout:        5 * time.Second,
-			WriteByteTimeout:   10 * time.Second,
+		plain: &http.Transport{DialContext: dialer.DialContext, DisableCompression: true, MaxIdleConnsPerHost: 256, IdleConnTimeout: 90 * time.Second},
+		secure: &http.Transport{
+			Protocols:           new(http.Protocols),
+			DialContext:         dialer.DialContext,
+			TLSClientConfig:     &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
+			TLSHandshakeTimeout: 5 * time.Second,
+			DisableCompression:  true,
+			MaxConnsPerHost:     mostConnections,
+			IdleConnTimeout:     5 * time.Minute,
+			HTTP2:               &http.HTTP2Config{SendPingTimeout: 15 * time.Second, PingTimeout: 5 * time.Second, WriteByteTimeout: 10 * time.Second},
 		},
 	}
+	h.secure.Protocols.SetHTTP2(true)
 	for _, u := range urls {
 		h.allowed = append(h.allowed, u.Scheme+"://"+u.Host)
 	}

@@ -83,7 +83,7 @@ func (d *DNS) serveUDP() {
 		if err != nil {
 			return
 		}
-		if reply, err := d.reply(buf[:n]); err == nil {
+		if reply, err := d.reply(buf[:n], datagram); err == nil {
 			_, _ = d.udp.WriteTo(reply, from) // lost, it is asked again
 		}
 	}
@@ -123,7 +123,7 @@ func (d *DNS) converse(c net.Conn) {
 		if _, err := io.ReadFull(c, q); err != nil {
 			return
 		}
-		reply, err := d.reply(q)
+		reply, err := d.reply(q, 0xffff)
 		if err != nil {
 			return
 		}
@@ -133,7 +133,11 @@ func (d *DNS) converse(c net.Conn) {
 	}
 }
 
-func (d *DNS) reply(query []byte) ([]byte, error) {
+// datagram is how long an answer over UDP may be; who gets a longer one cut
+// short asks again over TCP.
+const datagram = 512
+
+func (d *DNS) reply(query []byte, most int) ([]byte, error) {
 	var p dnsmessage.Parser
 	h, err := p.Start(query)
 	if err != nil {
@@ -148,6 +152,15 @@ func (d *DNS) reply(query []byte) ([]byte, error) {
 	if addrs == nil {
 		h.RCode = dnsmessage.RCodeNameError
 	}
+	full, err := message(h, q, addrs)
+	if err != nil || len(full) <= most {
+		return full, err
+	}
+	h.Truncated = true
+	return message(h, q, nil)
+}
+
+func message(h dnsmessage.Header, q dnsmessage.Question, addrs []netip.Addr) ([]byte, error) {
 	b := dnsmessage.NewBuilder(nil, h)
 	b.EnableCompression()
 	if err := errors.Join(b.StartQuestions(), b.Question(q), b.StartAnswers()); err != nil {
@@ -155,6 +168,7 @@ func (d *DNS) reply(query []byte) ([]byte, error) {
 	}
 	head := dnsmessage.ResourceHeader{Name: q.Name, Class: dnsmessage.ClassINET}
 	for _, a := range addrs {
+		var err error
 		switch {
 		case a.Is4() && q.Type == dnsmessage.TypeA:
 			err = b.AResource(head, dnsmessage.AResource{A: a.As4()})

@@ -135,10 +135,20 @@ func (f *FCM) URL() string {
 func (f *FCM) Endpoint() string { return f.URL() + "/v1" }
 
 // Roots trusts the authority of the fake's certificate; nil without TLS.
-func (f *FCM) Roots() *x509.CertPool { return f.authority.roots }
+func (f *FCM) Roots() *x509.CertPool {
+	if f.authority == nil {
+		return nil
+	}
+	return f.authority.roots
+}
 
 // RootsPEM is the certificate of that authority; empty without TLS.
-func (f *FCM) RootsPEM() []byte { return f.authority.pem }
+func (f *FCM) RootsPEM() []byte {
+	if f.authority == nil {
+		return nil
+	}
+	return f.authority.pem
+}
 
 // Project is the only one that there is.
 func (f *FCM) Project() string { return f.cfg.Project }

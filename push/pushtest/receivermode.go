@@ -57,6 +57,7 @@ func (r *Receiver) Hang() {
 		case <-q.Context().Done():
 		case <-r.stop:
 		}
+		panic(http.ErrAbortHandler) // returning would be an answer
 	}})
 }
 
@@ -70,6 +71,7 @@ func (r *Receiver) Drip() {
 			}
 			return http.NewResponseController(w).Flush()
 		})
+		panic(http.ErrAbortHandler) // returning would end the body well
 	}})
 }
 

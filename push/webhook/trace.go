@@ -18,7 +18,7 @@ type trace struct {
 
 	mu                               sync.Mutex
 	dnsStart, connectStart, tlsStart time.Time
-	wrote                            time.Time
+	ready                            time.Time // when there was a connection
 	timing                           push.Timing
 	ip                               string
 	answered                         bool
@@ -43,18 +43,10 @@ func (t *trace) with(ctx context.Context) context.Context {
 		TLSHandshakeDone: func(_ tls.ConnectionState, err error) {
 			t.do(func(at time.Time) { t.timing.TLS, t.handshaking = at.Sub(t.tlsStart), err != nil })
 		},
-		GotConn: func(c httptrace.GotConnInfo) { t.do(func(time.Time) { t.got(c) }) },
-		WroteRequest: func(httptrace.WroteRequestInfo) {
-			t.do(func(at time.Time) { t.wrote = at })
-		},
-		GotFirstResponseByte: func() {
-			t.do(func(at time.Time) {
-				t.answered = true
-				if !t.wrote.IsZero() { // or it answers before it has heard all
-					t.timing.FirstByte = at.Sub(t.wrote)
-				}
-			})
-		},
+		GotConn: func(c httptrace.GotConnInfo) { t.do(func(at time.Time) { t.got(c, at) }) },
+		// Counted from the connection on, not from the end of the request: over
+		// HTTP/2 a quick answer is here before we hear that we have asked.
+		GotFirstResponseByte: func() { t.do(func(at time.Time) { t.answered, t.timing.FirstByte = true, at.Sub(t.ready) }) },
 	})
 }
 
@@ -74,8 +66,8 @@ func (t *trace) connecting(at time.Time) {
 
 // got forgets what a connect took that was begun and then not needed, because
 // another connection came free first.
-func (t *trace) got(c httptrace.GotConnInfo) {
-	t.handshaking = false
+func (t *trace) got(c httptrace.GotConnInfo, at time.Time) {
+	t.ready, t.handshaking = at, false
 	if c.Reused {
 		t.timing.DNS, t.timing.Connect, t.timing.TLS = 0, 0, 0
 	}

@@ -26,6 +26,10 @@ CREATE TABLE outbox (
 ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000, autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 50000);
 GRANT SELECT, INSERT, DELETE ON outbox TO openinsure_worker;
 
+-- A message of a room becomes an event when it is fanned out. Its words are its
+-- author's to change and to take away, there as well.
+GRANT UPDATE (payload) ON event TO openinsure_worker;
+
 -- How far the messages of a channel were fanned out. What was said before there
 -- were deliveries is owed to nobody. It is not in channel: whoever posts locks
 -- that row.
@@ -127,7 +131,6 @@ CREATE TABLE notification (
 );
 CREATE INDEX notification_list ON notification (subject, created_at, id);
 CREATE INDEX notification_unread ON notification (subject, created_at, id) WHERE read_at IS NULL;
-CREATE INDEX notification_age ON notification (created_at);
 SELECT org_policy('notification');
 GRANT SELECT, UPDATE ON notification TO openinsure_app;
 GRANT SELECT, INSERT, UPDATE, DELETE ON notification TO openinsure_worker;
@@ -182,7 +185,6 @@ CREATE INDEX delivery_order ON delivery (target, ord) WHERE state = 'pending' AN
 CREATE INDEX delivery_lane ON delivery (kind, next_at, ord) WHERE state = 'pending' AND kind <> 'webhook';
 CREATE INDEX delivery_leased ON delivery (target, lease_until) WHERE state = 'leased';
 CREATE INDEX delivery_list ON delivery (target, created_at, id) WHERE kind = 'webhook';
-CREATE INDEX delivery_done ON delivery (done_at) WHERE done_at IS NOT NULL;
 CREATE INDEX delivery_notification ON delivery (notification_id) WHERE notification_id IS NOT NULL;
 SELECT org_policy('delivery');
 GRANT SELECT, INSERT, UPDATE ON delivery TO openinsure_app;

@@ -153,6 +153,9 @@ func TestConfigDefaults(t *testing.T) {
 	if tr.TLSHandshakeTimeout != 5*time.Second || !tr.DisableCompression || tr.MaxResponseHeaderBytes != 64<<10 || tr.MaxIdleConns != 512 || tr.MaxIdleConnsPerHost != 8 {
 		t.Errorf("transport = %+v", tr)
 	}
+	if h2 := tr.HTTP2; h2.MaxReceiveBufferPerStream > 64<<10 || h2.MaxReceiveBufferPerConnection > 512<<10 {
+		t.Errorf("windows of HTTP/2 are %+v; a receiver may fill them before anybody reads", h2)
+	}
 }
 
 func ExampleGuard_CheckURL() {
