@@ -19,6 +19,19 @@ func (p *player) books(ctx context.Context) (Books, error) {
 			return b, err
 		}
 	}
+	b.Inboxes = map[*Ear][]mark{}
+	for _, who := range []struct {
+		ear  *Ear
+		by   caller
+		path string
+	}{
+		{p.cast.unaInbox, p.cast.una.caller, "/v1/me/notifications"}, {p.cast.benInbox, p.cast.ben.caller, "/v1/me/notifications"},
+		{p.cast.patInbox, p.cast.pat.caller, "/v1/portal/notifications"},
+	} {
+		if b.Inboxes[who.ear], err = pages[mark](ctx, who.by, who.path, nil); err != nil {
+			return b, err
+		}
+	}
 	return b, nil
 }
 

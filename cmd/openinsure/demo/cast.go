@@ -25,7 +25,6 @@ type cast struct {
 	una, ada, ben, pat person
 	integrator         caller
 	keyID, webhookID   string
-	webhooks           bool // the server may reach the receiver
 
 	// What is said to an organisation's people and keys.
 	underwriting, finance []*Ear
@@ -104,30 +103,17 @@ func (p *player) makeKey(ctx context.Context, c *cast, base string) error {
 		return fmt.Errorf("make an API key: %w", err)
 	}
 	c.integrator, c.keyID = caller{base, made.Key}, made.ID
-	p.after = append(p.after, func(ctx context.Context) error {
+	p.later(func(ctx context.Context) error {
 		_, err := c.ada.call(ctx, http.MethodDelete, "/v1/api-keys/"+made.ID, nil, nil)
-		return p.unlessKept(err)
+		return err
 	})
 	return nil
 }
 
-// unlessKept lets the demo tidy up only at a server that goes on without it.
-func (p *player) unlessKept(err error) error {
-	if p.servers.own() {
-		return nil
-	}
-	return err
-}
-
-// register creates the integrator's endpoint.
+// register creates the integrator's endpoint, and one of the other company.
 func (p *player) register(ctx context.Context, c *cast, hook *Ear) error {
-	var made struct {
-		ID     string `json:"id"`
-		Secret string `json:"secret"`
-	}
-	err := c.integrator.post(ctx, "/v1/webhooks", map[string]any{
-		"url": p.outside.receiver.URL() + "/openinsure", "events": []string{"*"}, "description": "Demo",
-	}, &made)
+	system := caller{c.integrator.base, p.servers.secret}
+	id, secret, err := p.endpoint(ctx, c.integrator, "", p.outside.receiver.URL())
 	if no, ok := errors.AsType[*refusal](err); ok && no.Status == http.StatusBadRequest && !p.servers.own() {
 		p.screen.say("not here  webhooks: the server may not reach a receiver on this machine (%s)", no.Message)
 		return nil
@@ -135,20 +121,37 @@ func (p *player) register(ctx context.Context, c *cast, hook *Ear) error {
 	if err != nil {
 		return fmt.Errorf("register a webhook endpoint: %w", err)
 	}
-	p.outside.receiver.SetSecret(made.Secret)
-	c.hook, c.webhookID = hook, made.ID
-	p.after = append(p.after, func(ctx context.Context) error {
-		_, err := c.integrator.call(ctx, http.MethodDelete, "/v1/webhooks/"+made.ID, nil, nil)
-		return p.unlessKept(err)
-	})
+	p.outside.receiver.SetSecret(secret)
+	c.hook, c.webhookID = hook, id
+	if _, secret, err = p.endpoint(ctx, system, "?orgId="+c.ben.Org, p.outside.silent.URL()); err != nil {
+		return fmt.Errorf("register a webhook endpoint of the other company: %w", err)
+	}
+	p.outside.silent.SetSecret(secret)
 	return nil
+}
+
+// endpoint creates an endpoint that wants everything.
+func (p *player) endpoint(ctx context.Context, by caller, query, url string) (id, secret string, err error) {
+	var made struct {
+		ID     string `json:"id"`
+		Secret string `json:"secret"`
+	}
+	err = by.post(ctx, "/v1/webhooks"+query, map[string]any{"url": url + "/openinsure", "events": []string{"*"}, "description": "Demo"}, &made)
+	if err != nil {
+		return "", "", err
+	}
+	p.later(func(ctx context.Context) error {
+		_, err := by.call(ctx, http.MethodDelete, "/v1/webhooks/"+made.ID+query, nil, nil)
+		return err
+	})
+	return made.ID, made.Secret, nil
 }
 
 // registerPhones signs three phones in, and tells which mailbox is whose.
 func (p *player) registerPhones(ctx context.Context, c *cast) error {
-	c.benPhone, c.benMail = &Ear{"Ben's phone", Android}, &Ear{"Ben's mailbox", Mail}
-	c.patIPhone, c.patAndroid, c.patML = &Ear{"Pat's iPhone", IPhone}, &Ear{"Pat's Android phone", Android}, &Ear{"Pat's mailbox", Mail}
-	c.unaMail = &Ear{"Una's mailbox", Mail}
+	c.benPhone, c.benMail = &Ear{"Ben's phone", Android, true}, &Ear{"Ben's mailbox", Mail, false}
+	c.patIPhone, c.patAndroid = &Ear{"Pat's iPhone", IPhone, true}, &Ear{"Pat's Android phone", Android, false}
+	c.patML, c.unaMail = &Ear{"Pat's mailbox", Mail, false}, &Ear{"Una's mailbox", Mail, true}
 	p.outside.mailboxes = map[string]*Ear{
 		strings.ToLower(c.una.Email): c.unaMail, strings.ToLower(c.ben.Email): c.benMail, patMail: c.patML,
 	}
@@ -172,13 +175,14 @@ func (p *player) registerPhones(ctx context.Context, c *cast) error {
 }
 
 func (c *cast) nameEars(nodes int) {
-	on := func(name string) *Ear { return &Ear{name, Socket} }
+	on := func(name string) *Ear { return &Ear{Name: name, Way: Socket} }
+	of := func(name string, w Way) *Ear { return &Ear{Name: name, Way: w} }
 	c.unaOrg, c.unaRoom, c.unaDesk = on("Una's underwriting channel"), on("Una's room channel"), on("Una's desk channel")
-	c.unaLive, c.unaInbox = on("Una's own channel"), &Ear{"Una's inbox", Inbox}
-	c.streamUnderwriting, c.streamFinance = &Ear{"the integrator's underwriting stream", Stream}, &Ear{"the integrator's finance stream", Stream}
-	c.benRoom, c.benLive, c.benInbox = on("Ben's room channel"), on("Ben's own channel"), &Ear{"Ben's inbox", Inbox}
+	c.unaLive, c.unaInbox = on("Una's own channel"), of("Una's inbox", Inbox)
+	c.streamUnderwriting, c.streamFinance = of("the integrator's underwriting stream", Stream), of("the integrator's finance stream", Stream)
+	c.benRoom, c.benLive, c.benInbox = on("Ben's room channel"), on("Ben's own channel"), of("Ben's inbox", Inbox)
 	c.benDesk = []*Ear{on("Ben's desk channel")}
-	c.patLive, c.patInbox = on("Pat's own channel"), &Ear{"Pat's inbox", Inbox}
+	c.patLive, c.patInbox = on("Pat's own channel"), of("Pat's inbox", Inbox)
 	c.underwriting, c.finance = []*Ear{c.unaOrg, c.streamUnderwriting}, []*Ear{c.streamFinance}
 	c.room, c.desk = []*Ear{c.unaRoom, c.benRoom}, []*Ear{c.unaDesk}
 	for i := range nodes {

@@ -68,10 +68,10 @@ type player struct {
 
 func (p *player) play(ctx context.Context) error {
 	p.screen.title("OpenInsure: one deal, everybody who hears of it, and how soon")
-	hook := &Ear{Name: "the integrator's webhook", Way: Webhook}
+	hook, silent := &Ear{Name: "the integrator's webhook", Way: Webhook}, &Ear{Name: "the webhook of Harbor Brokers", Way: Webhook}
 	var err error
 	own := len(p.cfg.URLs) == 0
-	if p.outside, err = newOutside(p.ledger, hook, own); err != nil {
+	if p.outside, err = newOutside(p.ledger, hook, silent, own); err != nil {
 		return fmt.Errorf("start the outside world: %w", err)
 	}
 	if err := p.reach(ctx, own); err != nil {
@@ -124,6 +124,13 @@ func (p *player) explain(err error) error {
 		}
 	}
 	return err
+}
+
+// later has something undone at a server that goes on without the demo.
+func (p *player) later(undo func(context.Context) error) {
+	if !p.servers.own() {
+		p.after = append(p.after, undo)
+	}
 }
 
 // close undoes everything, the last first.

@@ -26,8 +26,9 @@ var Ways = []Way{Socket, Stream, Webhook, IPhone, Android, Mail, Inbox}
 // An Ear is one place at which somebody hears: one channel of one connection, a
 // phone, a mailbox, an endpoint. Ears are told apart by their address in memory.
 type Ear struct {
-	Name string // for people: "Una's room channel"
-	Way  Way
+	Name  string // for people: "Una's room channel"
+	Way   Way
+	Shows bool // the screen shows the words that come here
 }
 
 // A Fact is something that happened in the deal, and who is to hear it. Whoever
@@ -55,6 +56,7 @@ type Receipt struct {
 	Lane  string          // the connection's channel whose numbers Seq counts; empty where nothing counts
 	Seq   int64           // in Lane
 	Data  json.RawMessage // of the event, where the way carries it
+	Words string          // what a person reads, where it is for one
 	Fault string          // what is wrong with the receipt by itself, such as a signature
 }
 

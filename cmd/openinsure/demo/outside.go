@@ -16,8 +16,9 @@ import (
 // outside is the world that a platform tells: an integrator's server, Apple,
 // Google, and the folder in which mails end up.
 type outside struct {
-	receiver *pushtest.Receiver
-	apns     *pushtest.APNs // nil: the server does not know of these
+	receiver *pushtest.Receiver // the integrator's
+	silent   *pushtest.Receiver // of the other company, which must hear nothing
+	apns     *pushtest.APNs     // nil: the server does not know of these
 	fcm      *pushtest.FCM
 	mails    string // folder; empty when mails go elsewhere
 
@@ -25,12 +26,18 @@ type outside struct {
 	mailboxes map[string]*Ear // by address
 }
 
-// newOutside starts the receiver; with phones, the providers too.
-func newOutside(l *Ledger, hook *Ear, phones bool) (*outside, error) {
+// newOutside starts the receivers; with phones, the providers too.
+func newOutside(l *Ledger, hook, silent *Ear, phones bool) (*outside, error) {
 	o := &outside{phones: map[string]*Ear{}, mailboxes: map[string]*Ear{}}
 	var err error
-	if o.receiver, err = pushtest.NewReceiver(pushtest.ReceiverConfig{Heard: func(q pushtest.Request) { l.Hear(hookReceipt(hook, q)) }}); err != nil {
-		return nil, err
+	for _, r := range []struct {
+		to  **pushtest.Receiver
+		ear *Ear
+	}{{&o.receiver, hook}, {&o.silent, silent}} {
+		heard := func(q pushtest.Request) { l.Hear(hookReceipt(r.ear, q)) }
+		if *r.to, err = pushtest.NewReceiver(pushtest.ReceiverConfig{Heard: heard}); err != nil {
+			return nil, errors.Join(err, o.close())
+		}
 	}
 	if !phones {
 		return o, nil
@@ -47,8 +54,10 @@ func newOutside(l *Ledger, hook *Ear, phones bool) (*outside, error) {
 // close ends all of it.
 func (o *outside) close() error {
 	var errs []error
-	if o.receiver != nil {
-		errs = append(errs, o.receiver.Close())
+	for _, r := range []*pushtest.Receiver{o.receiver, o.silent} {
+		if r != nil {
+			errs = append(errs, r.Close())
+		}
 	}
 	if o.apns != nil {
 		errs = append(errs, o.apns.Close())
@@ -97,6 +106,9 @@ func (o *outside) hear(ctx context.Context, p *player) {
 		p.work.Go(func() {
 			each(ctx, o.apns.Wait, func(q pushtest.APNsPush) {
 				var body struct {
+					APS struct {
+						Alert struct{ Title, Body string } `json:"alert"`
+					} `json:"aps"`
 					EventID string `json:"eventId"`
 					Type    string `json:"type"`
 				}
@@ -104,14 +116,16 @@ func (o *outside) hear(ctx context.Context, p *player) {
 				if err := json.Unmarshal(q.Payload, &body); err != nil {
 					r.Fault = err.Error()
 				}
-				r.Event, r.Type = body.EventID, body.Type
+				r.Event, r.Type, r.Words = body.EventID, body.Type, body.APS.Alert.Title+": "+body.APS.Alert.Body
 				p.ledger.Hear(r)
 			})
 		})
 		p.work.Go(func() {
 			each(ctx, o.fcm.Wait, func(q pushtest.FCMPush) {
-				d := q.Message.Data
-				p.ledger.Hear(Receipt{Ear: o.phone(q.Token, Android), At: q.At, Event: d["eventId"], Type: d["type"]})
+				d, n := q.Message.Data, q.Message.Notification
+				p.ledger.Hear(Receipt{
+					Ear: o.phone(q.Token, Android), At: q.At, Event: d["eventId"], Type: d["type"], Words: n.Title + ": " + n.Body,
+				})
 			})
 		})
 	}
@@ -191,7 +205,9 @@ func (o *outside) readMail(name string) (Receipt, error) {
 	if err != nil {
 		return Receipt{}, err
 	}
-	r := Receipt{At: info.ModTime(), Event: m.Header.Get("X-OpenInsure-Event"), Type: m.Header.Get("X-OpenInsure-Event-Type")}
+	r := Receipt{
+		At: info.ModTime(), Event: m.Header.Get("X-OpenInsure-Event"), Type: m.Header.Get("X-OpenInsure-Event-Type"), Words: m.Subject,
+	}
 	if len(to) == 1 {
 		r.Ear = o.mailboxes[strings.ToLower(to[0].Address)]
 	}

@@ -63,18 +63,24 @@ func (s *screen) say(format string, args ...any) {
 // step is what somebody does.
 func (s *screen) step(format string, args ...any) {
 	s.steps++
-	for i, line := range wrap(fmt.Sprintf(format, args...), width-4) {
+	for i, line := range wrap(fmt.Sprintf(format, args...), width-3) {
 		number := "   "
 		if i == 0 {
 			number = fmt.Sprintf("%2d ", s.steps)
 		}
-		s.line(s.paint(cyan, number) + " " + s.paint(bold, line))
+		s.line(s.paint(cyan, number) + s.paint(bold, line))
 	}
 }
 
 // note is a line of a step that is no fact.
 func (s *screen) note(format string, args ...any) {
-	s.line("    " + s.paint(green, fmt.Sprintf(format, args...)))
+	for i, line := range wrap(fmt.Sprintf(format, args...), width-6) {
+		arrow := "   ▸ "
+		if i > 0 {
+			arrow = "     "
+		}
+		s.line(s.paint(dim, arrow+line))
+	}
 }
 
 // wrap breaks a text at its spaces.

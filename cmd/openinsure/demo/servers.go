@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -131,7 +132,7 @@ func (s *servers) startNode(ctx context.Context, cfg Config, env []string, i int
 			return err
 		}
 		var node *process
-		node, err = startProcess(filepath.Join(s.dir, s.log(i)), append(env, "ADDR="+addr), append(cfg.Command, "serve")...)
+		node, err = startProcess(filepath.Join(s.dir, s.log(i)), slices.Concat(env, []string{"ADDR=" + addr}), slices.Concat(cfg.Command, []string{"serve"})...)
 		if err != nil {
 			return fmt.Errorf("start %s: %w", s.node(i), err)
 		}
@@ -193,6 +194,9 @@ func (s *servers) complaints() string {
 	for i, n := range s.nodes {
 		var lines []string
 		for line := range strings.Lines(n.log()) {
+			if strings.Contains(line, "code=not_ready") {
+				continue // it was asked while it started
+			}
 			if strings.Contains(line, "level=WARN") || strings.Contains(line, "level=ERROR") || strings.HasPrefix(line, "panic:") || strings.Contains(line, "DATA RACE") {
 				lines = append(lines, s.node(i)+"  "+strings.TrimSpace(line))
 			}

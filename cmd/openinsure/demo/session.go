@@ -10,7 +10,7 @@ import (
 	"github.com/openinsure/openinsure/clients/live"
 )
 
-// An Ears says which ear hears which channel. One for notices, "inbox:" before
+// Ears say which ear hears which channel. One for notices, "inbox:" before
 // a person's channel, hears what his inbox got.
 type ears map[string]*Ear
 

@@ -32,11 +32,11 @@ func (p *player) columns() []column {
 		column{"Summit Specialty MGA", "SSE", 5, just(c.streamUnderwriting, c.streamFinance)},
 		column{"Summit Specialty MGA", "hook", 6, just(c.hook)},
 		column{"Harbor Brokers", "Ben", 5, all(c.benDesk, just(c.benRoom, c.benLive, c.benInbox))},
-		column{"Harbor Brokers", "droid", 6, just(c.benPhone)},
+		column{"Harbor Brokers", "push", 5, just(c.benPhone)},
 		column{"Harbor Brokers", "mail", 5, just(c.benMail)},
 		column{"the insured", "Pat", 5, just(c.patLive, c.patInbox)},
 		column{"the insured", "iOS", 5, just(c.patIPhone)},
-		column{"the insured", "droid", 6, just(c.patAndroid)},
+		column{"the insured", "Andr", 5, just(c.patAndroid)},
 		column{"the insured", "mail", 5, just(c.patML)},
 	)
 	for i := range cols {
@@ -49,7 +49,7 @@ func (p *player) columns() []column {
 func (s *screen) header(cols []column) {
 	s.columns = cols
 	label := s.label()
-	groups, heads := pad("", label), pad("    ms from the request", label)
+	groups, heads := pad("", label), pad("   ms from the request", label)
 	for i := 0; i < len(cols); {
 		n, wide := i, 0
 		for ; n < len(cols) && cols[n].group == cols[i].group; n++ {
@@ -57,8 +57,8 @@ func (s *screen) header(cols []column) {
 			heads += padLeft(cols[n].head, cols[n].width)
 		}
 		name := []rune(cols[i].group)
-		name = name[:min(len(name), wide-2)]
-		groups += " " + string(name) + " " + strings.Repeat("─", max(0, wide-2-len(name)))
+		name = name[:min(len(name), wide-1)]
+		groups += pad(" "+string(name)+" "+strings.Repeat("─", max(0, wide-2-len(name))), wide)
 		i = n
 	}
 	s.line("")
@@ -94,8 +94,19 @@ func (r *rows) draw(a *Account) {
 	}
 }
 
-// done shows the facts as they are now, for good.
-func (r *rows) done() { r.paint(true) }
+// done shows the facts as they are now, for good, and what people read of them.
+func (r *rows) done() {
+	r.paint(true)
+	for _, f := range r.facts {
+		for _, e := range f.Heard {
+			for _, got := range r.last.heard[f][e] {
+				if e.Shows && got.Words != "" {
+					r.screen.note("%s: “%s”", e.Name, got.Words)
+				}
+			}
+		}
+	}
+}
 
 func (r *rows) paint(over bool) {
 	if r.drawn {
@@ -117,15 +128,15 @@ func (r *rows) row(f *Fact, over bool) string {
 	if f.Type == card {
 		kind = "└ its card in the room"
 	}
-	label := []rune("    " + kind)
+	label := []rune("   " + kind)
 	if f.Note != "" && f.Type != card {
-		label = append(label, []rune("  "+f.Note)...)
+		label = append(label, []rune(" "+f.Note)...)
 	}
-	n := s.label() - 1
+	n := s.label()
 	if len(label) > n {
 		label = append(label[:n-1], '…')
 	}
-	line := pad(string(label), n+1)
+	line := pad(string(label), n)
 	for _, c := range s.columns {
 		text, p := cell(f, r.last.heard[f], c.ears, over)
 		line += s.paint(p, padLeft(text, c.width))
