@@ -19,6 +19,7 @@ type commands struct {
 	Serve   serveCmd   `cmd:"" help:"Serve the API. Without settings: on http://localhost:8787, with a private Postgres."`
 	Init    initCmd    `cmd:"" help:"Set up a deployment: its secrets, the first organisation, its administrator and an API key."`
 	Chat    chatCmd    `cmd:"" help:"Talk in a deal room, in a terminal or through pipes."`
+	Demo    demoCmd    `cmd:"" help:"Play a whole deal before everybody's eyes, and check who heard what, when and how often."`
 	Migrate migrateCmd `cmd:"" help:"Bring the database's schema up to this program's version, and stop."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }
