@@ -247,14 +247,14 @@ func (in *patchWebhookInput) apply(e *push.Endpoint) {
 // checkURL says whether webhooks may be sent to an address. Without a guard it
 // only has to be one.
 func (p Platform) checkURL(ctx context.Context, raw string) error {
+	if p.CheckURL != nil {
+		return p.CheckURL(ctx, raw)
+	}
 	u, err := url.Parse(raw)
 	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
 		return fault.ErrValidation.Field("url", "url")
 	}
-	if p.CheckURL == nil {
-		return nil
-	}
-	return p.CheckURL(ctx, raw)
+	return nil
 }
 
 // typeShape is what the name of a type looks like. What does not is not repeated

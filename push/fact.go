@@ -42,14 +42,10 @@ type Telling struct {
 
 // Tell plans what persons are told of a fact: a row in the inbox of each, and
 // the phones and mailboxes that the catalogue and his preferences let it reach.
-// Rings says whether phones and mailboxes are to be reached at all. A type that has no words
-// tells nobody anything.
+// Rings says whether phones and mailboxes are to be reached at all. A type that
+// has no words tells nobody anything.
 func Tell(f Fact, rings bool, now time.Time, recipients map[string]Recipient) []Telling {
 	t, ok := event.Lookup(f.Type)
-	if !ok {
-		return nil
-	}
-	n, ok := noticeOf(f, t)
 	if !ok {
 		return nil
 	}
@@ -61,6 +57,10 @@ func Tell(f Fact, rings bool, now time.Time, recipients map[string]Recipient) []
 		}
 		i, known := at[p.Subject]
 		if !known {
+			n, ok := noticeOf(f, t, p.As)
+			if !ok {
+				return nil
+			}
 			i = len(out)
 			at[p.Subject] = i
 			out = append(out, Telling{Event: f.Event, Type: f.Type, Subject: p.Subject, Org: p.Org, Notice: n})
@@ -68,7 +68,7 @@ func Tell(f Fact, rings bool, now time.Time, recipients map[string]Recipient) []
 		if f.Quiet || !rings {
 			continue
 		}
-		r := recipients[p.Subject]
+		r, n := recipients[p.Subject], out[i].Notice
 		if slices.Contains(t.Push, p.As) && r.Allows(n.Category, APNs) {
 			out[i].Devices = r.Devices
 		}
@@ -88,12 +88,12 @@ const (
 	otherAge = 72 * time.Hour
 )
 
-func noticeOf(f Fact, t event.Type) (Notice, bool) {
+func noticeOf(f Fact, t event.Type, as string) (Notice, bool) {
 	e, err := event.Open(f.Payload)
 	if err != nil {
 		return Notice{}, false
 	}
-	words, ok := event.WordsOf(f.Type, e.Data)
+	words, ok := event.WordsFor(f.Type, as, e.Data)
 	if !ok {
 		return Notice{}, false
 	}

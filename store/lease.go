@@ -87,7 +87,7 @@ const leaseNoticesSQL = `WITH taken AS (
 	)
 	SELECT t.id, t.attempt, t.lease_until, t.org_id, t.event_id, t.type, n.created_at,
 		n.id, n.category, n.about, n.link, n.words, n.urgent, n.expires_at,
-		d.id, d.subject, d.app, d.platform, d.kind, d.address, d.installation, d.environment, d.locale, d.last_seen_at,
+		d.id, d.subject, d.app, d.platform, d.kind, d.address, d.installation, d.environment, coalesce(nullif(d.locale, ''), p.locale, ''), d.last_seen_at,
 		coalesce(u.name, h.name, ''), coalesce(u.email, h.email, ''), coalesce(p.locale, '')
 	FROM taken t JOIN notification n ON n.id = t.notification_id
 	LEFT JOIN device d ON d.id = t.target AND d.subject = n.subject AND d.invalid_at IS NULL

@@ -74,6 +74,9 @@ func (c *serveCmd) newOutbound(ctx context.Context, p *platform, registry promet
 		return nil, err
 	}
 	senders[push.Mail] = mails
+	if c.production() && c.SMTPURL == "" {
+		p.log.WarnContext(ctx, "production without SMTP_URL: mails are written to a folder of this node and reach nobody")
+	}
 	hangUp, err := c.addPhones(ctx, senders)
 	if err != nil {
 		return nil, err

@@ -48,7 +48,7 @@ func (c *serveCmd) Run(ctx context.Context) (err error) {
 	}
 	proxies, err := parsePrefixes(c.TrustedProxies)
 	if err != nil {
-		return err
+		return fmt.Errorf("TRUSTED_PROXIES: %w", err)
 	}
 	origins, err := c.origins()
 	if err != nil {

@@ -206,7 +206,7 @@ func parsePrefixes(list []string) ([]netip.Prefix, error) {
 		}
 		p, err := netip.ParsePrefix(s)
 		if err != nil {
-			return nil, fmt.Errorf("TRUSTED_PROXIES: %q is neither an address nor a range", s)
+			return nil, fmt.Errorf("%q is neither an address nor a range", s)
 		}
 		out = append(out, p.Masked())
 	}

@@ -13,12 +13,16 @@ type Words struct {
 	Body  string `json:"body"`
 }
 
+// partName is the member of no event by which words depend on the part of who
+// reads them.
+const partName = "as"
+
 // told is one way to tell a person of an event. In its texts {name:format}
 // stands for a member of the event's data, with a dot for one inside another. A
 // part in square brackets is left out when one of its members is not there; of
 // parts that | separates, the first that is complete is taken.
 type told struct {
-	when   string // only if this member has this value, as in decision=referred
+	when   string // only if this member has this value, as in decision=referred; as=… is the part of who reads it
 	en, es Words
 }
 
@@ -54,6 +58,11 @@ var words = map[string][]told{
 		es: Words{"[{author.name} le invita|Invitación] a una sala de negociación", "[{author.name}, de {author.orgName}, le agregó|{author.name} le agregó|Se le agregó] a una sala de negociación. Ábrala para ver lo que hay en ella."},
 	}},
 	Posted: {
+		{
+			when: partName + "=" + Mentioned,
+			en:   Words{"[{author.name} mentioned you|You were mentioned] in a deal room", "[{author.name} of {author.orgName} named you in|{author.name} named you in|Your name is in] a message. Open the room to read it."},
+			es:   Words{"[{author.name} le mencionó|Le mencionaron] en una sala de negociación", "[{author.name}, de {author.orgName}, le nombra en|{author.name} le nombra en|Su nombre está en] un mensaje. Abra la sala para leerlo."},
+		},
 		{
 			when: "visibility=internal",
 			en:   Words{"[{author.name} wrote|New message] at your company's desk", "[{author.name} left a message|There is a new message] for your company only, in a deal room. Open the room to read it."},
@@ -190,11 +199,19 @@ var words = map[string][]told{
 // WordsOf returns what a person reads of an event of a type with this data, by
 // language. Members that data does not have leave sentences that read well
 // without them. It reports false for types that persons do not hear.
-func WordsOf(typ string, data []byte) (map[string]Words, bool) {
+func WordsOf(typ string, data []byte) (map[string]Words, bool) { return WordsFor(typ, "", data) }
+
+// WordsFor is WordsOf for somebody in a part that may read of it in words of its
+// own.
+func WordsFor(typ, as string, data []byte) (map[string]Words, bool) {
 	members := membersOf(data)
 	for _, t := range words[typ] {
 		if name, value, conditional := strings.Cut(t.when, "="); conditional {
-			if got, _ := members.text(name); got != value {
+			got, _ := members.text(name)
+			if name == partName {
+				got = as
+			}
+			if got != value {
 				continue
 			}
 		}
