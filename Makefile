@@ -21,9 +21,8 @@ test: lint ## lint, then all tests under the race detector, and fuzz what strang
 bench: ## all benchmarks, no tests
 	$(GO) test -run '^$$' -bench . -benchmem -timeout 60m $(FLAGS) ./...
 
-demo: ## not there yet
-	@echo "make demo does not exist yet: it comes with the deal rooms. Try make run and the tour in README.md." >&2
-	@exit 1
+demo: ## play a whole deal, with phones, webhooks and two companies; FLAGS="--nodes 2" over Redis
+	$(GO) run ./cmd/openinsure demo $(FLAGS)
 
 lint: bin/lint ## gofmt, vet, staticcheck and the linters of .ci/lint
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "not gofmt-ed, try make fmt:" >&2; echo "$$unformatted" >&2; exit 1; }

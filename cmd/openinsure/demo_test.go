@@ -21,8 +21,8 @@ func demoConfig(out *output) demo.Config {
 	return demo.Config{Command: []string{os.Args[0]}, Env: []string{roleEnv + "=serve"}, Out: out}
 }
 
-// play runs the demo to its end.
-func play(t *testing.T, cfg demo.Config) {
+// perform runs the demo to its end.
+func perform(t *testing.T, cfg demo.Config) {
 	t.Helper()
 	out, _ := cfg.Out.(*output)
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
@@ -41,7 +41,7 @@ func play(t *testing.T, cfg demo.Config) {
 }
 
 func TestDemo(t *testing.T) {
-	play(t, demoConfig(&output{}))
+	perform(t, demoConfig(&output{}))
 }
 
 func TestDemoOverRedis(t *testing.T) {
@@ -49,7 +49,7 @@ func TestDemoOverRedis(t *testing.T) {
 	out := &output{}
 	cfg := demoConfig(out)
 	cfg.Nodes = 2
-	play(t, cfg)
+	perform(t, cfg)
 	if !strings.Contains(out.String(), "carried by Redis") {
 		t.Errorf("it does not say what carries:\n%s", out)
 	}
@@ -63,7 +63,7 @@ func TestDemoAgainstARunningServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 { // what the first one left behind must not disturb the second
-		play(t, demo.Config{URLs: []string{r.url}, Secret: secrets["API_SECRET"], Out: &output{}})
+		perform(t, demo.Config{URLs: []string{r.url}, Secret: secrets["API_SECRET"], Out: &output{}})
 	}
 	if left := r.must(http.StatusOK, http.MethodGet, "/v1/webhooks", "")["data"].([]any); len(left) != 0 {
 		t.Errorf("endpoints are left: %v", left)
@@ -95,7 +95,7 @@ func TestDemoIsStopped(t *testing.T) {
 	}
 	url := ""
 	for line := range strings.Lines(out.String()) {
-		if f := strings.Fields(line); len(f) > 1 && f[0] == "API" {
+		if f := strings.Fields(line); len(f) == 2 && f[0] == "API" {
 			url = f[1]
 		}
 	}

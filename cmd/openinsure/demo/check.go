@@ -95,7 +95,8 @@ func (c *checking) hearing() {
 	}
 }
 
-func inOrder(m map[*Ear][]Receipt) []*Ear {
+// inOrder lists ears by their names.
+func inOrder[T any](m map[*Ear]T) []*Ear {
 	return slices.SortedFunc(maps.Keys(m), func(a, b *Ear) int { return cmp.Compare(a.Name, b.Name) })
 }
 
@@ -216,14 +217,15 @@ func (c *checking) delivered() {
 		}
 		delete(came, d.EventID)
 	}
-	for id := range came {
+	for _, id := range slices.Sorted(maps.Keys(came)) {
 		c.add("deliveries: %s came, and no delivery says so", id)
 	}
 }
 
 // inboxes compares the inboxes with what their owners were told live.
 func (c *checking) inboxes() {
-	for e, rows := range c.books.Inboxes {
+	for _, e := range inOrder(c.books.Inboxes) {
+		rows := c.books.Inboxes[e]
 		times := map[string]int{}
 		for _, row := range rows {
 			times[row.EventID]++

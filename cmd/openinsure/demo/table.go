@@ -56,9 +56,8 @@ func (s *screen) header(cols []column) {
 			wide += cols[n].width
 			heads += padLeft(cols[n].head, cols[n].width)
 		}
-		name := []rune(cols[i].group)
-		name = name[:min(len(name), wide-1)]
-		groups += pad(" "+string(name)+" "+strings.Repeat("─", max(0, wide-2-len(name))), wide)
+		name := []rune(" " + cols[i].group + " " + strings.Repeat("─", wide))
+		groups += pad(string(name[:wide-1]), wide)
 		i = n
 	}
 	s.line("")
