@@ -8,8 +8,8 @@ func Texts() map[string][]string {
 	all := map[string][]string{}
 	for typ, ways := range words {
 		for _, w := range ways {
-			if w.when != "" {
-				all[typ] = append(all[typ], "[{"+w.when[:strings.IndexByte(w.when, '=')]+"}]")
+			if name, _, ok := strings.Cut(w.when, "="); ok && name != partName {
+				all[typ] = append(all[typ], "[{"+name+"}]")
 			}
 			all[typ] = append(all[typ], w.en.Title, w.en.Body, w.es.Title, w.es.Body)
 		}
