@@ -2,8 +2,6 @@ package api
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/base64"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -15,6 +13,7 @@ import (
 	"github.com/openinsure/openinsure/internal/event"
 	"github.com/openinsure/openinsure/internal/fault"
 	"github.com/openinsure/openinsure/push"
+	"github.com/openinsure/openinsure/push/webhook/sign"
 	"github.com/openinsure/openinsure/store"
 )
 
@@ -165,7 +164,7 @@ func (p Platform) createWebhook(ctx context.Context, in *createWebhookInput) (*b
 	now := p.Now().UTC().Truncate(time.Microsecond)
 	e := push.Endpoint{
 		ID: push.NewEndpointID(now), Org: by.Org, URL: b.URL, Description: b.Description, Types: b.Events, Thin: b.Thin, Ordered: b.Ordered,
-		AtOnce: b.MaxConcurrency, Schedule: b.RetrySchedule, Secret: newWebhookSecret(), Status: push.Enabled, CreatedBy: by.ID,
+		AtOnce: b.MaxConcurrency, Schedule: b.RetrySchedule, Secret: sign.NewSecret(), Status: push.Enabled, CreatedBy: by.ID,
 		CreatedAt: now, UpdatedAt: now, Version: 1,
 	}
 	if e.Ordered {
@@ -175,14 +174,6 @@ func (p Platform) createWebhook(ctx context.Context, in *createWebhookInput) (*b
 		return nil, err
 	}
 	return &bodyOf[newWebhookBody]{newWebhookBody{WebhookBody: webhookOf(e), Secret: e.Secret}}, nil
-}
-
-// newWebhookSecret makes a secret as it is shown: 32 random bytes behind
-// whsec_, as Standard Webhooks writes them.
-func newWebhookSecret() string {
-	raw := make([]byte, 32)
-	_, _ = rand.Read(raw) // never fails: crypto/rand aborts the program instead
-	return "whsec_" + base64.StdEncoding.EncodeToString(raw)
 }
 
 func (p Platform) patchWebhook(ctx context.Context, in *patchWebhookInput) (*bodyOf[WebhookBody], error) {

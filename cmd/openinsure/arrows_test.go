@@ -22,7 +22,7 @@ var arrows = map[string][]string{
 	"api": {
 		"hub", "internal/access", "internal/event", "internal/fault", "internal/id", "internal/insurance", "internal/insurance/billing",
 		"internal/insurance/money", "internal/insurance/policy", "internal/insurance/quote", "internal/insurance/rating",
-		"internal/insurance/referral", "internal/insurance/submission", "push", "rooms", "rooms/room", "store",
+		"internal/insurance/referral", "internal/insurance/submission", "push", "push/webhook/sign", "rooms", "rooms/room", "store",
 	},
 	"store": {
 		"internal/access", "internal/event", "internal/fault", "internal/insurance/billing", "internal/insurance/policy",
