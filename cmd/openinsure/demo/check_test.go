@@ -129,7 +129,9 @@ func TestCheck(t *testing.T) {
 		{"the list has it twice", func(p *performance) { p.books.Listed = append(p.books.Listed, p.books.Listed[0]) }, []string{
 			"doubled: policy.bound pol_1 is in GET /v1/events 2 times",
 		}},
-		{"the list has more", func(p *performance) { p.books.Listed = append(p.books.Listed, envelope{ID: "evt_5", Type: "policy.bound"}) }, []string{
+		{"the list has more", func(p *performance) {
+			p.books.Listed = append(p.books.Listed, envelope{ID: "evt_5", Type: "policy.bound"})
+		}, []string{
 			"invented: GET /v1/events has policy.bound evt_5, which nobody heard",
 		}},
 		{"a delivery needed two attempts", func(p *performance) { p.books.Deliveries[0].Attempts = 2 }, []string{
@@ -139,7 +141,9 @@ func TestCheck(t *testing.T) {
 			p.books.Deliveries = append(p.books.Deliveries, delivery{EventID: "evt_4", Type: "invoice.created", State: "pending"})
 		}, []string{"deliveries: invoice.created evt_4 is said to be pending after 0 attempts, and came 0 times"}},
 		{"an inbox lacks a row", func(p *performance) { p.books.Inboxes[p.inbox] = nil }, []string{"Pat's inbox has policy.bound pol_1 0 times"}},
-		{"an inbox has a row twice", func(p *performance) { p.books.Inboxes[p.inbox] = append(p.books.Inboxes[p.inbox], p.books.Inboxes[p.inbox]...) }, []string{
+		{"an inbox has a row twice", func(p *performance) {
+			p.books.Inboxes[p.inbox] = append(p.books.Inboxes[p.inbox], p.books.Inboxes[p.inbox]...)
+		}, []string{
 			"Pat's inbox has policy.bound pol_1 2 times",
 		}},
 		{"an inbox has a row of somebody else", func(p *performance) {

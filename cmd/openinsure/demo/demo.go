@@ -31,6 +31,11 @@ type Config struct {
 	Pace   time.Duration // after each step, for people who watch
 }
 
+// legend says what the columns of the table are.
+const legend = "Una, Ben and Pat: their sockets and inboxes. Ada: a silent witness at each node, who reads every frame. " +
+	"SSE: the integrator's event streams. hook: its webhook, ✓ when both signatures are good. push, iOS, Andr: phones. " +
+	"· is not to hear it, and does not."
+
 // quiet is how long nothing must come before the demo believes that nothing
 // more does.
 const quiet = time.Second
@@ -81,6 +86,7 @@ func (p *player) play(ctx context.Context) error {
 		return fmt.Errorf("prepare the demo: %w", p.explain(err))
 	}
 	p.outside.hear(p.hearing, p)
+	p.screen.say("columns   %s", legend)
 	p.screen.header(p.columns())
 	p.began = time.Now()
 	if err := p.story(ctx); err != nil {

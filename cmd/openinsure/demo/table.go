@@ -56,8 +56,9 @@ func (s *screen) header(cols []column) {
 			wide += cols[n].width
 			heads += padLeft(cols[n].head, cols[n].width)
 		}
-		name := []rune(" " + cols[i].group + " " + strings.Repeat("─", wide))
-		groups += pad(string(name[:wide-1]), wide)
+		name := " " + cols[i].group + " "
+		name += strings.Repeat("─", max(0, wide-1-len(name)))
+		groups += pad(string([]rune(name)[:min(len([]rune(name)), wide)]), wide)
 		i = n
 	}
 	s.line("")
