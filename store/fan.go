@@ -220,16 +220,16 @@ func (f *fanning) recipients(ctx context.Context, subjects map[string]struct{}) 
 const tellSQL = `INSERT INTO notification (org_id, subject, event_id, type, category, about, link, words, urgent, expires_at)
 	SELECT org_id, subject, event_id, type, category, about, link, convert_from(words, 'UTF8')::jsonb, urgent, expires_at
 	FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bytea[], $9::bool[], $10::timestamptz[])
-		AS u(org_id, subject, event_id, type, category, about, link, words, urgent, expires_at)
-	ON CONFLICT (event_id, subject) DO NOTHING RETURNING id, event_id, subject`
+		WITH ORDINALITY AS u(org_id, subject, event_id, type, category, about, link, words, urgent, expires_at, ord)
+	ORDER BY u.ord ON CONFLICT (event_id, subject) DO NOTHING RETURNING id, event_id, subject`
 
 // ringSQL owes notices to phones and mailboxes, once; crosses orgs: persons are
 // of several.
 const ringSQL = `INSERT INTO delivery (org_id, kind, target, event_id, type, notification_id, next_at)
 	SELECT n.org_id, u.kind, u.target, n.event_id, n.type, n.id, greatest(now(), u.not_till)
-	FROM unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::timestamptz[]) AS u(event_id, subject, kind, target, not_till)
+	FROM unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::timestamptz[]) WITH ORDINALITY AS u(event_id, subject, kind, target, not_till, ord)
 	JOIN notification n ON n.event_id = u.event_id AND n.subject = u.subject
-	ON CONFLICT (event_id, target) DO NOTHING RETURNING kind, next_at <= now()`
+	ORDER BY u.ord ON CONFLICT (event_id, target) DO NOTHING RETURNING kind, next_at <= now()`
 
 func (f *fanning) tell(ctx context.Context, ts []push.Telling) error {
 	if len(ts) == 0 {

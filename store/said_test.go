@@ -242,7 +242,18 @@ func waiters(t testing.TB, url string, n int, until <-chan error) {
 // TestDeletedWhileFannedOut deletes a message while a node is about to make it
 // an event, with the words that it read: the event does not keep them.
 func TestDeletedWhileFannedOut(t *testing.T) {
+	for _, first := range []bool{true, false} {
+		t.Run(fmt.Sprintf("first=%t", first), func(t *testing.T) { deleteWhileFannedOut(t, first) })
+	}
+}
+
+func deleteWhileFannedOut(t *testing.T, first bool) {
 	k := newTalk(t)
+	if !first {
+		k.say(k.Una, room.ForAll, "hello")
+		k.fan()
+		storetest.SQL(t, k.db, `DELETE FROM delivery`)
+	}
 	m := k.say(k.Una, room.ForAll, "REGRET")
 	tx := must[pgx.Tx](t)(connect(t, k.url).Begin(t.Context()))
 	if _, err := tx.Exec(t.Context(), `LOCK TABLE delivery IN SHARE MODE`); err != nil {
