@@ -89,10 +89,10 @@ func (k *talk) pass(d time.Duration) {
 	}
 }
 
-// read lets somebody read all of a channel.
-func (k *talk) read(who access.Actor, v room.Visibility, seq int64) {
+// read lets somebody read what is shared, up to a seq.
+func (k *talk) read(who access.Actor, seq int64) {
 	k.t.Helper()
-	if _, _, err := k.house.ReadIn(k.t.Context(), who, k.Room.ID, v, seq); err != nil {
+	if _, _, err := k.house.ReadIn(k.t.Context(), who, k.Room.ID, room.ForAll, seq); err != nil {
 		k.t.Fatal(err)
 	}
 }
@@ -389,8 +389,8 @@ func TestReminders(t *testing.T) {
 		k := newTalk(t)
 		m := k.say(k.Una, room.ForAll, "hello")
 		k.fan()
-		k.read(k.Ben, room.ForAll, m.Seq)
-		k.read(k.Uri, room.ForAll, m.Seq)
+		k.read(k.Ben, m.Seq)
+		k.read(k.Uri, m.Seq)
 		k.pass(30 * time.Second)
 		k.wantRung("bob: hello", "uno: hello", "vic: hello apns")
 	})
@@ -468,7 +468,7 @@ func TestReminders(t *testing.T) {
 		k.wantRung("ben: two apns")
 		m := k.say(k.Una, room.ForAll, "Ben?", k.Ben)
 		k.fan()
-		k.read(k.Ben, room.ForAll, m.Seq)
+		k.read(k.Ben, m.Seq)
 		k.pass(30 * time.Second)
 		k.wantRung("ben: Ben?") // in his inbox; he had read it
 		k.say(k.Una, room.ForAll, "three")
@@ -485,7 +485,7 @@ func TestReminders(t *testing.T) {
 		}
 		one := k.say(k.Una, room.ForAll, "one")
 		k.pass(20 * time.Second)
-		k.read(k.Ben, room.ForAll, one.Seq)
+		k.read(k.Ben, one.Seq)
 		k.say(k.Una, room.ForAll, "two")
 		k.pass(20 * time.Second)
 		k.wantRung()

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 	"time"
 )
@@ -144,8 +145,8 @@ func (p *player) close() error {
 	var errs []error
 	ctx, cancel := context.WithTimeoutCause(context.Background(), 30*time.Second, errors.New("end of the demo"))
 	defer cancel()
-	for i := len(p.after) - 1; i >= 0; i-- {
-		errs = append(errs, p.after[i](ctx))
+	for _, undo := range slices.Backward(p.after) {
+		errs = append(errs, undo(ctx))
 	}
 	if p.servers != nil {
 		errs = append(errs, p.servers.stop())

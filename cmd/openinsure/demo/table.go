@@ -136,12 +136,13 @@ func (r *rows) row(f *Fact, over bool) string {
 	if len(label) > n {
 		label = append(label[:n-1], '…')
 	}
-	line := pad(string(label), n)
+	var line strings.Builder
+	line.WriteString(pad(string(label), n))
 	for _, c := range s.columns {
 		text, p := cell(f, r.last.heard[f], c.ears, over)
-		line += s.paint(p, padLeft(text, c.width))
+		line.WriteString(s.paint(p, padLeft(text, c.width)))
 	}
-	return line
+	return line.String()
 }
 
 // cell shows when a fact was heard at some ears: the first of them.
