@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 	"time"
 )
@@ -86,7 +87,7 @@ func (p *player) play(ctx context.Context) error {
 		return fmt.Errorf("prepare the demo: %w", p.explain(err))
 	}
 	p.outside.hear(p.hearing, p)
-	p.screen.say("columns   %s", legend)
+	p.screen.say("columns", "%s", legend)
 	p.screen.header(p.columns())
 	p.began = time.Now()
 	if err := p.story(ctx); err != nil {
@@ -113,8 +114,8 @@ func (p *player) play(ctx context.Context) error {
 func (p *player) reach(ctx context.Context, own bool) error {
 	if !own {
 		p.servers = &servers{urls: p.cfg.URLs, secret: p.cfg.Secret}
-		p.screen.say("server    %s", p.servers.places())
-		p.screen.say("not here  phones and mail: this server does not know of the demo's; sockets, streams, webhooks and inboxes are checked")
+		p.screen.say("server", "%s", p.servers.places())
+		p.screen.say("not here", "phones and mail: this server does not know of the demo's; sockets, streams, webhooks and inboxes are checked")
 		return nil
 	}
 	var err error
@@ -144,8 +145,8 @@ func (p *player) close() error {
 	var errs []error
 	ctx, cancel := context.WithTimeoutCause(context.Background(), 30*time.Second, errors.New("end of the demo"))
 	defer cancel()
-	for i := len(p.after) - 1; i >= 0; i-- {
-		errs = append(errs, p.after[i](ctx))
+	for _, undo := range slices.Backward(p.after) {
+		errs = append(errs, undo(ctx))
 	}
 	if p.servers != nil {
 		errs = append(errs, p.servers.stop())
