@@ -55,6 +55,14 @@ func TestDemoOverRedis(t *testing.T) {
 	}
 }
 
+// What a broker loses, doubles, delays and swaps, nobody who listens notices.
+func TestDemoOverAHostileBroker(t *testing.T) {
+	needs(t, "redis-server")
+	cfg := demoConfig(&output{})
+	cfg.Nodes, cfg.Env = 2, []string{roleEnv + "=hostile", "HOSTILE_SEED=7"}
+	perform(t, cfg)
+}
+
 // A server that goes on without the demo has no endpoint and no key of it left.
 func TestDemoAgainstARunningServer(t *testing.T) {
 	r := start(t, "serve", dataDir(t))

@@ -8,7 +8,7 @@ import (
 
 // books asks the platform what it says of the deal.
 func (p *player) books(ctx context.Context) (Books, error) {
-	b := Books{Strangers: !p.servers.own()}
+	b := Books{Strangers: !p.servers.own(), Endpoint: p.cast.hook}
 	var err error
 	if b.Listed, err = pages[envelope](ctx, p.cast.integrator, "/v1/events", func(e envelope) bool { return e.Timestamp.Before(p.began.Add(-time.Second)) }); err != nil {
 		return b, err

@@ -115,7 +115,7 @@ func (p *player) register(ctx context.Context, c *cast, hook *Ear) error {
 	system := caller{c.integrator.base, p.servers.secret}
 	id, secret, err := p.endpoint(ctx, c.integrator, "", p.outside.receiver.URL())
 	if no, ok := errors.AsType[*refusal](err); ok && no.Status == http.StatusBadRequest && !p.servers.own() {
-		p.screen.say("not here  webhooks: the server may not reach a receiver on this machine (%s)", no.Message)
+		p.screen.say("not here", "webhooks: the server may not reach a receiver on this machine (%s)", no.Message)
 		return nil
 	}
 	if err != nil {

@@ -14,7 +14,8 @@ import (
 // Books are what the platform itself says of the deal, when it is over.
 type Books struct {
 	Listed     []envelope      // GET /v1/events
-	Deliveries []delivery      // of the endpoint; nil when nobody asked
+	Endpoint   *Ear            // where the integrator's webhooks come; nil when the server cannot reach it
+	Deliveries []delivery      // to the endpoint
 	Inboxes    map[*Ear][]mark // nil when nobody asked; by the ear that hears of new rows
 	Strangers  bool            // others use the server too: facts that are not ours are not ours to judge
 }
@@ -196,15 +197,13 @@ func (c *checking) listed() {
 // delivered compares what came at the endpoint with what the platform says it
 // sent.
 func (c *checking) delivered() {
-	if c.books.Deliveries == nil {
+	if c.books.Endpoint == nil {
 		return
 	}
 	came := map[string]int{}
-	for _, rs := range c.heard {
-		for e, r := range rs {
-			if e.Way == Webhook {
-				came[r[0].Event] += len(r)
-			}
+	for _, at := range c.heard {
+		for _, r := range at[c.books.Endpoint] {
+			came[r.Event]++
 		}
 	}
 	for _, d := range c.books.Deliveries {

@@ -47,6 +47,7 @@ func newPerformance() *performance {
 	}
 	p.books = Books{
 		Listed:     []envelope{{ID: "evt_1", Type: "policy.bound", Timestamp: at(3), Data: bound}},
+		Endpoint:   p.hook,
 		Deliveries: []delivery{{EventID: "evt_1", Type: "policy.bound", State: "delivered", Attempts: 1}},
 		Inboxes:    map[*Ear][]mark{p.inbox: {{EventID: "evt_1", Type: "policy.bound"}}},
 	}

@@ -87,7 +87,7 @@ func (p *player) play(ctx context.Context) error {
 		return fmt.Errorf("prepare the demo: %w", p.explain(err))
 	}
 	p.outside.hear(p.hearing, p)
-	p.screen.say("columns   %s", legend)
+	p.screen.say("columns", "%s", legend)
 	p.screen.header(p.columns())
 	p.began = time.Now()
 	if err := p.story(ctx); err != nil {
@@ -114,8 +114,8 @@ func (p *player) play(ctx context.Context) error {
 func (p *player) reach(ctx context.Context, own bool) error {
 	if !own {
 		p.servers = &servers{urls: p.cfg.URLs, secret: p.cfg.Secret}
-		p.screen.say("server    %s", p.servers.places())
-		p.screen.say("not here  phones and mail: this server does not know of the demo's; sockets, streams, webhooks and inboxes are checked")
+		p.screen.say("server", "%s", p.servers.places())
+		p.screen.say("not here", "phones and mail: this server does not know of the demo's; sockets, streams, webhooks and inboxes are checked")
 		return nil
 	}
 	var err error

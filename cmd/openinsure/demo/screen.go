@@ -50,13 +50,14 @@ func (s *screen) title(text string) {
 	s.line("")
 }
 
-// say is a line of the preparations.
-func (s *screen) say(format string, args ...any) {
-	for i, line := range wrap(fmt.Sprintf(format, args...), width-2) {
-		if i > 0 {
-			line = "          " + line
-		}
-		s.line("  " + s.paint(dim, line))
+// gutter is how wide the first words of the preparations are.
+const gutter = 10
+
+// say is a line of the preparations: what about, and what of it.
+func (s *screen) say(about, format string, args ...any) {
+	for _, line := range wrap(fmt.Sprintf(format, args...), width-2-gutter) {
+		s.line("  " + s.paint(dim, pad(about, gutter)+line))
+		about = ""
 	}
 }
 
@@ -95,20 +96,10 @@ func wrap(text string, most int) []string {
 			lines = append(lines, line)
 			line = word
 		default:
-			line += spaces(text, line) + word
+			line += " " + word
 		}
 	}
 	return append(lines, line)
-}
-
-// spaces keeps the wide gap after the first word of a line of the preparations.
-func spaces(text, line string) string {
-	if rest, ok := strings.CutPrefix(text, line); ok {
-		if n := len(rest) - len(strings.TrimLeft(rest, " ")); n > 1 {
-			return rest[:n]
-		}
-	}
-	return " "
 }
 
 // pad fills a text up to n characters, from the left when it is a number.

@@ -84,7 +84,7 @@ func startServers(ctx context.Context, cfg Config, o *outside, out *screen) (s *
 	if cfg.Nodes > 1 {
 		carrier = "messages carried by Redis"
 	}
-	out.say("Postgres  private, ready in %.1f s", time.Since(began).Seconds())
+	out.say("Postgres", "private, ready in %.1f s", time.Since(began).Seconds())
 	env, err := s.environment(cfg, o)
 	if err != nil {
 		return s, err
@@ -94,10 +94,10 @@ func startServers(ctx context.Context, cfg Config, o *outside, out *screen) (s *
 		if err := s.startNode(ctx, cfg, env, i); err != nil {
 			return s, err
 		}
-		out.say("%s    %s, ready in %.1f s", s.node(i), s.urls[i], time.Since(began).Seconds())
+		out.say(s.node(i), "%s, ready in %.1f s", s.urls[i], time.Since(began).Seconds())
 	}
-	out.say("broker    %s", carrier)
-	out.say("outside   a webhook receiver, an APNs, an FCM, mailboxes: none of them leaves this machine")
+	out.say("broker", "%s", carrier)
+	out.say("outside", "a webhook receiver, an APNs, an FCM, mailboxes: none of them leaves this machine")
 	return s, nil
 }
 

@@ -54,12 +54,20 @@ func pause(ctx context.Context, d time.Duration) {
 }
 
 // tell waits until everybody heard who is to hear, and shows it meanwhile.
-func (d *deal) tell(ctx context.Context, facts ...*Fact) {
+func (d *deal) tell(ctx context.Context, facts ...*Fact) { d.attend(ctx, 0, facts...) }
+
+// attend is tell, and listens a while longer for who must not hear it.
+func (d *deal) attend(ctx context.Context, longer time.Duration, facts ...*Fact) {
 	d.facts = append(d.facts, facts...)
 	ctx, cancel := context.WithTimeout(ctx, deadline)
 	defer cancel()
 	rows := d.screen.rows(facts)
 	d.ledger.Wait(ctx, facts, rows.draw)
+	if longer > 0 {
+		d.ledger.Quiet(ctx, longer)
+		receipts, _, _ := d.ledger.read()
+		rows.draw(NewAccount(facts, receipts))
+	}
 	rows.done()
 }
 
@@ -149,19 +157,24 @@ func (d *deal) reply(ctx context.Context) error {
 	return nil
 }
 
+// whisperTime is how long the demo listens for who overhears a desk.
+const whisperTime = 300 * time.Millisecond
+
 // whisper is what each company says among itself.
 func (d *deal) whisper(ctx context.Context) error {
 	d.screen.step("Each company talks at its own desk; the other one, and the webhook, must hear nothing of it")
-	ours, asked, err := d.say(ctx, d.una, live.Message{Channel: "desk:" + d.room + ":" + d.cast.una.Org, Body: "I would go to 12,000 if we must."})
+	ours, first, err := d.say(ctx, d.una, live.Message{Channel: "desk:" + d.room + ":" + d.cast.una.Org, Body: "I would go to 12,000 if we must."})
 	if err != nil {
 		return err
 	}
-	d.tell(ctx, &Fact{Type: "deal_room.message_posted", Name: ours, Note: "Summit", Asked: asked, Heard: d.desk})
-	theirs, asked, err := d.say(ctx, d.ben, live.Message{Channel: "desk:" + d.room + ":" + d.cast.ben.Org, Body: "Client pays up to 16,000."})
+	theirs, second, err := d.say(ctx, d.ben, live.Message{Channel: "desk:" + d.room + ":" + d.cast.ben.Org, Body: "Client pays up to 16,000."})
 	if err != nil {
 		return err
 	}
-	d.tell(ctx, &Fact{Type: "deal_room.message_posted", Name: theirs, Note: "Harbor", Asked: asked, Heard: d.benDesk})
+	d.attend(ctx, whisperTime,
+		&Fact{Type: "deal_room.message_posted", Name: ours, Note: "Summit", Asked: first, Heard: d.desk},
+		&Fact{Type: "deal_room.message_posted", Name: theirs, Note: "Harbor", Asked: second, Heard: d.benDesk},
+	)
 	return nil
 }
 

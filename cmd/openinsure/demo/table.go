@@ -42,28 +42,43 @@ func (p *player) columns() []column {
 	for i := range cols {
 		cols[i].ears = all(cols[i].ears)
 	}
-	return slices.DeleteFunc(cols, func(c column) bool { return len(c.ears) == 0 })
+	return spread(slices.DeleteFunc(cols, func(c column) bool { return len(c.ears) == 0 }))
+}
+
+// spread widens the first column of a group that has no room for its name.
+func spread(cols []column) []column {
+	for i := 0; i < len(cols); {
+		n, wide := i, 0
+		for ; n < len(cols) && cols[n].group == cols[i].group; n++ {
+			wide += cols[n].width
+		}
+		cols[i].width += max(0, len(cols[i].group)+1-wide)
+		i = n
+	}
+	return cols
 }
 
 // header draws the head of the table.
 func (s *screen) header(cols []column) {
 	s.columns = cols
 	label := s.label()
-	groups, heads := pad("", label), pad("   ms from the request", label)
+	var groups, heads strings.Builder
+	groups.WriteString(pad("", label))
+	heads.WriteString(pad("   ms from the request", label))
 	for i := 0; i < len(cols); {
 		n, wide := i, 0
 		for ; n < len(cols) && cols[n].group == cols[i].group; n++ {
 			wide += cols[n].width
-			heads += padLeft(cols[n].head, cols[n].width)
+			heads.WriteString(padLeft(cols[n].head, cols[n].width))
 		}
 		name := " " + cols[i].group + " "
 		name += strings.Repeat("─", max(0, wide-1-len(name)))
-		groups += pad(string([]rune(name)[:min(len([]rune(name)), wide)]), wide)
+		groups.WriteString(pad(string([]rune(name)[:min(len([]rune(name)), wide)]), wide))
 		i = n
 	}
 	s.line("")
-	s.line(s.paint(dim, groups))
-	s.line(s.paint(dim, heads))
+	s.line(s.paint(dim, groups.String()))
+	s.line(s.paint(dim, heads.String()))
 	s.line("")
 }
 
