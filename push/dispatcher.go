@@ -1,10 +1,12 @@
 package push
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
 	"math/rand/v2"
+	"strconv"
 	"sync"
 	"time"
 
@@ -27,9 +29,10 @@ var slots = map[Kind]int{Webhook: 128, APNs: 128, FCM: 128, Mail: 4}
 
 // Config adjusts a Dispatcher; the zero value works.
 type Config struct {
-	Worker     string       // names this node in the log; made up when empty
-	Slots      map[Kind]int // attempts of a kind at once; 128, of mail 4
-	Drain      time.Duration
+	Worker     string        // names this node in the log; made up when empty
+	Slots      map[Kind]int  // attempts of a kind at once; 128, of mail 4
+	Lease      time.Duration // for one attempt: longer than any sender takes; 45 s
+	Drain      time.Duration // for the attempts under way when the node stops; 20 s
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer
 }
@@ -58,9 +61,8 @@ func New(q Queue, senders map[Kind]Sender, cfg Config) *Dispatcher {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	if cfg.Drain == 0 {
-		cfg.Drain = drainTime
-	}
+	cfg.Lease, cfg.Drain = cmp.Or(cfg.Lease, leaseTime), cmp.Or(cfg.Drain, drainTime)
+	cfg.Worker = cmp.Or(cfg.Worker, "node-"+strconv.FormatUint(rand.Uint64(), 36))
 	d := &Dispatcher{
 		queue: q, senders: senders, cfg: cfg, log: cfg.Logger, metrics: newMetrics(cfg.Registerer),
 		fan: make(chan struct{}, 1), said: make(chan struct{}, 1), due: map[Kind]chan struct{}{}, channels: map[string]struct{}{},
@@ -235,4 +237,5 @@ func (b *backoff) sleep(ctx context.Context) bool {
 var (
 	errDrained = errors.New("the node stopped")
 	errLate    = errors.New("the lease ended")
+	errQueue   = errors.New("the queue does not answer")
 )

@@ -35,9 +35,15 @@ var (
 )
 
 // Main runs the tests of a package and stops the Postgres that they used. Call
-// it from TestMain.
-func Main(m *testing.M) {
+// it from TestMain. Each check is made when the tests are through.
+func Main(m *testing.M, checks ...func() error) {
 	code := m.Run()
+	for _, check := range checks {
+		if err := check(); err != nil && code == 0 {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
+		}
+	}
 	if server != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 		if err := server.Stop(ctx); err != nil {
