@@ -59,8 +59,12 @@ func (p *process) log() string {
 	return string(b)
 }
 
-// interrupt asks it to end.
+// interrupt asks it to end, once: a program that is about to end has given up
+// its handlers, and dies of another one.
 func (p *process) interrupt() {
+	if p.asked {
+		return
+	}
 	select {
 	case <-p.done:
 	default:
