@@ -87,11 +87,11 @@ func (k *taken) wait(t *testing.T, n int) {
 	}
 }
 
-// node runs a dispatcher and returns how to stop it, which waits.
-func node(t *testing.T, db *store.DB, senders map[push.Kind]push.Sender, cfg push.Config) (d *push.Dispatcher, stop func()) {
+// node runs a dispatcher and returns what stops it, and waits until it has.
+func node(t *testing.T, db *store.DB, senders map[push.Kind]push.Sender, cfg push.Config) (stop func()) {
 	t.Helper()
 	cfg.Logger = slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
-	d = push.New(db, senders, cfg)
+	d := push.New(db, senders, cfg)
 	db.OnOwed(func(channels []string) {
 		if channels == nil {
 			d.Wake()
@@ -112,7 +112,7 @@ func node(t *testing.T, db *store.DB, senders map[push.Kind]push.Sender, cfg pus
 		})
 	}
 	t.Cleanup(stop)
-	return d, stop
+	return stop
 }
 
 func emit(t testing.TB, db *store.DB, by access.Actor, n int) {
@@ -168,7 +168,7 @@ func TestSlots(t *testing.T) {
 	full := make(chan struct{})
 	go1 := sync.OnceFunc(func() { close(full) })
 	registry := prometheus.NewRegistry()
-	_, stop := node(t, db, map[push.Kind]push.Sender{push.Webhook: receiver(func(ctx context.Context, d push.Delivery) push.Result {
+	stop := node(t, db, map[push.Kind]push.Sender{push.Webhook: receiver(func(ctx context.Context, d push.Delivery) push.Result {
 		if n := k.begin(d); n > 4 {
 			t.Errorf("%d under way to one endpoint", n)
 		}
@@ -217,7 +217,7 @@ func TestHangingEndpoints(t *testing.T) {
 	}
 	k := newTaken()
 	release := make(chan struct{})
-	_, stop := node(t, db, map[push.Kind]push.Sender{push.Webhook: receiver(func(ctx context.Context, d push.Delivery) push.Result {
+	stop := node(t, db, map[push.Kind]push.Sender{push.Webhook: receiver(func(ctx context.Context, d push.Delivery) push.Result {
 		k.begin(d)
 		defer k.end(d)
 		if !hangs[d.Endpoint.ID] {
@@ -297,7 +297,7 @@ func TestStopFinishes(t *testing.T) {
 		}
 		return good
 	})
-	_, stop := node(t, db, map[push.Kind]push.Sender{push.Webhook: cut}, push.Config{Drain: 2 * time.Second})
+	stop := node(t, db, map[push.Kind]push.Sender{push.Webhook: cut}, push.Config{Drain: 2 * time.Second})
 	emit(t, db, by, each)
 	k.wait(t, 11)
 	time.AfterFunc(50*time.Millisecond, func() { close(answer) })
@@ -319,7 +319,7 @@ func TestStopFinishes(t *testing.T) {
 		t.Errorf("the endpoint goes slower, %d at once, for our having stopped", n)
 	}
 	// The next node finishes.
-	_, stop = node(t, db, map[push.Kind]push.Sender{push.Webhook: receiver(func(_ context.Context, d push.Delivery) push.Result {
+	stop = node(t, db, map[push.Kind]push.Sender{push.Webhook: receiver(func(_ context.Context, d push.Delivery) push.Result {
 		k.begin(d)
 		defer k.end(d)
 		return good
@@ -406,7 +406,7 @@ func TestLeasesThatEnd(t *testing.T) {
 	by := storetest.Org(t, db, "Summit")
 	storetest.Endpoint(t, db, by)
 	k := newTaken()
-	_, stop := node(t, db, map[push.Kind]push.Sender{push.Webhook: receiver(func(ctx context.Context, d push.Delivery) push.Result {
+	stop := node(t, db, map[push.Kind]push.Sender{push.Webhook: receiver(func(ctx context.Context, d push.Delivery) push.Result {
 		k.begin(d)
 		defer k.end(d)
 		if until, ok := ctx.Deadline(); !ok || until.After(d.Lease) {
@@ -429,7 +429,7 @@ func TestPanics(t *testing.T) {
 	by := storetest.Org(t, db, "Summit")
 	storetest.Endpoint(t, db, by)
 	first := sync.OnceFunc(func() { panic("an answer that nobody expected") })
-	_, stop := node(t, db, map[push.Kind]push.Sender{push.Webhook: receiver(func(context.Context, push.Delivery) push.Result {
+	stop := node(t, db, map[push.Kind]push.Sender{push.Webhook: receiver(func(context.Context, push.Delivery) push.Result {
 		defer func() {
 			if p := recover(); p != nil {
 				panic(p)
@@ -473,7 +473,7 @@ func TestGoneEndpoint(t *testing.T) {
 	gone := storetest.Endpoint(t, db, by)
 	other := storetest.Endpoint(t, db, by, func(e *push.Endpoint) { e.Types = []string{"webhook.disabled"} })
 	told := make(chan push.Delivery, 9)
-	_, stop := node(t, db, map[push.Kind]push.Sender{push.Webhook: receiver(func(_ context.Context, d push.Delivery) push.Result {
+	stop := node(t, db, map[push.Kind]push.Sender{push.Webhook: receiver(func(_ context.Context, d push.Delivery) push.Result {
 		if d.Endpoint.ID == gone.ID {
 			return push.Result{Outcome: push.Gone, Code: 410, Class: push.ClassGone}
 		}
@@ -504,7 +504,7 @@ func TestKindsWithoutSender(t *testing.T) {
 	by := storetest.Org(t, db, "Summit")
 	storetest.Device(t, db, by)
 	sender := receiver(func(_ context.Context, d push.Delivery) push.Result { return good })
-	_, stop := node(t, db, map[push.Kind]push.Sender{push.Mail: sender}, push.Config{})
+	stop := node(t, db, map[push.Kind]push.Sender{push.Mail: sender}, push.Config{})
 	emit(t, db, by, 1)
 	settled(t, db, push.Mail, all(1, "delivered 1=delivered"))
 	settled(t, db, push.APNs, all(1, "pending"))

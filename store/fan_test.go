@@ -201,8 +201,9 @@ func TestFanOutTogether(t *testing.T) {
 func reached(t *testing.T, url string) map[string][]string {
 	t.Helper()
 	c := connect(t, url)
+	//nolint:rowserrcheck // ForEachRow returns it
 	rows, err := c.Query(t.Context(), `SELECT n.subject, n.type || coalesce((SELECT string_agg(' ' || d.kind || CASE WHEN d.next_at > now() THEN ' later' ELSE '' END, '' ORDER BY d.kind)
-		FROM delivery d WHERE d.notification_id = n.id), '') FROM notification n ORDER BY n.id`) //nolint:rowserrcheck // ForEachRow returns it
+		FROM delivery d WHERE d.notification_id = n.id), '') FROM notification n ORDER BY n.id`)
 	if err != nil {
 		t.Fatal(err)
 	}
