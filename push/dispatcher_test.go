@@ -87,7 +87,7 @@ func (k *taken) wait(t *testing.T, n int) {
 	}
 }
 
-// node runs a dispatcher and returns how to stop it, which waits.
+// node runs a dispatcher and returns what stops it, and waits until it has.
 func node(t *testing.T, db *store.DB, senders map[push.Kind]push.Sender, cfg push.Config) (stop func()) {
 	t.Helper()
 	cfg.Logger = slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
