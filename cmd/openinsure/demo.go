@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"os"
+	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/openinsure/openinsure/cmd/openinsure/demo"
@@ -47,6 +49,9 @@ func (c *demoCmd) Run(ctx context.Context) error {
 	if c.Pace != nil {
 		cfg.Pace = *c.Pace
 	}
+	// Nobody reads any more, as of make demo | head: stop what was started.
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGPIPE)
+	defer stop()
 	err = demo.Run(ctx, cfg)
 	if errors.Is(err, context.Canceled) {
 		return errors.New("the demo was stopped")
