@@ -65,7 +65,8 @@ type hook struct {
 	id       string
 	secret   string
 	unsigned atomic.Int64
-	wrong    atomic.Int64 // bodies with another id than the header's
+	wrong    atomic.Int64          // bodies with another id than the header's
+	late     atomic.Pointer[lapse] // how long after it happened each event came; nil: nobody asks
 }
 
 // hook makes an endpoint for everything, unless fields say otherwise.
@@ -76,11 +77,12 @@ func (c *cluster) hook(fields map[string]any) *hook {
 		if q.Unsigned != nil {
 			h.unsigned.Add(1)
 		}
-		var body struct {
-			ID string `json:"id"`
-		}
-		if err := json.Unmarshal(q.Body, &body); err != nil || body.ID != q.ID {
+		e, err := event.Open(q.Body)
+		if err != nil || e.ID.String() != q.ID {
 			h.wrong.Add(1)
+		}
+		if l := h.late.Load(); l != nil {
+			l.add(q.At.Sub(e.Timestamp))
 		}
 	}})
 	if err != nil {
@@ -239,6 +241,16 @@ func TestDeliveriesAcrossKills(t *testing.T) {
 	if n := readSQL[int](c, `SELECT count(*) FROM delivery WHERE state = 'leased'`); n > 0 {
 		t.Errorf("%d are leased by nobody", n)
 	}
+}
+
+// webhookUUID is the id of an endpoint as the database has it.
+func webhookUUID(t testing.TB, id string) string {
+	t.Helper()
+	var e push.EndpointID
+	if err := e.UnmarshalText([]byte(id)); err != nil {
+		t.Fatal(err)
+	}
+	return e.UUID()
 }
 
 // eventID is the id that an event has on the wire.
