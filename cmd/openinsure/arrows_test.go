@@ -25,7 +25,7 @@ var arrows = map[string][]string{
 		"internal/insurance/referral", "internal/insurance/submission", "push", "push/webhook/sign", "rooms", "rooms/room", "store",
 	},
 	"store": {
-		"internal/access", "internal/event", "internal/fault", "internal/insurance/billing", "internal/insurance/policy",
+		"internal/access", "internal/audit", "internal/event", "internal/fault", "internal/insurance/billing", "internal/insurance/policy",
 		"internal/insurance/quote", "internal/insurance/rating", "internal/insurance/referral", "internal/insurance/submission", "internal/seal",
 		"push", "rooms/room",
 	},
@@ -65,6 +65,7 @@ var arrows = map[string][]string{
 	"internal/insurance/money":      {"internal/fault"},
 	"internal/event":                {"internal/access", "internal/id", "internal/insurance/money"},
 	"internal/access":               {"internal/fault", "internal/id"},
+	"internal/audit":                {"internal/access", "internal/id"},
 	"internal/id":                   {"internal/fault"},
 	"internal/fault":                {},
 	"internal/seal":                 {},
