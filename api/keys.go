@@ -89,7 +89,7 @@ func (a *API) registerKeys(p Platform) {
 			return nil, fault.ErrNotFound
 		}
 		return nil, p.DB.InTx(ctx, by, func(tx *store.Tx) error {
-			tx.Audit(by, audit.Fact{Action: audit.KeyRevoked, Object: in.ID})
+			tx.Audit(by, audit.Fact{Action: audit.KeyRevoked, Object: key.String()})
 			return tx.RevokeKey(ctx, key, p.Now())
 		})
 	})

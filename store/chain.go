@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -53,15 +54,16 @@ func (db *DB) LinkAudit(ctx context.Context) (linked int, more bool, err error) 
 		return 0, false, fmt.Errorf("find rows to link: %w", err)
 	}
 	more = len(orgs) == linkOrgs
+	var failed error
 	for _, org := range orgs {
 		n, err := db.link(ctx, org)
 		linked += n
-		if err != nil {
-			return linked, false, fmt.Errorf("link the audit log of %s: %w", org, err)
+		if err != nil { // the others' are no worse for it
+			failed = errors.Join(failed, fmt.Errorf("link the audit log of %s: %w", org, err))
 		}
 		more = more || n == linkBatch
 	}
-	return linked, more, nil
+	return linked, more && failed == nil, failed
 }
 
 func scanHead(row pgx.CollectableRow) (audit.Head, error) {
