@@ -41,8 +41,7 @@ func suspected(by access.Actor, reason string, err error) error {
 }
 
 func noteSuspect(st *state, err error) {
-	var s *suspectError
-	if errors.As(err, &s) {
+	if s, ok := errors.AsType[*suspectError](err); ok {
 		st.suspect, st.reason = s.by, s.reason
 	}
 }

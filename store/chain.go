@@ -211,3 +211,13 @@ func (v *Verdict) walk(ctx context.Context, r Reader) error {
 		}
 	}
 }
+
+// inChainSQL says whether a chain has a row of some hash in a place; crosses
+// orgs: verification is of all.
+const inChainSQL = `SELECT EXISTS (SELECT FROM audit t WHERE t.org_id = $1 AND t.seq = $2 AND t.hash = $3)`
+
+// InChain reports whether the row at seq of a chain has a hash, as an earlier
+// verification found it to have.
+func (db *DB) InChain(ctx context.Context, org access.OrgID, seq int64, hash audit.Hash) (bool, error) {
+	return one(ctx, db.everywhere(), pgx.RowTo[bool], inChainSQL, org.UUID(), seq, hash[:])
+}

@@ -113,7 +113,7 @@ func (db *DB) Once(ctx context.Context, by access.Actor, o Once, do func(context
 }
 
 func (db *DB) openAnswer(sealed []byte, label string) (Answer, error) {
-	plain, err := db.seal.Open(sealed, label)
+	plain, err := db.open(sealed, label)
 	if err != nil {
 		return Answer{}, fmt.Errorf("recorded answer: %w", err)
 	}

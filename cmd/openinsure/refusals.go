@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"sync"
 	"time"
 
@@ -127,9 +128,7 @@ func (o *refusal) counted() audit.Row {
 	row := audit.New(access.Actor{Kind: f.ActorKind, ID: f.ActorID, Org: f.Org}, audit.Fact{
 		Action: f.Action, Object: f.ObjectID, Outcome: f.Outcome, Reason: f.Reason, Details: audit.Details{"since": f.At.Format(time.RFC3339)},
 	}, o.last)
-	for k, v := range f.Details {
-		row.Details[k] = v
-	}
+	maps.Copy(row.Details, f.Details)
 	row.Count, row.Request, row.Address = o.again, f.Request, f.Address
 	return row
 }
