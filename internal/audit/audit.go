@@ -31,17 +31,16 @@ const (
 
 	KeyCreated Action = "api_key.created"
 	KeyRevoked Action = "api_key.revoked"
-	KeyRotated Action = "api_key.rotated"
 
-	UserCreated  Action = "user.created"
-	UserChanged  Action = "user.changed"
-	UserStopped  Action = "user.stopped"
-	OrgCreated   Action = "organization.created"
-	OrgChanged   Action = "organization.changed"
-	LogExported  Action = "audit.exported"
-	KeysRotated  Action = "sealing_key.rotated"
-	KeysDropped  Action = "sealing_key.dropped"
-	SecretsMoved Action = "secrets.resealed"
+	UserCreated Action = "user.created"
+	UserChanged Action = "user.changed"
+	UserStopped Action = "user.stopped"
+	OrgCreated  Action = "organization.created"
+	OrgChanged  Action = "organization.changed"
+
+	LogExported Action = "audit.exported"
+	KeysRotated Action = "sealing_key.rotated" // in the platform's log
+	KeysDropped Action = "sealing_key.dropped"
 
 	RoomOpened         Action = "deal_room.opened"
 	RoomClosed         Action = "deal_room.closed"
@@ -67,8 +66,8 @@ const (
 
 // Actions lists every action.
 var Actions = []Action{
-	SignIn, Authenticate, Permission, KeyCreated, KeyRevoked, KeyRotated, UserCreated, UserChanged, UserStopped, OrgCreated, OrgChanged,
-	LogExported, KeysRotated, KeysDropped, SecretsMoved, RoomOpened, RoomClosed, RoomReopened, RoomArchived, ParticipantAdded, ParticipantChanged,
+	SignIn, Authenticate, Permission, KeyCreated, KeyRevoked, UserCreated, UserChanged, UserStopped, OrgCreated, OrgChanged,
+	LogExported, KeysRotated, KeysDropped, RoomOpened, RoomClosed, RoomReopened, RoomArchived, ParticipantAdded, ParticipantChanged,
 	ParticipantRemoved, Quoted, Declined, PolicyBound, ReferralRaised, ReferralDecided, WebhookCreated, WebhookChanged, WebhookDeleted,
 	WebhookDisabled, DeviceAdded, DeviceRemoved,
 }
