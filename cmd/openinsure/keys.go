@@ -189,7 +189,7 @@ func (c *keysRotateCmd) rotateJWT() error {
 	fresh := access.NewTokenKey(freeName(keyNames(c.JWTKeys)))
 	if c.given["JWT_KEYS"] {
 		fmt.Printf("With several nodes, first set this on every node and restart them, so that all know the key before one signs with it:\n\nJWT_KEYS=%s,%s\n\nThen this. ",
-			c.JWTKeys, fresh)
+			string(c.JWTKeys), fresh)
 	}
 	if err := c.hand("JWT_KEYS", fresh+","+string(c.JWTKeys)); err != nil {
 		return err
