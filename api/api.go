@@ -48,6 +48,7 @@ type Deps struct {
 	Authenticator Authenticator
 	Idempotency   Idempotency // nil ignores Idempotency-Key: only for tests
 	Requests      Requests    // nil records nothing
+	Refusals      Refusals    // nil keeps nothing
 }
 
 // An Authenticator turns a credential into who acts. A credential that proves

@@ -55,7 +55,7 @@ func (d *Door) isSecret(s string) bool {
 func (d *Door) key(ctx context.Context, secret string) (access.Actor, error) {
 	k, err := d.DB.UseKey(ctx, secret, d.Now())
 	if errors.Is(err, fault.ErrNotFound) {
-		return access.Actor{}, access.ErrToken
+		return access.Actor{}, d.deadKey(ctx, secret)
 	}
 	a := access.Actor{Kind: access.Machine, ID: k.ID.String(), Org: k.Org, Scopes: k.Scopes, Tier: k.Tier}
 	if k.ExpiresAt != nil {
@@ -94,7 +94,8 @@ func (d *Door) token(ctx context.Context, token string) (access.Actor, error) {
 	if err != nil {
 		return access.Actor{}, err
 	}
-	return d.person(ctx, a)
+	by, err := d.person(ctx, a)
+	return by, suspected(a, "stopped", err)
 }
 
 // person looks up the user or policyholder that a token names.
@@ -216,6 +217,9 @@ func (d *Door) demo(ctx context.Context, secret, as string) (*bodyOf[tokenBody],
 	}
 	token, until, err := d.Tokens.Mint(who)
 	if err != nil {
+		return nil, err
+	}
+	if err := d.signedIn(ctx, who, "demo"); err != nil {
 		return nil, err
 	}
 	return &bodyOf[tokenBody]{tokenBody{Token: token, ExpiresAt: until}}, nil

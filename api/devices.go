@@ -9,6 +9,7 @@ import (
 	"golang.org/x/text/language"
 
 	"github.com/openinsure/openinsure/internal/access"
+	"github.com/openinsure/openinsure/internal/audit"
 	"github.com/openinsure/openinsure/internal/fault"
 	"github.com/openinsure/openinsure/push"
 	"github.com/openinsure/openinsure/store"
@@ -119,6 +120,9 @@ func (p Platform) createDevice(ctx context.Context, s side, in *createDeviceInpu
 			out.Status = http.StatusOK
 		}
 		out.Body = deviceOf(d)
+		if err == nil && !known {
+			tx.Audit(by, audit.Fact{Action: audit.DeviceAdded, Object: d.ID.String(), Details: audit.Details{"platform": d.Platform}})
+		}
 		return err
 	})
 	if err != nil {
@@ -136,7 +140,10 @@ func (p Platform) deleteDevice(ctx context.Context, s side, in *ByID) error {
 	if err := pathID(&id, in.ID); err != nil {
 		return err
 	}
-	return p.DB.InTx(ctx, by, func(tx *store.Tx) error { return tx.DeleteDevice(ctx, by.ID, id) })
+	return p.DB.InTx(ctx, by, func(tx *store.Tx) error {
+		tx.Audit(by, audit.Fact{Action: audit.DeviceRemoved, Object: id.String()})
+		return tx.DeleteDevice(ctx, by.ID, id)
+	})
 }
 
 // locale reads a BCP 47 tag into its usual spelling; empty stays empty.

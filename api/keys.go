@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/openinsure/openinsure/internal/access"
+	"github.com/openinsure/openinsure/internal/audit"
 	"github.com/openinsure/openinsure/internal/fault"
 	"github.com/openinsure/openinsure/store"
 )
@@ -87,7 +88,10 @@ func (a *API) registerKeys(p Platform) {
 		if key.UnmarshalText([]byte(in.ID)) != nil || key.IsZero() {
 			return nil, fault.ErrNotFound
 		}
-		return nil, p.DB.InTx(ctx, by, func(tx *store.Tx) error { return tx.RevokeKey(ctx, key, p.Now()) })
+		return nil, p.DB.InTx(ctx, by, func(tx *store.Tx) error {
+			tx.Audit(by, audit.Fact{Action: audit.KeyRevoked, Object: key.String()})
+			return tx.RevokeKey(ctx, key, p.Now())
+		})
 	})
 }
 
@@ -108,7 +112,11 @@ func (p Platform) createKey(ctx context.Context, in *createKeyInput) (*bodyOf[ne
 	slices.Sort(in.Body.Scopes)
 	k, secret := NewKey(by.Org, in.Body.Name, by.ID, p.IsLive, now)
 	k.Scopes, k.Tier, k.ExpiresAt = slices.Compact(in.Body.Scopes), in.Body.Tier, in.Body.ExpiresAt
-	if err := p.DB.InTx(ctx, by, func(tx *store.Tx) error { return tx.AddKey(ctx, k, secret) }); err != nil {
+	err := p.DB.InTx(ctx, by, func(tx *store.Tx) error {
+		tx.Audit(by, audit.Fact{Action: audit.KeyCreated, Object: k.ID.String(), Details: audit.Details{"scopes": k.Scopes, "tier": k.Tier}})
+		return tx.AddKey(ctx, k, secret)
+	})
+	if err != nil {
 		return nil, err
 	}
 	return &bodyOf[newKeyBody]{newKeyBody{Key: secret, KeyBody: keyOf(k)}}, nil

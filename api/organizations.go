@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/openinsure/openinsure/internal/access"
+	"github.com/openinsure/openinsure/internal/audit"
 	"github.com/openinsure/openinsure/internal/fault"
 	"github.com/openinsure/openinsure/store"
 )
@@ -74,6 +75,7 @@ func (p Platform) createOrg(ctx context.Context, in *createOrgInput) (*bodyOf[or
 	by.Org = access.NewOrgID(now)
 	o := store.Org{ID: by.Org, Name: in.Body.Name, Kind: in.Body.Kind, CreatedAt: now, UpdatedAt: now, Version: 1}
 	err := p.DB.InTx(ctx, by, func(tx *store.Tx) error {
+		tx.Audit(by, audit.Fact{Action: audit.OrgCreated, Object: o.ID.String(), Details: audit.Details{"kind": o.Kind}})
 		if err := tx.AddOrg(ctx, o); err != nil || o.Kind == "brokerage" {
 			return err
 		}
@@ -103,6 +105,7 @@ func (p Platform) patchOrg(ctx context.Context, in *patchOrgInput) (*bodyOf[orgB
 			return err
 		}
 		o.Name, o.UpdatedAt = *in.Body.Name, p.Now().UTC().Truncate(time.Microsecond)
+		tx.Audit(by, audit.Fact{Action: audit.OrgChanged, Object: o.ID.String(), Details: audit.Details{"renamed": true}})
 		if err := tx.SaveOrg(ctx, o); err != nil {
 			return err
 		}

@@ -141,6 +141,7 @@ func (a *API) failure(ctx context.Context, err error) Answer { return a.problem(
 // where an error stops travelling.
 func (a *API) problem(ctx context.Context, err error) *problem {
 	p := newProblem(ctx, err)
+	noteSuspect(stateOf(ctx), err)
 	if p.status < 500 {
 		return p
 	}

@@ -183,10 +183,10 @@ func (d *Door) UseTicket(ctx context.Context, text string) (access.Actor, string
 		return access.Actor{}, "", err
 	}
 	if err := d.DB.UseTicket(ctx, t); err != nil {
-		return access.Actor{}, "", err
+		return access.Actor{}, "", suspected(t.Actor, "ticket_used", err)
 	}
 	by, err := d.Still(ctx, t.Actor)
-	return by, t.Room, err
+	return by, t.Room, suspected(t.Actor, "stopped", err)
 }
 
 func (a *API) serveSocket(w http.ResponseWriter, r *http.Request, p Platform, by access.Actor, roomID string) {

@@ -29,6 +29,8 @@ type state struct {
 	actor           access.Actor
 	errorCode       string
 	replayed        bool
+	suspect         access.Actor // whom a refused credential was of, when that is known
+	reason          string       // why it was refused, beyond the code that he is told
 	key             *IdempotencyKey
 	form            *form // of an upload
 }
@@ -50,7 +52,7 @@ func (a *API) observe(next http.Handler) http.Handler {
 		start := a.cfg.Now()
 		rid := access.NewRequestID(start)
 		st := &state{api: a, clientRequestID: clientRequestID(r), address: a.clientAddress(r), host: r.Host, tls: r.TLS != nil}
-		ctx := context.WithValue(access.WithRequest(r.Context(), rid), stateKey{}, st)
+		ctx := context.WithValue(access.WithAddress(access.WithRequest(r.Context(), rid), st.address), stateKey{}, st)
 		r = r.WithContext(ctx)
 		rec := &recorder{ResponseWriter: w}
 		h := rec.Header()
@@ -93,6 +95,7 @@ func (a *API) finish(rec *recorder, r *http.Request, st *state, start time.Time)
 	rid := access.RequestFrom(r.Context())
 	a.cfg.Logger.InfoContext(r.Context(), "request", "method", r.Method, "route", route, "status", rec.status,
 		"ms", took.Milliseconds(), "requestId", rid, "actor", st.actor.ID, "org", st.actor.Org, "bytes", rec.bytes, "code", st.errorCode)
+	a.refused(r, st, route, rec.status, start)
 	read := r.Method == http.MethodGet || r.Method == http.MethodHead
 	if a.deps.Requests == nil || !st.operation || read && rec.status < 400 {
 		return

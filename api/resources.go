@@ -55,6 +55,7 @@ func (a *API) RegisterAll(p Platform) {
 	a.registerPreferences(p)
 	a.registerRealtime(p)
 	a.registerRequests(p)
+	a.registerAudit(p)
 }
 
 // ByID is the input of an operation on one resource.

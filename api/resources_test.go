@@ -27,16 +27,17 @@ import (
 
 // A world is a server over a database of its own, with an MGA.
 type world struct {
-	t      *testing.T
-	db     *store.DB
-	url    string
-	tokens *access.Tokens
-	key    string // of the tokens
-	rooms  *rooms.House
-	files  *blob.Bucket
-	log    logBuffer
-	una    access.Actor // the MGA's underwriter
-	ada    access.Actor // its administrator
+	t       *testing.T
+	db      *store.DB
+	url     string
+	tokens  *access.Tokens
+	key     string // of the tokens
+	rooms   *rooms.House
+	files   *blob.Bucket
+	log     logBuffer
+	una     access.Actor // the MGA's underwriter
+	ada     access.Actor // its administrator
+	refused refusedRows
 }
 
 // A logBuffer is a log that is read while it is written.
@@ -82,7 +83,7 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	door := &Door{DB: w.db, Tokens: w.tokens, Secret: worldSecret, Demo: true, Now: time.Now}
-	a := New(Deps{Authenticator: door, Idempotency: keptAnswers{w.db}}, Config{Environment: "development", Logger: slog.New(slog.NewTextHandler(&w.log, nil))})
+	a := New(Deps{Authenticator: door, Idempotency: keptAnswers{w.db}, Refusals: &w.refused}, Config{Environment: "development", Logger: slog.New(slog.NewTextHandler(&w.log, nil))})
 	w.files = memblob.OpenBucket(nil)
 	t.Cleanup(func() { _ = w.files.Close() })
 	posts := storetest.Poster(t, w.db)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/openinsure/openinsure/internal/access"
+	"github.com/openinsure/openinsure/internal/audit"
 	"github.com/openinsure/openinsure/internal/fault"
 	"github.com/openinsure/openinsure/store"
 )
@@ -89,7 +90,11 @@ func (p Platform) createUser(ctx context.Context, in *createUserInput) (*bodyOf[
 		ID: access.NewUserID(now), Org: by.Org, Email: in.Body.Email, Name: in.Body.Name, Role: in.Body.Role,
 		Status: "active", CreatedAt: now, UpdatedAt: now, Version: 1,
 	}
-	if err := p.DB.InTx(ctx, by, func(tx *store.Tx) error { return tx.AddUser(ctx, u) }); err != nil {
+	err := p.DB.InTx(ctx, by, func(tx *store.Tx) error {
+		tx.Audit(by, audit.Fact{Action: audit.UserCreated, Object: u.ID.String(), Details: audit.Details{"role": u.Role}})
+		return tx.AddUser(ctx, u)
+	})
+	if err != nil {
 		return nil, err
 	}
 	return &bodyOf[userBody]{userOf(u)}, nil
@@ -120,6 +125,7 @@ func (p Platform) patchUser(ctx context.Context, in *patchUserInput) (*bodyOf[us
 		set(&u.Role, in.Body.Role)
 		set(&u.Status, in.Body.Status)
 		u.UpdatedAt = p.Now().UTC().Truncate(time.Microsecond)
+		tx.Audit(by, in.fact(target, u))
 		if err := tx.SaveUser(ctx, u); err != nil {
 			return err
 		}
@@ -130,6 +136,16 @@ func (p Platform) patchUser(ctx context.Context, in *patchUserInput) (*bodyOf[us
 		return nil, err
 	}
 	return &bodyOf[userBody]{userOf(u)}, nil
+}
+
+// fact is what the audit log keeps of a change to a user: his new role and
+// status, and whether he was renamed, but not how.
+func (in *patchUserInput) fact(target access.UserID, u store.User) audit.Fact {
+	f := audit.Fact{Action: audit.UserChanged, Object: target.String(), Details: audit.Details{"role": u.Role, "status": u.Status, "renamed": in.Body.Name != nil}}
+	if in.Body.Status != nil && u.Status != "active" {
+		f.Action = audit.UserStopped
+	}
+	return f
 }
 
 // set overwrites a field that a patch names.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/openinsure/openinsure/internal/access"
+	"github.com/openinsure/openinsure/internal/audit"
 	"github.com/openinsure/openinsure/internal/event"
 	"github.com/openinsure/openinsure/internal/fault"
 	"github.com/openinsure/openinsure/push"
@@ -120,7 +121,10 @@ func (a *API) registerWebhooks(p Platform) {
 		if err != nil {
 			return nil, err
 		}
-		return nil, p.DB.InTx(ctx, by, func(tx *store.Tx) error { return tx.DeleteEndpoint(ctx, id) })
+		return nil, p.DB.InTx(ctx, by, func(tx *store.Tx) error {
+			tx.Audit(by, audit.Fact{Action: audit.WebhookDeleted, Object: id.String()})
+			return tx.DeleteEndpoint(ctx, id)
+		})
 	})
 }
 
@@ -170,7 +174,11 @@ func (p Platform) createWebhook(ctx context.Context, in *createWebhookInput) (*b
 	if e.Ordered {
 		e.AtOnce = 1
 	}
-	if err := p.DB.InTx(ctx, by, func(tx *store.Tx) error { return tx.AddEndpoint(ctx, e) }); err != nil {
+	err := p.DB.InTx(ctx, by, func(tx *store.Tx) error {
+		tx.Audit(by, audit.Fact{Action: audit.WebhookCreated, Object: e.ID.String(), Details: audit.Details{"events": e.Types}})
+		return tx.AddEndpoint(ctx, e)
+	})
+	if err != nil {
 		return nil, err
 	}
 	return &bodyOf[newWebhookBody]{newWebhookBody{WebhookBody: webhookOf(e), Secret: e.Secret}}, nil
@@ -202,6 +210,7 @@ func (p Platform) patchWebhook(ctx context.Context, in *patchWebhookInput) (*bod
 		}
 		in.apply(&e)
 		e.UpdatedAt = p.Now().UTC().Truncate(time.Microsecond)
+		tx.Audit(by, in.fact(e))
 		e, err = tx.SaveEndpoint(ctx, e)
 		return err
 	})
@@ -233,6 +242,19 @@ func (in *patchWebhookInput) apply(e *push.Endpoint) {
 	if b.Status != nil && *b.Status != e.Status {
 		e.Status, e.Reason = *b.Status, ""
 	}
+}
+
+// fact is what the audit log keeps of the patch. An address may hold a secret:
+// only that it is another one is kept.
+func (in *patchWebhookInput) fact(e push.Endpoint) audit.Fact {
+	f := audit.Fact{Action: audit.WebhookChanged, Object: e.ID.String(), Details: audit.Details{"status": e.Status, "readdressed": in.Body.URL != nil}}
+	if in.Body.Events != nil {
+		f.Details["events"] = e.Types
+	}
+	if in.Body.Status != nil && e.Status == push.Disabled {
+		f.Action = audit.WebhookDisabled
+	}
+	return f
 }
 
 // checkURL says whether webhooks may be sent to an address. Without a guard it

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/openinsure/openinsure/internal/access"
+	"github.com/openinsure/openinsure/internal/audit"
 	"github.com/openinsure/openinsure/internal/event"
 	"github.com/openinsure/openinsure/internal/fault"
 	"github.com/openinsure/openinsure/rooms/room"
@@ -199,6 +200,7 @@ func (a *admission) join(ctx context.Context, p room.Participant) error {
 		return err
 	}
 	a.present = append(a.present, p)
+	a.tx.Audit(a.by, audit.Fact{Action: audit.ParticipantAdded, Object: p.Room.String(), Org: p.Org, Details: placed(p)})
 	e := event.New(p.Org, p.Room.String(), event.ParticipantAdded{RoomID: p.Room.String(), Participant: p.Told(), Author: a.author}, a.at)
 	e.Author = a.by.ID
 	if !a.opening {
@@ -207,6 +209,14 @@ func (a *admission) join(ctx context.Context, p room.Participant) error {
 	e.Also = []event.Channel{room.Shared(p.Room, p.Org), room.Desk(p.Room, p.MemberOrg)}
 	a.tx.Emit(e)
 	return nil
+}
+
+// placed is what the audit log keeps of somebody's place.
+func placed(p room.Participant) audit.Details {
+	return audit.Details{
+		"userId": p.User.String(), "orgId": p.MemberOrg.String(), "role": string(p.Role),
+		"canEdit": p.CanEdit, "canAnnotate": p.CanAnnotate, "canChat": p.CanChat,
+	}
 }
 
 // Remove takes somebody out of a room, whatever its status: who may invite
@@ -245,6 +255,7 @@ func (h *House) Remove(ctx context.Context, by access.Actor, id room.ID, user ac
 		e.Author, e.Revokes = by.ID, user.String()
 		e.Also = []event.Channel{room.Shared(id, r.Org), room.Desk(id, p.MemberOrg)}
 		tx.Emit(e)
+		tx.Audit(by, audit.Fact{Action: audit.ParticipantRemoved, Object: id.String(), Org: r.Org, Details: audit.Details{"userId": user.String()}})
 		r.UpdatedAt = at
 		return tx.SaveRoom(ctx, r)
 	})
@@ -314,6 +325,7 @@ func (c *change) place(ctx context.Context, places []Placing) error {
 			return err
 		}
 		c.told(was, p)
+		c.keep(audit.ParticipantChanged, placed(p))
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/openinsure/openinsure/internal/access"
+	"github.com/openinsure/openinsure/internal/audit"
 	"github.com/openinsure/openinsure/internal/event"
 	"github.com/openinsure/openinsure/internal/fault"
 	"github.com/openinsure/openinsure/internal/insurance/submission"
@@ -108,6 +109,7 @@ func (h *House) settle(ctx context.Context, tx *store.Tx, by access.Actor, r roo
 	}, a.at)
 	e.Author, e.Persons, e.Also = by.ID, persons(joining, by, event.Invited), []event.Channel{room.Shared(r.ID, r.Org)}
 	tx.Emit(e)
+	tx.Audit(by, audit.Fact{Action: audit.RoomOpened, Object: r.ID.String(), Org: r.Org, Details: audit.Details{"submissionId": r.Submission.String()}})
 	for _, p := range joining {
 		if err := a.join(ctx, p); err != nil {
 			return err
@@ -231,6 +233,11 @@ func (c *change) tell(data event.Payload, whom ...event.Person) {
 	c.tx.Emit(e)
 }
 
+// keep keeps in the audit log, for both companies, what was done to the room.
+func (c *change) keep(a audit.Action, d audit.Details) {
+	c.tx.Audit(c.by, audit.Fact{Action: a, Object: c.room.ID.String(), Org: c.room.Org, Details: d})
+}
+
 // move moves the room to another status; nil leaves it where it is.
 func (c *change) move(ctx context.Context, to *room.Status, reason string) error {
 	if to == nil {
@@ -245,6 +252,7 @@ func (c *change) move(ctx context.Context, to *room.Status, reason string) error
 	case room.Active:
 		if c.room, err = c.room.Reopen(c.at); err == nil {
 			c.tell(event.RoomReopened{RoomID: id, Author: c.author})
+			c.keep(audit.RoomReopened, nil)
 		}
 	case room.Closed:
 		if c.room, err = c.room.Close(reason, c.by.ID, c.at); err != nil {
@@ -255,9 +263,11 @@ func (c *change) move(ctx context.Context, to *room.Status, reason string) error
 			return err
 		}
 		c.tell(event.RoomClosed{RoomID: id, SubmissionID: c.room.Submission.String(), Reason: reason, Author: c.author}, persons(ps, c.by, event.InRoom)...)
+		c.keep(audit.RoomClosed, nil)
 	case room.Archived:
 		if c.room, err = c.room.Archive(c.at); err == nil {
 			c.tell(event.RoomArchived{RoomID: id, Author: c.author})
+			c.keep(audit.RoomArchived, nil)
 		}
 	default:
 		return fault.ErrValidation.Field("status", "enum")

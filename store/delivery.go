@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/openinsure/openinsure/internal/access"
+	"github.com/openinsure/openinsure/internal/audit"
 	"github.com/openinsure/openinsure/internal/event"
 	"github.com/openinsure/openinsure/push"
 )
@@ -84,6 +85,7 @@ func (db *DB) DisableEndpoint(ctx context.Context, e push.Endpoint, reason strin
 			told.Persons = append(told.Persons, event.Person{Subject: m.String(), Org: e.Org, As: event.Manager})
 		}
 		tx.Emit(told)
+		tx.Audit(by, audit.Fact{Action: audit.WebhookDisabled, Object: e.ID.String(), Reason: reason})
 		return nil
 	})
 	if err != nil {

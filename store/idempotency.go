@@ -97,7 +97,7 @@ func (db *DB) Once(ctx context.Context, by access.Actor, o Once, do func(context
 		return Answer{}, false, err
 	}
 	if a.Rollback {
-		tx.events = nil
+		tx.events, tx.audits = nil, nil
 		if _, err := tx.conn.Exec(ctx, "ROLLBACK TO once"); err != nil {
 			return Answer{}, false, faultOf(err)
 		}
@@ -113,7 +113,7 @@ func (db *DB) Once(ctx context.Context, by access.Actor, o Once, do func(context
 }
 
 func (db *DB) openAnswer(sealed []byte, label string) (Answer, error) {
-	plain, err := db.seal.Open(sealed, label)
+	plain, err := db.open(sealed, label)
 	if err != nil {
 		return Answer{}, fmt.Errorf("recorded answer: %w", err)
 	}

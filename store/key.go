@@ -81,6 +81,16 @@ func (tx *Tx) RevokeKey(ctx context.Context, id access.KeyID, at time.Time) erro
 const useKeySQL = `SELECT ` + keyColumns + ` FROM api_key t
 	WHERE t.hash = $1 AND t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > $2)`
 
+// deadKeySQL finds a key that is good no more; crosses orgs: nobody acts.
+const deadKeySQL = `SELECT ` + keyColumns + ` FROM api_key t WHERE t.hash = $1`
+
+// DeadKey finds a key of any organisation with a secret that UseKey refused: one
+// that was revoked or has expired. fault.ErrNotFound when it never was one.
+func (db *DB) DeadKey(ctx context.Context, secret string) (Key, error) {
+	hash := sha256.Sum256([]byte(secret))
+	return one(ctx, db.everywhere(), scanKey, deadKeySQL, hash[:])
+}
+
 // touchKeySQL notes the use of a key, at most once a minute; crosses orgs:
 // nobody acts yet.
 const touchKeySQL = `UPDATE api_key SET last_used_at = $2 WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < $2::timestamptz - interval '1 minute')`

@@ -217,7 +217,7 @@ func (db *DB) scanNotice(row pgx.CollectableRow, kind push.Kind) (push.Delivery,
 
 // openText opens a sealed text; empty when none of our keys does.
 func (db *DB) openText(sealed []byte, label string) string {
-	plain, err := db.seal.Open(sealed, label)
+	plain, err := db.open(sealed, label)
 	if err != nil {
 		db.log.Error("what was sealed cannot be opened: is a key missing in ENCRYPTION_KEY?", "of", label, "error", err)
 	}

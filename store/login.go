@@ -5,7 +5,10 @@ import (
 	"crypto/sha256"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/openinsure/openinsure/internal/access"
+	"github.com/openinsure/openinsure/internal/audit"
 )
 
 // addLoginLinkSQL adds a link.
@@ -24,9 +27,25 @@ const useLoginLinkSQL = `WITH used AS (
 	)
 	SELECT ` + userColumns + ` FROM used JOIN app_user t ON t.id = used.user_id WHERE t.status = 'active'`
 
-// UseLoginLink uses a code up and returns whom it signs in; fault.ErrNotFound
-// for one that is unknown, used or expired. Of two uses at once one succeeds.
+// UseLoginLink uses a code up, keeps that in the audit log, and returns whom it
+// signs in; fault.ErrNotFound for one that is unknown, used or expired. Of two
+// uses at once one succeeds.
 func (db *DB) UseLoginLink(ctx context.Context, code string, at time.Time) (User, error) {
 	hash := sha256.Sum256([]byte(code))
-	return one(ctx, db.everywhere(), scanUser, useLoginLinkSQL, hash[:], at)
+	var u User
+	err := pgx.BeginFunc(ctx, db.worker, func(conn pgx.Tx) error {
+		var err error
+		if u, err = one(ctx, Reader{q: conn}, scanUser, useLoginLinkSQL, hash[:], at); err != nil {
+			return err
+		}
+		by := access.Actor{Kind: access.User, ID: u.ID.String(), Org: u.Org}
+		rows := []audit.Row{audit.New(by, audit.Fact{Action: audit.SignIn, Object: by.ID, Details: audit.Details{"by": "login_link"}}, at)}
+		of(ctx, rows)
+		b := &pgx.Batch{}
+		if err := queueAudit(b, rows); err != nil {
+			return err
+		}
+		return conn.SendBatch(ctx, b).Close()
+	})
+	return u, faultOf(err)
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/openinsure/openinsure/internal/access"
+	"github.com/openinsure/openinsure/internal/audit"
 	"github.com/openinsure/openinsure/internal/event"
 )
 
@@ -20,6 +21,7 @@ type Tx struct {
 	db     *DB
 	conn   *pgxpool.Conn
 	events []event.Event
+	audits []audit.Row
 	last   func(*pgx.Batch) // queues one more statement before the commit
 }
 
@@ -105,6 +107,9 @@ func (tx *Tx) commit(ctx context.Context) error {
 	}
 	f, err := newFlush(ctx, tx.events)
 	if err != nil {
+		return err
+	}
+	if err := tx.queueAudits(ctx, b); err != nil {
 		return err
 	}
 	f.queue(b, &tx.db.known)

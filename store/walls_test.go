@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/openinsure/openinsure/internal/access"
+	"github.com/openinsure/openinsure/internal/audit"
 	"github.com/openinsure/openinsure/internal/event"
 	"github.com/openinsure/openinsure/internal/fault"
 	"github.com/openinsure/openinsure/internal/insurance"
@@ -35,6 +36,7 @@ var noWalls = map[string]string{
 	"ticket_use":       "random numbers with an expiry, of nobody",
 	"outbox":           "ids of events, for moments",
 	"fan_position":     "how far channels are fanned out: numbers",
+	"sealing_key":      "keys under keys, of nobody; the app's role may not read it",
 }
 
 // A book is an organisation with at least one row in every table.
@@ -130,6 +132,9 @@ func writeBook(t testing.TB, db *store.DB, name string) book {
 	b.program = must[quote.Program](t)(r.Program(ctx, "GL"))
 	b.user = must[[]store.User](t)(r.Users(ctx, store.Page{Limit: 1}))[0].ID
 	b.invoice = must[[]billing.Invoice](t)(r.Invoices(ctx, access.Scope{All: true}, store.InvoiceFilter{}, store.Page{Limit: 1}))[0]
+	if _, _, err := db.LinkAudit(ctx); err != nil {
+		t.Fatal(err)
+	}
 	b.event = must[[]store.Told](t)(r.Events(ctx, "", everything, store.Page{Limit: 1}))[0].ID
 	return b
 }
@@ -416,13 +421,16 @@ func lists(t *testing.T, r store.Reader, me book) {
 	for _, v := range must[[]push.Endpoint](t)(r.Endpoints(ctx, page)) {
 		orgs["Endpoints"] = append(orgs["Endpoints"], v.Org)
 	}
+	for _, v := range must[[]audit.Row](t)(r.Audit(ctx, store.AuditFilter{}, page)) {
+		orgs["Audit"] = append(orgs["Audit"], v.Org)
+	}
 	orgs["Program"] = []access.OrgID{must[quote.Program](t)(r.Program(ctx, "GL")).Org}
 	q, _, err := r.Request(ctx, access.NewRequestID(time.Now()), "same")
 	if err != nil {
 		t.Error(err)
 	}
 	orgs["Request by the caller's id"] = []access.OrgID{q.Org}
-	for _, name := range []string{"Submissions", "Policies", "Policies by number", "Invoices", "Referrals", "Users", "Keys", "Events", "Glances", "Endpoints", "Program", "Request by the caller's id"} {
+	for _, name := range []string{"Submissions", "Policies", "Policies by number", "Invoices", "Referrals", "Users", "Keys", "Events", "Glances", "Endpoints", "Audit", "Program", "Request by the caller's id"} {
 		if len(orgs[name]) == 0 {
 			t.Errorf("%s: nothing", name)
 		}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/openinsure/openinsure/api"
 	"github.com/openinsure/openinsure/internal/access"
+	"github.com/openinsure/openinsure/internal/audit"
 	"github.com/openinsure/openinsure/store"
 )
 
@@ -95,8 +96,10 @@ func (p *platform) found(ctx context.Context, f foundation) (store.Org, string, 
 		if err := tx.AddOrg(ctx, o); err != nil {
 			return err
 		}
+		tx.Audit(by, audit.Fact{Action: audit.OrgCreated, Object: o.ID.String(), Details: audit.Details{"kind": o.Kind}})
 		for i, u := range f.users {
 			id := access.NewUserID(now)
+			tx.Audit(by, audit.Fact{Action: audit.UserCreated, Object: id.String(), Details: audit.Details{"role": u.role}})
 			err := tx.AddUser(ctx, store.User{
 				ID: id, Org: o.ID, Email: u.email, Name: u.name, Role: u.role, Status: "active", CreatedAt: now,
 			})
@@ -119,6 +122,7 @@ func (p *platform) found(ctx context.Context, f foundation) (store.Org, string, 
 		if f.key != "" {
 			var k store.Key
 			k, secret = api.NewKey(o.ID, f.key, "system", f.live, now)
+			tx.Audit(by, audit.Fact{Action: audit.KeyCreated, Object: k.ID.String(), Details: audit.Details{"scopes": k.Scopes, "tier": k.Tier}})
 			if err := tx.AddKey(ctx, k, secret); err != nil {
 				return err
 			}

@@ -20,6 +20,8 @@ type commands struct {
 	Init    initCmd    `cmd:"" help:"Set up a deployment: its secrets, the first organisation, its administrator and an API key."`
 	Chat    chatCmd    `cmd:"" help:"Talk in a deal room, in a terminal or through pipes."`
 	Demo    demoCmd    `cmd:"" help:"Play a whole deal before everybody's eyes, and check who heard what, when and how often."`
+	Audit   auditCmd   `cmd:"" help:"Verify the audit log."`
+	Keys    keysCmd    `cmd:"" help:"Rotate the keys that seal secrets and sign tokens."`
 	Migrate migrateCmd `cmd:"" help:"Bring the database's schema up to this program's version, and stop."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }

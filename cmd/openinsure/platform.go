@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -26,7 +27,39 @@ type platform struct {
 	db       *store.DB
 	desk     *insurance.Desk
 	door     *api.Door
+	ring     *seal.Ring
 	log      *slog.Logger
+}
+
+// visit reaches the database that a server may be running on, as it is: without
+// migrating, and without the use cases. A private Postgres is started only when
+// nobody runs it.
+func (s *settings) visit(ctx context.Context) (*platform, error) {
+	ring, err := seal.ParseRing(string(s.EncryptionKey))
+	if err != nil {
+		return nil, fmt.Errorf("ENCRYPTION_KEY: %w", err)
+	}
+	p := &platform{ring: ring, log: s.logger()}
+	url := string(s.DatabaseURL)
+	if dir := filepath.Join(s.DataDir, "postgres"); url == "" {
+		if _, err := os.Stat(filepath.Join(dir, "data")); err != nil {
+			return nil, errors.New("there is no database yet: set DATABASE_URL, or DATA_DIR to where a server keeps its own")
+		}
+		var running bool
+		if url, running, err = embedded.Running(dir); err != nil {
+			return nil, err
+		}
+		if !running {
+			if p.postgres, err = embedded.Start(ctx, embedded.Config{Dir: dir, Logger: p.log}); err != nil {
+				return nil, err
+			}
+			url = p.postgres.URL()
+		}
+	}
+	if p.db, err = store.Open(ctx, store.Config{URL: url, MaxConns: 4, Sealer: ring, Logger: p.log}); err != nil {
+		return nil, errors.Join(err, p.close(context.WithoutCancel(ctx)))
+	}
+	return p, nil
 }
 
 // open starts or reaches Postgres, migrates, and opens the store.
@@ -39,7 +72,7 @@ func (s *settings) open(ctx context.Context, log *slog.Logger, maxConns int32, d
 	if err != nil {
 		return nil, fmt.Errorf("JWT_KEYS: %w", err)
 	}
-	p := &platform{log: log}
+	p := &platform{ring: ring, log: log}
 	if err := p.reach(ctx, s, ring, maxConns); err != nil {
 		return nil, errors.Join(err, p.close(context.WithoutCancel(ctx)))
 	}

@@ -87,6 +87,7 @@ func (c *serveCmd) serve(ctx context.Context, p *platform, listener net.Listener
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	cfg.Registerer = registry
 	records := newRecorder(p.db, p.log, registry)
+	refused := newRefusals(p.db, p.log, time.Now, registry)
 	files, err := c.openFiles()
 	if err != nil {
 		return err
@@ -103,7 +104,7 @@ func (c *serveCmd) serve(ctx context.Context, p *platform, listener net.Listener
 	}
 	cfg.Ready = func(ctx context.Context) error { return errors.Join(p.db.Ping(ctx), l.ready(), out.ready(ctx)) }
 	cfg.Parts = l.parts
-	rest := newAPI(p, l, out, records, cfg, c.publicURL(), c.production())
+	rest := newAPI(p, l, out, api.Deps{Requests: records, Refusals: refused}, cfg, c.publicURL(), c.production())
 	admin, err := c.serveAdmin(p.log, registry)
 	if err != nil {
 		return err
@@ -115,6 +116,7 @@ func (c *serveCmd) serve(ctx context.Context, p *platform, listener net.Listener
 	var work sync.WaitGroup
 	work.Go(func() { _ = records.Run(background) })        // returns nil
 	work.Go(func() { _ = sweep(background, p.db, p.log) }) // returns nil
+	work.Go(func() { _ = keepAudit(background, refused) }) // returns nil
 	work.Go(func() {
 		if err := l.run(background); err != nil {
 			p.log.ErrorContext(ctx, "live connections ended", "error", err)
@@ -152,8 +154,9 @@ func (c *serveCmd) serve(ctx context.Context, p *platform, listener net.Listener
 }
 
 // newAPI puts the REST interface on the platform.
-func newAPI(p *platform, l *live, out *outbound, records api.Requests, cfg api.Config, publicURL string, production bool) *api.API {
-	rest := api.New(api.Deps{Authenticator: p.door, Idempotency: once{p.db}, Requests: records}, cfg)
+func newAPI(p *platform, l *live, out *outbound, deps api.Deps, cfg api.Config, publicURL string, production bool) *api.API {
+	deps.Authenticator, deps.Idempotency = p.door, once{p.db}
+	rest := api.New(deps, cfg)
 	rest.RegisterAll(api.Platform{
 		DB: p.db, Desk: p.desk, Door: p.door, Rooms: l.house, Hub: l.hub, Now: time.Now, IsLive: production, PublicURL: publicURL,
 		CheckURL: out.guard.CheckURL,

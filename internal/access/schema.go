@@ -21,6 +21,8 @@ const (
 	ReadWebhooks   Permission = "read_webhooks"   // on the organisation: its endpoints and what they were sent
 	ManageWebhooks Permission = "manage_webhooks" // on the organisation
 
+	ReadAudit Permission = "read_audit" // on the organisation: its audit log
+
 	Post     Permission = "post"      // say something to all of a room
 	ReadDesk Permission = "read_desk" // hear the own company's desk of a room
 	PostDesk Permission = "post_desk"
@@ -91,6 +93,7 @@ var Schema = map[Type]Definition{
 			OpenRoom:         {{Name: RoleAdmin}, {Name: RoleUnderwriter}},
 			ReadWebhooks:     {{Name: "view_business"}},
 			ManageWebhooks:   {{Name: RoleAdmin}, {Name: "integration"}},
+			ReadAudit:        {{Name: RoleAdmin}, {Name: RoleAuditor}},
 		},
 	},
 	Submission: {

@@ -12,6 +12,7 @@ import (
 	"cloud.google.com/go/civil"
 
 	"github.com/openinsure/openinsure/internal/access"
+	"github.com/openinsure/openinsure/internal/audit"
 	"github.com/openinsure/openinsure/internal/event"
 	"github.com/openinsure/openinsure/internal/insurance/billing"
 	"github.com/openinsure/openinsure/internal/insurance/policy"
@@ -127,6 +128,7 @@ func (d *Desk) Quote(ctx context.Context, by access.Actor, id submission.ID, see
 			}
 		}
 		tx.Emit(told)
+		tx.Audit(by, quoted(s, q))
 		if err := tx.SaveSubmission(ctx, s); err != nil {
 			return err
 		}
@@ -151,6 +153,15 @@ func quotedPayload(s submission.Submission, q quote.Quote) event.Payload {
 		SubmissionID: s.ID.String(), QuoteID: q.ID.String(), InsuredName: s.InsuredName, Decision: string(q.Decision), GrossPremium: q.GrossPremium,
 		ExpiresAt: q.ExpiresAt.Format(time.RFC3339), ExternalID: s.ExternalID,
 	}
+}
+
+// quoted is what the audit log keeps of a quote.
+func quoted(s submission.Submission, q quote.Quote) audit.Fact {
+	f := audit.Fact{Action: audit.Quoted, Object: s.ID.String(), Details: audit.Details{"quoteId": q.ID.String(), "decision": string(q.Decision)}}
+	if q.Decision == quote.Declined {
+		f.Action = audit.Declined
+	}
+	return f
 }
 
 // open locks a submission that by may work on, with its program.
@@ -217,6 +228,7 @@ func (d *Desk) Bind(ctx context.Context, by access.Actor, id submission.ID, o po
 			return err
 		}
 		tx.Emit(boundEvents(s, made, invoices, persons, at)...)
+		tx.Audit(by, audit.Fact{Action: audit.PolicyBound, Object: made.ID.String(), Details: audit.Details{"submissionId": s.ID.String(), "quoteId": q.ID.String()}})
 		return rooms.ShowCard(ctx, tx, s.ID, boundCard(made), at)
 	})
 	if err != nil {

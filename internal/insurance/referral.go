@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/openinsure/openinsure/internal/access"
+	"github.com/openinsure/openinsure/internal/audit"
 	"github.com/openinsure/openinsure/internal/event"
 	"github.com/openinsure/openinsure/internal/insurance/policy"
 	"github.com/openinsure/openinsure/internal/insurance/quote"
@@ -43,6 +44,7 @@ func (d *Desk) Refer(ctx context.Context, by access.Actor, a referral.Ask) (refe
 		if err := tx.AddReferral(ctx, raised); err != nil {
 			return err
 		}
+		tx.Audit(by, audit.Fact{Action: audit.ReferralRaised, Object: raised.ID.String(), Details: audit.Details{"submissionId": of.String()}})
 		return tellReferral(ctx, tx, raised, told)
 	})
 	if err != nil {
@@ -102,6 +104,7 @@ func (d *Desk) Decide(ctx context.Context, by access.Actor, id referral.ID, dec 
 			return err
 		}
 		decided.Version++
+		tx.Audit(by, audit.Fact{Action: audit.ReferralDecided, Object: id.String(), Details: audit.Details{"decision": string(dec.Verb)}})
 		return tellReferral(ctx, tx, decided, told)
 	})
 	if err != nil {

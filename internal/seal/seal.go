@@ -9,17 +9,25 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"sync"
 )
 
 // ErrOpen is what Open answers for bytes that no key of the ring sealed, or
 // that were changed since.
 var ErrOpen = errors.New("sealed bytes cannot be opened")
 
-// A Ring holds the keys: the first seals, all of them open. It prints as ***.
+// ErrKey is the ErrOpen of bytes that a key sealed which the ring does not have.
+var ErrKey = fmt.Errorf("%w: the key is not in the ring", ErrOpen)
+
+// A Ring holds the keys: the first seals, all of them open. It may learn more
+// keys while it is used by several. It prints as ***.
 type Ring struct {
 	first string
-	keys  map[string]cipher.AEAD
+
+	mu   sync.RWMutex // guards keys
+	keys map[string]cipher.AEAD
 }
 
 // ParseRing reads keys as "id:base64[,id:base64…]", 32 bytes each, the sealing
@@ -27,21 +35,9 @@ type Ring struct {
 func ParseRing(s string) (*Ring, error) {
 	r := &Ring{keys: map[string]cipher.AEAD{}}
 	for i, part := range strings.Split(s, ",") {
-		name, text, ok := strings.Cut(strings.TrimSpace(part), ":")
-		if !ok || name == "" || len(name) > 16 {
-			return nil, fmt.Errorf("encryption key %d is not of the form id:base64", i+1)
-		}
-		raw, err := base64.StdEncoding.DecodeString(text)
-		if err != nil || len(raw) != 32 {
-			return nil, fmt.Errorf("encryption key %q is not 32 bytes of base64", name)
-		}
-		block, err := aes.NewCipher(raw)
+		name, aead, err := parseKey(part)
 		if err != nil {
-			return nil, fmt.Errorf("encryption key %q: %w", name, err)
-		}
-		aead, err := cipher.NewGCMWithRandomNonce(block)
-		if err != nil {
-			return nil, fmt.Errorf("encryption key %q: %w", name, err)
+			return nil, fmt.Errorf("encryption key %d %w", i+1, err)
 		}
 		if _, twice := r.keys[name]; twice {
 			return nil, fmt.Errorf("encryption key %q is given twice", name)
@@ -54,6 +50,68 @@ func ParseRing(s string) (*Ring, error) {
 	return r, nil
 }
 
+// parseKey reads id:base64. Its errors follow the words that name the key.
+func parseKey(s string) (string, cipher.AEAD, error) {
+	name, text, ok := strings.Cut(strings.TrimSpace(s), ":")
+	if !ok || name == "" || len(name) > 16 {
+		return "", nil, errors.New("is not of the form id:base64")
+	}
+	raw, err := base64.StdEncoding.DecodeString(text)
+	if err != nil || len(raw) != 32 {
+		return "", nil, errors.New("is not 32 bytes of base64")
+	}
+	block, err := aes.NewCipher(raw)
+	if err != nil {
+		return "", nil, fmt.Errorf("does not work: %w", err)
+	}
+	aead, err := cipher.NewGCMWithRandomNonce(block)
+	if err != nil {
+		return "", nil, fmt.Errorf("does not work: %w", err)
+	}
+	return name, aead, nil
+}
+
+// Learn adds a key in the form that ParseRing reads. It opens, and seals only
+// what SealWith is asked to; a key of that name that is there already stays.
+func (r *Ring) Learn(key string) error {
+	name, aead, err := parseKey(key)
+	if err != nil {
+		return fmt.Errorf("the key to learn %w", err)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if _, known := r.keys[name]; !known {
+		r.keys[name] = aead
+	}
+	return nil
+}
+
+// First names the key that seals.
+func (r *Ring) First() string { return r.first }
+
+// Has reports whether the ring can open what a key sealed.
+func (r *Ring) Has(name string) bool {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	_, ok := r.keys[name]
+	return ok
+}
+
+// Names lists the keys by name.
+func (r *Ring) Names() []string {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	names := make([]string, 0, len(r.keys))
+	for name := range r.keys {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Prefix is how everything begins that a key sealed.
+func Prefix(name string) []byte { return append([]byte{byte(len(name))}, name...) }
+
 // NewKey makes a key in the form that ParseRing reads.
 func NewKey(name string) string {
 	raw := make([]byte, 32)
@@ -64,8 +122,21 @@ func NewKey(name string) string {
 // Seal encrypts plain; context must be the same when it is opened, so that
 // sealed bytes cannot be moved to another row.
 func (r *Ring) Seal(plain []byte, context string) []byte {
-	out := append([]byte{byte(len(r.first))}, r.first...)
-	return r.keys[r.first].Seal(out, nil, plain, []byte(context))
+	return r.key(r.first).Seal(Prefix(r.first), nil, plain, []byte(context))
+}
+
+// SealWith is Seal under another key of the ring.
+func (r *Ring) SealWith(name string, plain []byte, context string) ([]byte, error) {
+	if !r.Has(name) {
+		return nil, fmt.Errorf("seal under %q: %w", name, ErrKey)
+	}
+	return r.key(name).Seal(Prefix(name), nil, plain, []byte(context)), nil
+}
+
+func (r *Ring) key(name string) cipher.AEAD {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.keys[name]
 }
 
 // Open decrypts what Seal made.
@@ -74,11 +145,11 @@ func (r *Ring) Open(sealed []byte, context string) ([]byte, error) {
 		return nil, ErrOpen
 	}
 	n := 1 + int(sealed[0])
-	aead, ok := r.keys[string(sealed[1:n])]
-	if !ok {
-		return nil, fmt.Errorf("%w: key %q is not in the ring", ErrOpen, sealed[1:n])
+	name := string(sealed[1:n])
+	if !r.Has(name) {
+		return nil, fmt.Errorf("%w: %q", ErrKey, name)
 	}
-	plain, err := aead.Open(nil, nil, sealed[n:], []byte(context))
+	plain, err := r.key(name).Open(nil, nil, sealed[n:], []byte(context))
 	if err != nil {
 		return nil, ErrOpen
 	}

@@ -1,0 +1,167 @@
+// Package audit says what the audit log holds: who did what, or was refused
+// what, as rows that are linked into a chain of hashes for each organisation.
+//
+// A row holds ids, codes and numbers; no name, no address of a mailbox, no
+// words of anybody, and no secret.
+package audit
+
+import (
+	"strings"
+	"time"
+
+	"github.com/openinsure/openinsure/internal/access"
+	"github.com/openinsure/openinsure/internal/id"
+)
+
+type idKind struct{}
+
+func (idKind) Prefix() string { return "aud_" }
+
+// ID is the identifier of a row.
+type ID = id.ID[idKind]
+
+// Action is what somebody did or tried.
+type Action string
+
+// The actions that are kept.
+const (
+	SignIn       Action = "sign_in"      // by anything but a token or key: details.route says by what
+	Authenticate Action = "authenticate" // refused only: a credential that proves nothing
+	Permission   Action = "permission"   // refused only: known and not allowed; details.route says what
+
+	KeyCreated Action = "api_key.created"
+	KeyRevoked Action = "api_key.revoked"
+
+	UserCreated Action = "user.created"
+	UserChanged Action = "user.changed"
+	UserStopped Action = "user.stopped"
+	OrgCreated  Action = "organization.created"
+	OrgChanged  Action = "organization.changed"
+
+	LogExported Action = "audit.exported"
+	KeysRotated Action = "sealing_key.rotated" // in the platform's log
+	KeysDropped Action = "sealing_key.dropped"
+
+	RoomOpened         Action = "deal_room.opened"
+	RoomClosed         Action = "deal_room.closed"
+	RoomReopened       Action = "deal_room.reopened"
+	RoomArchived       Action = "deal_room.archived"
+	ParticipantAdded   Action = "participant.added"
+	ParticipantChanged Action = "participant.changed"
+	ParticipantRemoved Action = "participant.removed"
+
+	Quoted          Action = "submission.quoted" // also referred: details.decision
+	Declined        Action = "submission.declined"
+	PolicyBound     Action = "policy.bound"
+	ReferralRaised  Action = "referral.raised"
+	ReferralDecided Action = "referral.decided" // also when more is asked for: details.decision
+
+	WebhookCreated  Action = "webhook.created"
+	WebhookChanged  Action = "webhook.changed"
+	WebhookDeleted  Action = "webhook.deleted"
+	WebhookDisabled Action = "webhook.disabled"
+	DeviceAdded     Action = "device.added"
+	DeviceRemoved   Action = "device.removed"
+)
+
+// Actions lists every action.
+var Actions = []Action{
+	SignIn, Authenticate, Permission, KeyCreated, KeyRevoked, UserCreated, UserChanged, UserStopped, OrgCreated, OrgChanged,
+	LogExported, KeysRotated, KeysDropped, RoomOpened, RoomClosed, RoomReopened, RoomArchived, ParticipantAdded, ParticipantChanged,
+	ParticipantRemoved, Quoted, Declined, PolicyBound, ReferralRaised, ReferralDecided, WebhookCreated, WebhookChanged, WebhookDeleted,
+	WebhookDisabled, DeviceAdded, DeviceRemoved,
+}
+
+// Outcome is how it went.
+type Outcome string
+
+// The outcomes. Failed is our own fault, neither a yes nor a no.
+const (
+	Granted Outcome = "granted"
+	Refused Outcome = "refused"
+	Failed  Outcome = "failed"
+)
+
+// Details are facts beside the columns: ids, codes, numbers, and lists of them.
+type Details map[string]any
+
+// A Fact is what is to be kept of something that happened.
+type Fact struct {
+	Action  Action
+	Object  string // the id of what it was done to; empty when there is none
+	Org     access.OrgID
+	Outcome Outcome // Granted when empty
+	Reason  string  // the code of a refusal or failure
+	Details Details
+}
+
+// A Row is one row of the log. What follows Details is filled in when the row
+// is linked.
+type Row struct {
+	ID         ID
+	Ord        int64 // of being written; given by the database
+	Org        access.OrgID
+	At         time.Time
+	ActorKind  access.Kind // empty: nobody known
+	ActorID    string
+	Action     Action
+	ObjectType string
+	ObjectID   string
+	Outcome    Outcome
+	Reason     string
+	Request    access.RequestID
+	Address    string
+	Count      int // of equal ones within a minute
+	Details    Details
+
+	Seq        int64 // in the organisation's chain, from 1; 0: not linked yet
+	Prev, Hash Hash
+}
+
+// New makes the row of a fact that by brought about in the organisation that he
+// works on. When the fact's own organisation is another, see Rows.
+func New(by access.Actor, f Fact, at time.Time) Row {
+	at = at.UTC().Truncate(time.Microsecond)
+	r := Row{
+		ID: id.New[idKind](at), Org: by.Org, At: at, ActorKind: by.Kind, ActorID: by.ID, Action: f.Action,
+		ObjectType: TypeOf(f.Object), ObjectID: f.Object, Outcome: f.Outcome, Reason: f.Reason, Count: 1, Details: f.Details,
+	}
+	if r.Outcome == "" {
+		r.Outcome = Granted
+	}
+	if r.Details == nil {
+		r.Details = Details{}
+	}
+	return r
+}
+
+// Rows makes the rows of a fact: one in the organisation of whoever acts, and
+// one in the fact's own when that is another, since both must be able to tell
+// what was done in their name or to what is theirs.
+func Rows(by access.Actor, f Fact, at time.Time) []Row {
+	rows := []Row{New(by, f, at)}
+	if !f.Org.IsZero() && f.Org != by.Org {
+		by.Org = f.Org
+		rows = append(rows, New(by, f, at))
+	}
+	return rows
+}
+
+// types names what the prefixes of ids stand for.
+var types = map[string]string{
+	"org": "organization", "usr": "user", "per": "person", "key": "api_key", "sub": "submission", "quo": "quote", "pol": "policy",
+	"inv": "invoice", "clm": "claim", "doc": "document", "ref": "referral", "room": "deal_room", "msg": "message", "file": "file",
+	"ann": "annotation", "whk": "webhook", "dlv": "delivery", "dev": "device", "evt": "event", "ntf": "notification",
+}
+
+// TypeOf is the type of what an id names; empty for what is no id.
+func TypeOf(object string) string {
+	prefix, _, ok := strings.Cut(object, "_")
+	if !ok {
+		return ""
+	}
+	if t, ok := types[prefix]; ok {
+		return t
+	}
+	return "other"
+}
