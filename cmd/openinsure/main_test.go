@@ -28,6 +28,11 @@ func TestMain(m *testing.M) {
 	case "serve", "hostile", "die", "bench", "deliver":
 		main()
 		return
+	case "sink":
+		if err := sink(os.Getenv("SINK_ADDR")); err != nil {
+			panic(err) // whoever started it sees it
+		}
+		return
 	}
 	os.Exit(m.Run())
 }
@@ -81,15 +86,21 @@ func start(t testing.TB, role, dir string, env ...string) *running {
 	return launch(t, role, dir, env...).ready()
 }
 
-// launch starts a server and does not wait.
-func launch(t testing.TB, role, dir string, env ...string) *running {
+// freeAddr is an address at which nobody listens.
+func freeAddr(t testing.TB) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	addr := l.Addr().String()
-	_ = l.Close()
+	defer func() { _ = l.Close() }()
+	return l.Addr().String()
+}
+
+// launch starts a server and does not wait.
+func launch(t testing.TB, role, dir string, env ...string) *running {
+	t.Helper()
+	addr := freeAddr(t)
 	r := &running{t: t, url: "http://" + addr, log: &output{}, dataDir: dir, ended: make(chan error, 1)}
 	r.cmd = exec.Command(os.Args[0], "serve")
 	r.cmd.Env = append(os.Environ(), roleEnv+"="+role, "DATA_DIR="+dir, "ADDR="+addr, "ADMIN_ADDR=")
