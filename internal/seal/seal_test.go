@@ -3,6 +3,7 @@ package seal_test
 import (
 	"errors"
 	"fmt"
+	"sync"
 	"testing"
 
 	"github.com/openinsure/openinsure/internal/seal"
@@ -49,4 +50,46 @@ func ring(t *testing.T, s string) *seal.Ring {
 		t.Fatal(err)
 	}
 	return r
+}
+
+// TestRingLearns: a key that is learned opens and can be asked to seal, while
+// others use the ring; the first key stays the one that seals.
+func TestRingLearns(t *testing.T) {
+	old, fresh := seal.NewKey("a"), seal.NewKey("b")
+	r := ring(t, old)
+	sealed := ring(t, fresh).Seal([]byte("secret"), "row 1")
+	if _, err := r.Open(sealed, "row 1"); !errors.Is(err, seal.ErrKey) {
+		t.Fatalf("an unknown key: err = %v", err)
+	}
+	if _, err := r.SealWith("b", []byte("x"), ""); !errors.Is(err, seal.ErrKey) {
+		t.Errorf("seal under an unknown key: err = %v", err)
+	}
+	var users sync.WaitGroup
+	for range 4 {
+		users.Go(func() {
+			if err := r.Learn(fresh); err != nil {
+				t.Error(err)
+			}
+			if got, err := r.Open(sealed, "row 1"); err != nil || string(got) != "secret" {
+				t.Errorf("%q, %v", got, err)
+			}
+		})
+	}
+	users.Wait()
+	if err := r.Learn(seal.NewKey("a")); err != nil { // of the same name: not taken
+		t.Fatal(err)
+	}
+	if got, err := ring(t, old).Open(r.Seal([]byte("x"), ""), ""); err != nil || string(got) != "x" {
+		t.Errorf("the first key does not seal any more: %v", err)
+	}
+	under, err := r.SealWith("b", []byte("y"), "")
+	if got, openErr := ring(t, fresh).Open(under, ""); err != nil || openErr != nil || string(got) != "y" {
+		t.Errorf("sealed under the learned key: %v, %v", err, openErr)
+	}
+	if s := r.Learn("nonsense"); s == nil || len(r.Names()) != 2 || r.First() != "a" || !r.Has("b") {
+		t.Errorf("%v, %v", s, r.Names())
+	}
+	if _, err := r.Open(sealed, "row 2"); errors.Is(err, seal.ErrKey) || !errors.Is(err, seal.ErrOpen) {
+		t.Errorf("a known key, another context: err = %v", err)
+	}
 }
