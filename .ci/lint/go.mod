@@ -5,6 +5,7 @@ go 1.26.0
 require (
 	github.com/jingyugao/rowserrcheck v1.1.1
 	github.com/polyfloyd/go-errorlint v1.8.0
+	github.com/securego/gosec/v2 v2.28.0
 	github.com/timakin/bodyclose v0.0.0-20260723120731-857993a2939c
 	go-simpler.org/sloglint v0.12.0
 	golang.org/x/tools v0.52.0
@@ -13,7 +14,8 @@ require (
 )
 
 require (
-	github.com/BurntSushi/toml v1.4.1-0.20240526193622-a339e1f7089c // indirect
+	github.com/BurntSushi/toml v1.6.0 // indirect
+	github.com/ccojocar/zxcvbn-go v1.0.4 // indirect
 	github.com/ettle/strcase v0.2.0 // indirect
 	github.com/gostaticanalysis/analysisutil v0.7.1 // indirect
 	github.com/gostaticanalysis/comment v1.4.2 // indirect

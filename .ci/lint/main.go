@@ -115,6 +115,7 @@ func checks() []*analysis.Analyzer {
 		// The rest of quickfix are refactorings for an editor to offer.
 		qf1004.Analyzer, qf1012.Analyzer,
 		unusedCode, unusedParams,
+		security(),
 		unreasoned,
 		wrapped(),
 		bodyclose.Analyzer,
