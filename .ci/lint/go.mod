@@ -3,6 +3,7 @@ module github.com/openinsure/openinsure/.ci/lint
 go 1.26.0
 
 require (
+	github.com/google/licensecheck v0.3.1
 	github.com/jingyugao/rowserrcheck v1.1.1
 	github.com/polyfloyd/go-errorlint v1.8.0
 	github.com/securego/gosec/v2 v2.28.0
