@@ -4,7 +4,7 @@ GO    ?= go
 FLAGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench demo lint fmt
+.PHONY: help run test bench demo lint licences vuln fmt
 
 help: ## list the commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 9
@@ -12,7 +12,7 @@ help: ## list the commands
 run: ## start the server at http://localhost:8787 with its own Postgres
 	$(GO) run ./cmd/openinsure serve $(FLAGS)
 
-test: lint ## lint, then all tests under the race detector, and fuzz what strangers send for a moment
+test: lint licences ## lint and licences, then all tests under the race detector, and fuzz what strangers send for a moment
 	$(GO) test -race -timeout 30m $(FLAGS) ./...
 	$(GO) test -run '^$$' -fuzz '^FuzzFrame$$' -fuzztime 10s ./hub
 	$(GO) test -run '^$$' -fuzz '^FuzzSession$$' -fuzztime 10s ./hub
@@ -24,10 +24,19 @@ bench: ## all benchmarks, no tests
 demo: ## play a whole deal, with phones, webhooks and two companies; FLAGS="--nodes 2" over Redis
 	$(GO) run ./cmd/openinsure demo $(FLAGS)
 
-lint: bin/lint ## gofmt, vet, staticcheck and the linters of .ci/lint
+lint: bin/lint ## gofmt, vet, staticcheck, gosec and the linters of .ci/lint
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "not gofmt-ed, try make fmt:" >&2; echo "$$unformatted" >&2; exit 1; }
 	$(GO) vet -vettool=$(CURDIR)/bin/lint ./...
 	$(GO) -C .ci/lint vet -vettool=$(CURDIR)/bin/lint ./...
+
+licences: ## check the licence of everything that is built into the server
+	$(GO) -C .ci/lint test ./licences
+	$(GO) -C .ci/lint run ./licences $(CURDIR) ./cmd/openinsure
+
+# Not a part of make test, which works without a network: it asks vuln.go.dev,
+# or the copy that GOVULNDB names (file:///folder or https://…).
+vuln: ## look for known vulnerabilities that the code reaches; needs vuln.go.dev or GOVULNDB
+	$(GO) -C .ci/lint tool govulncheck -C $(CURDIR) ./...
 
 # Always handed to go build, which knows by itself when there is nothing to do.
 .PHONY: bin/lint

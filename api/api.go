@@ -34,13 +34,13 @@ type Config struct {
 	Version        string                          // shown in the OpenAPI document; default "dev"
 	MaxBody        int64                           // bytes of a request body; default 1 MiB
 	ReadTimeout    time.Duration                   // for a whole request body; default 15 s
-	TrustedProxies []netip.Prefix                  // peers whose X-Forwarded-For is believed; none by default
+	TrustedProxies []netip.Prefix                  // peers whose X-Forwarded-For and -Proto are believed; none by default
 	Now            func() time.Time                // default time.Now
 	Registerer     prometheus.Registerer           // nil keeps no metrics
 	Ready          func(ctx context.Context) error // nil is always ready
 	Parts          func() map[string]string        // the state of each part, for /readyz; nil tells of none
 	Limiter        Limiter                         // default counts in this process
-	Origins        []string                        // whose pages may open sockets besides our own, as https://app.example.com in lower case
+	Origins        []string                        // whose pages may call us and open sockets besides our own, as https://app.example.com in lower case
 }
 
 // Deps is what the frame needs of others.
@@ -107,7 +107,7 @@ func New(deps Deps, cfg Config) *API {
 	a := &API{cfg: cfg, deps: deps, mux: chi.NewMux()}
 	a.rates = newRates(cfg.Environment, cfg.Limiter)
 	a.metrics = newMetrics(cfg.Registerer)
-	a.mux.Use(a.observe, middleware.GetHead)
+	a.mux.Use(a.observe, a.preflight, middleware.GetHead)
 	a.mux.NotFound(a.unknownRoute)
 	a.mux.MethodNotAllowed(a.wrongMethod)
 	a.huma = huma.NewAPI(huma.Config{

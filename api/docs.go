@@ -13,7 +13,8 @@ import (
 var docsFiles embed.FS
 
 // docsPolicy lets the page run its own script and talk to this server alone.
-const docsPolicy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; connect-src 'self'; img-src 'self' data:; font-src 'self' data:"
+const docsPolicy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; connect-src 'self'; img-src 'self' data:; font-src 'self' data:; " +
+	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 // serveDocs mounts the OpenAPI document and the page that shows it.
 func (a *API) serveDocs() {
@@ -27,7 +28,7 @@ func (a *API) serveDocs() {
 		if err != nil {
 			return nil, err
 		}
-		w.Header().Set("Vary", "Accept-Encoding")
+		w.Header().Add("Vary", "Accept-Encoding")
 		w.Header().Set("Cache-Control", "public, max-age=3600")
 		if strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
 			w.Header().Set("Content-Encoding", "gzip")

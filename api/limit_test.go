@@ -76,25 +76,26 @@ func TestStrangersShareAnAddress(t *testing.T) {
 
 func TestMemoryLimiterIsBounded(t *testing.T) {
 	l := NewMemoryLimiter(func() time.Time { return time.Unix(0, 0) })
-	for i := range mostAddresses + 10 {
-		_, _ = l.Take(t.Context(), fmt.Sprintf("address:%d", i), 5, 1)
+	five := Bucket{"default", 5}
+	for i := range mostCounts + 10 {
+		l.Take(t.Context(), fmt.Sprintf("address:%d", i), 1, five)
 	}
-	if q, _ := l.Take(t.Context(), "address:new", 5, 1); q.OK {
-		t.Error("strangers beyond the bound share a bucket, which is full")
+	if q := l.Take(t.Context(), "address:new", 1, five); q.OK {
+		t.Error("strangers beyond the bound share a count, which is full")
 	}
-	if q, _ := l.Take(t.Context(), "actor:new", 5, 1); !q.OK {
-		t.Error("somebody known always has a bucket")
+	if q := l.Take(t.Context(), "actor:new", 1, five); !q.OK {
+		t.Error("somebody known always has a count")
 	}
-	if len(l.counts) > mostAddresses+2 {
-		t.Errorf("%d buckets", len(l.counts))
+	if len(l.counts) > mostCounts+2 {
+		t.Errorf("%d counts", len(l.counts))
 	}
 }
 
-func TestAddressBucket(t *testing.T) {
+func TestAddressOwner(t *testing.T) {
 	for in, want := range map[string]string{
 		"192.0.2.7": "address:192.0.2.7", "2001:db8:1:2:3:4:5:6": "address:2001:db8:1:2::/64",
 	} {
-		if got := addressBucket(netip.MustParseAddr(in)); got != want {
+		if got := addressOwner(netip.MustParseAddr(in)); got != want {
 			t.Errorf("%s: %s, want %s", in, got, want)
 		}
 	}

@@ -14,7 +14,7 @@ import (
 var loginFiles embed.FS
 
 // loginPolicy lets the page run its own script and talk to this server alone.
-const loginPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; form-action 'none'; frame-ancestors 'none'"
+const loginPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 type loginInput struct {
 	Body struct {
@@ -29,7 +29,6 @@ func (a *API) registerLogin(p Platform) {
 	page := func(path, file, contentType string) {
 		a.serve(path, contentType, func(w http.ResponseWriter, _ *http.Request) ([]byte, error) {
 			w.Header().Set("Content-Security-Policy", loginPolicy)
-			w.Header().Set("Referrer-Policy", "no-referrer")
 			return loginFiles.ReadFile("login/" + file)
 		})
 	}

@@ -144,7 +144,7 @@ func (a *API) checkOrigin(r *http.Request) error {
 func (a *API) enter(w http.ResponseWriter, r *http.Request, p Platform, socket bool) (by access.Actor, roomID string, ok bool) {
 	ctx := r.Context()
 	st := stateOf(ctx)
-	if !a.take(w, r, "live:"+addressBucket(st.address), liveRate, 1) {
+	if !a.take(w, r, "live:"+addressOwner(st.address), 1, Bucket{allRequests, liveRate}) {
 		return by, "", false
 	}
 	check := a.checkOrigin

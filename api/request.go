@@ -24,8 +24,8 @@ type state struct {
 	clientRequestID string
 	address         netip.Addr
 	host            string // that the request asked for
-	tls             bool
-	operation       bool // a registered operation was reached
+	tls             bool   // between the client and us, or a proxy of ours
+	operation       bool   // a registered operation was reached
 	actor           access.Actor
 	errorCode       string
 	replayed        bool
@@ -51,13 +51,13 @@ func (a *API) observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := a.cfg.Now()
 		rid := access.NewRequestID(start)
-		st := &state{api: a, clientRequestID: clientRequestID(r), address: a.clientAddress(r), host: r.Host, tls: r.TLS != nil}
+		st := &state{api: a, clientRequestID: clientRequestID(r), address: a.clientAddress(r), host: r.Host, tls: a.secure(r)}
 		ctx := context.WithValue(access.WithAddress(access.WithRequest(r.Context(), rid), st.address), stateKey{}, st)
 		r = r.WithContext(ctx)
 		rec := &recorder{ResponseWriter: w}
 		h := rec.Header()
 		h.Set("X-Request-Id", rid.String())
-		h.Set("X-Content-Type-Options", "nosniff")
+		a.protect(h, r, st.tls)
 		if strings.HasPrefix(r.URL.Path, "/v1/") || strings.HasPrefix(r.URL.Path, "/auth/") {
 			h.Set("Cache-Control", "no-store")
 		}
@@ -128,10 +128,7 @@ func printable(s string, most int) bool {
 // far as proxies that we trust wrote it: the rightmost address that is none of
 // theirs.
 func (a *API) clientAddress(r *http.Request) netip.Addr {
-	var peer netip.Addr
-	if ap, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
-		peer = ap.Addr().Unmap().WithZone("")
-	}
+	peer := peerOf(r)
 	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
 	for i := len(hops) - 1; i >= 0 && a.trusts(peer); i-- {
 		hop := strings.TrimSpace(hops[i])
@@ -146,6 +143,15 @@ func (a *API) clientAddress(r *http.Request) netip.Addr {
 		peer = next.Unmap().WithZone("")
 	}
 	return peer
+}
+
+// peerOf is the address at the other end of the connection.
+func peerOf(r *http.Request) netip.Addr {
+	ap, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return ap.Addr().Unmap().WithZone("")
 }
 
 func (a *API) trusts(peer netip.Addr) bool {

@@ -15,7 +15,7 @@ func (h *Hub) Drain(ctx context.Context) {
 	end := time.NewTimer(h.cfg.Drain)
 	defer end.Stop()
 	all := h.registry.all()
-	rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] }) //nolint:gosec // spreads sessions out, guards nothing
 
 	// The frames take three quarters of the time, the reconnecting the rest.
 	const steps = 100
@@ -23,7 +23,7 @@ func (h *Hub) Drain(ctx context.Context) {
 	step := 3 * slice / steps
 	for i := range steps {
 		for _, s := range all[i*len(all)/steps : (i+1)*len(all)/steps] {
-			wait := rand.N(slice + 1).Milliseconds()
+			wait := rand.N(slice + 1).Milliseconds() //nolint:gosec // spreads sessions out, guards nothing
 			s.replyFrame(frame{body: answer{Type: "drain", Reconnect: &wait}.body(), kind: frameDrain, seq: wait})
 		}
 		if h.registry.len() == 0 || !sleep(ctx, step) {

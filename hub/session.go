@@ -122,7 +122,7 @@ func (s *session) replyFrame(f frame) {
 		return
 	}
 	s.replies = append(s.replies, f)
-	s.owed.Store(int32(len(s.replies)))
+	s.owed.Store(int32(len(s.replies))) //nolint:gosec // as many as a session may owe
 	s.mu.Unlock()
 	s.poke()
 }
@@ -143,7 +143,7 @@ func (s *session) replied(n int) {
 	if len(s.replies) == 0 && cap(s.replies) > 8 {
 		s.replies = nil
 	}
-	s.owed.Store(int32(len(s.replies)))
+	s.owed.Store(int32(len(s.replies))) //nolint:gosec // as many as a session may owe
 	s.room.Broadcast()
 }
 

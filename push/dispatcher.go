@@ -223,7 +223,7 @@ type backoff struct{ tries int }
 func (b *backoff) sleep(ctx context.Context) bool {
 	wait := min(50*time.Millisecond<<min(b.tries, 10), 5*time.Second)
 	b.tries++
-	t := time.NewTimer(wait/2 + rand.N(wait))
+	t := time.NewTimer(wait/2 + rand.N(wait)) //nolint:gosec // spreads nodes out, guards nothing
 	defer t.Stop()
 	select {
 	case <-t.C:

@@ -58,7 +58,7 @@ func (tx *Tx) AddInvoices(ctx context.Context, p policy.Policy, invoices []billi
 	n := len(invoices)
 	ids, numbers, dues, premiums, fees := make([]string, n), make([]int32, n), make([]string, n), make([]int64, n), make([]int64, n)
 	for i, v := range invoices {
-		ids[i], numbers[i], dues[i], premiums[i], fees[i] = v.ID.UUID(), int32(v.Number), v.Due.String(), int64(v.Premium), int64(v.Fee)
+		ids[i], numbers[i], dues[i], premiums[i], fees[i] = v.ID.UUID(), int32(v.Number), v.Due.String(), int64(v.Premium), int64(v.Fee) //nolint:gosec // a policy has a few installments
 	}
 	_, err := run(ctx, tx.Reader, addInvoicesSQL, tx.org.UUID(), p.ID.UUID(), p.CreatedAt, ids, numbers, dues, premiums, fees)
 	return err

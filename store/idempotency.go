@@ -133,5 +133,5 @@ func (o Once) label(org access.OrgID) string {
 func lockNumber(label string) int64 {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(label))
-	return int64(binary.BigEndian.Uint64(h.Sum(nil)))
+	return int64(binary.BigEndian.Uint64(h.Sum(nil))) //nolint:gosec // the bits of a hash, whatever the sign
 }

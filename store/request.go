@@ -63,7 +63,7 @@ func (db *DB) AddRequests(ctx context.Context, rs []Request) error {
 			orgs[i] = &o
 		}
 		clients[i], actors[i], methods[i], routes[i], codes[i] = r.ClientRequestID, r.Actor, r.Method, r.Route, r.ErrorCode
-		statuses[i], millis[i], replayed[i], ats[i] = int16(r.Status), int32(r.Milliseconds), r.Replayed, r.At
+		statuses[i], millis[i], replayed[i], ats[i] = int16(r.Status), int32(min(r.Milliseconds, 1<<31-1)), r.Replayed, r.At //nolint:gosec // statuses have three digits, min keeps the other in range
 	}
 	_, err := run(ctx, db.everywhere(), addRequestsSQL, ids, orgs, clients, actors, methods, routes, statuses, codes, millis, replayed, ats)
 	return err

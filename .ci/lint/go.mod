@@ -3,8 +3,10 @@ module github.com/openinsure/openinsure/.ci/lint
 go 1.26.0
 
 require (
+	github.com/google/licensecheck v0.3.1
 	github.com/jingyugao/rowserrcheck v1.1.1
 	github.com/polyfloyd/go-errorlint v1.8.0
+	github.com/securego/gosec/v2 v2.28.0
 	github.com/timakin/bodyclose v0.0.0-20260723120731-857993a2939c
 	go-simpler.org/sloglint v0.12.0
 	golang.org/x/tools v0.52.0
@@ -13,12 +15,17 @@ require (
 )
 
 require (
-	github.com/BurntSushi/toml v1.4.1-0.20240526193622-a339e1f7089c // indirect
+	github.com/BurntSushi/toml v1.6.0 // indirect
+	github.com/ccojocar/zxcvbn-go v1.0.4 // indirect
 	github.com/ettle/strcase v0.2.0 // indirect
 	github.com/gostaticanalysis/analysisutil v0.7.1 // indirect
 	github.com/gostaticanalysis/comment v1.4.2 // indirect
 	golang.org/x/exp/typeparams v0.0.0-20231108232855-2478ac86f678 // indirect
 	golang.org/x/mod v0.42.0 // indirect
 	golang.org/x/sync v0.24.0 // indirect
-	golang.org/x/tools/go/packages/packagestest v0.1.1-deprecated // indirect
+	golang.org/x/sys v0.49.0 // indirect
+	golang.org/x/telemetry v0.0.0-20261010193011-f71dc92da45e // indirect
+	golang.org/x/vuln v1.9.0 // indirect
 )
+
+tool golang.org/x/vuln/cmd/govulncheck

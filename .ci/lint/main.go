@@ -3,6 +3,9 @@
 // finds. It is a module of its own so that go.mod lists only what the product
 // uses; the leading dot of .ci keeps it out of ./... there.
 //
+// gosec is among them, for all files but tests. Beside it, licences checks what
+// is built in, and govulncheck is pinned here for make vuln.
+//
 // An exception is a comment on the line of the finding or above it, naming
 // the check and giving the reason:
 //
@@ -115,6 +118,7 @@ func checks() []*analysis.Analyzer {
 		// The rest of quickfix are refactorings for an editor to offer.
 		qf1004.Analyzer, qf1012.Analyzer,
 		unusedCode, unusedParams,
+		security(),
 		unreasoned,
 		wrapped(),
 		bodyclose.Analyzer,

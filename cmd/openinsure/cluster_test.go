@@ -20,6 +20,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/openinsure/openinsure/api/redislimit"
 	"github.com/openinsure/openinsure/hub"
 	"github.com/openinsure/openinsure/hub/brokertest"
 	"github.com/openinsure/openinsure/hub/redistest"
@@ -37,6 +38,8 @@ func init() {
 		wrapBroker = func(b hub.Broker) hub.Broker {
 			return brokertest.Hostile(b, seed, brokertest.Config{Drop: 0.1, Double: 0.1, Delay: 0.1, Swap: 0.1})
 		}
+	case "patient":
+		tuneLimits = func(c *redislimit.Config) { c.Timeout = 20 * time.Second }
 	case "bench":
 		tune = func(c *hub.Config) {
 			c.Sessions, c.SessionsPerSubject, c.SessionsPerAddress = 50_000, 50_000, 50_000

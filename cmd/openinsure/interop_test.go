@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
-	"net/http/httputil"
 	"net/url"
 	"os"
 	"os/exec"
@@ -63,11 +62,9 @@ func TestNodeClient(t *testing.T) {
 	r.stop()
 }
 
-// A site is a web site with the page of the interop tests. It passes the API's
-// paths on to a server, so that they are the page's own origin too.
+// A site is a web site with the page of the interop tests.
 type site struct {
 	*httptest.Server
-	api     atomic.Pointer[url.URL]
 	config  atomic.Pointer[map[string]string]
 	results chan browsed
 }
@@ -84,6 +81,11 @@ type browsed struct {
 		Code   int
 	}
 	Stream *struct{ Opened, Error bool }
+	Rest   *struct {
+		Refused          bool
+		Status           int
+		RequestID, Limit string
+	}
 }
 
 func newSite(t *testing.T) *site {
@@ -106,10 +108,6 @@ func newSite(t *testing.T) *site {
 		default: // a page reports once
 		}
 	})
-	mux.Handle("/v1/", &httputil.ReverseProxy{FlushInterval: -1, Rewrite: func(p *httputil.ProxyRequest) {
-		p.SetURL(s.api.Load())
-		p.Out.Host = p.In.Host
-	}})
 	s.Server = httptest.NewServer(mux)
 	t.Cleanup(s.CloseClientConnections)
 	return s
@@ -150,18 +148,13 @@ func (s *site) browse(t *testing.T, config map[string]string) browsed {
 	}
 }
 
-// A browser hears a room by WebSocket from a page whose origin is allowed, and
-// by EventSource from its own; a page of another site gets in by neither.
+// A browser calls the API and hears a room by WebSocket and by EventSource from
+// a page whose origin is allowed; a page of another site can do nothing.
 func TestBrowser(t *testing.T) {
 	good, bad := newSite(t), newSite(t)
 	defer good.Close()
 	defer bad.Close()
 	r := start(t, "serve", dataDir(t), "ALLOWED_ORIGINS="+good.URL)
-	api, err := url.Parse(r.url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	good.api.Store(api)
 	room := r.room()
 	as := r.underwriter()
 	head := as(http.MethodGet, "/v1/deal-rooms/"+room+"/messages", nil)
@@ -172,21 +165,25 @@ func TestBrowser(t *testing.T) {
 	direct := func(ticket string) string {
 		return "ws" + strings.TrimPrefix(r.url, "http") + "/v1/ws?ticket=" + url.QueryEscape(ticket)
 	}
-	stream := func(base, ticket string) string {
-		return base + "/v1/events/stream?channel=room:" + room + "&lastEventId=" + since + "&ticket=" + url.QueryEscape(ticket)
+	stream := func(ticket string) string {
+		return r.url + "/v1/events/stream?channel=room:" + room + "&lastEventId=" + since + "&ticket=" + url.QueryEscape(ticket)
 	}
 	one, two := ticket(), ticket()
+	call, token := r.url+"/v1/realtime/tickets", r.token("underwriter")
 
 	// The tickets are good, as the next page shows: it is the origin that is not.
-	b := bad.browse(t, map[string]string{"socket": direct(one), "stream": stream(r.url, two)})
+	b := bad.browse(t, map[string]string{"socket": direct(one), "stream": stream(two), "rest": call, "token": token})
 	if b.Socket == nil || b.Socket.Opened || b.Socket.Code != 1006 || len(b.Seen.Socket) > 0 {
 		t.Errorf("a page of another site: socket %+v heard %q", b.Socket, b.Seen.Socket)
 	}
 	if b.Stream == nil || b.Stream.Opened || !b.Stream.Error || len(b.Seen.Stream) > 0 {
 		t.Errorf("a page of another site: stream %+v heard %q", b.Stream, b.Seen.Stream)
 	}
+	if b.Rest == nil || !b.Rest.Refused {
+		t.Errorf("a page of another site called the API: %+v", b.Rest)
+	}
 
-	b = good.browse(t, map[string]string{"socket": direct(one), "stream": stream("", two)})
+	b = good.browse(t, map[string]string{"socket": direct(one), "stream": stream(two), "rest": call, "token": token})
 	if b.Socket == nil || !b.Socket.Opened || b.Socket.Code != 1000 {
 		t.Errorf("the socket: %+v", b.Socket)
 	}
@@ -195,6 +192,9 @@ func TestBrowser(t *testing.T) {
 	}
 	if b.Stream == nil || !b.Stream.Opened || b.Stream.Error {
 		t.Errorf("the stream: %+v heard %q", b.Stream, b.Seen.Stream)
+	}
+	if b.Rest == nil || b.Rest.Status != http.StatusOK || !strings.HasPrefix(b.Rest.RequestID, "req_") || b.Rest.Limit == "" {
+		t.Errorf("the API answered the page %+v", b.Rest)
 	}
 	last := as(http.MethodGet, "/v1/deal-rooms/"+room+"/messages", nil)["data"].([]any)
 	if len(last) != 1 || last[0].(map[string]any)["body"] != "From a browser." {

@@ -18,6 +18,7 @@ import (
 	"gocloud.dev/blob/fileblob"
 
 	"github.com/openinsure/openinsure/api"
+	"github.com/openinsure/openinsure/api/redislimit"
 	"github.com/openinsure/openinsure/hub"
 	"github.com/openinsure/openinsure/hub/redisbroker"
 	"github.com/openinsure/openinsure/internal/fault"
@@ -60,6 +61,7 @@ var (
 	wrapBroker    = func(b hub.Broker) hub.Broker { return b }
 	beforePublish = func() {}
 	tune          = func(*hub.Config) {}
+	tuneLimits    = func(*redislimit.Config) {}
 )
 
 // newLive puts the hub on the platform. Nothing runs before run.
@@ -91,6 +93,21 @@ func (c *serveCmd) newBroker(log *slog.Logger, registry prometheus.Registerer) (
 		return nil, fmt.Errorf("REDIS_URL: %w", err)
 	}
 	return b, nil
+}
+
+// newLimiter counts requests in Redis where one is set, and otherwise in this
+// process, as nil says.
+func (c *serveCmd) newLimiter(log *slog.Logger, registry prometheus.Registerer) (*redislimit.Limiter, error) {
+	if c.RedisURL == "" {
+		return nil, nil
+	}
+	cfg := redislimit.Config{URL: string(c.RedisURL), Logger: log, Registerer: registry}
+	tuneLimits(&cfg)
+	l, err := redislimit.New(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("REDIS_URL: %w", err)
+	}
+	return l, nil
 }
 
 // ready is why no session should be opened here now.

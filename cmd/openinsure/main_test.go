@@ -19,13 +19,14 @@ import (
 // The test binary is the program itself when this is set: "serve" runs it as a
 // user would, "hostile" does too, with a broker that loses, doubles, delays and
 // swaps, "bench" with no limits, "deliver" with leases as short as LEASE says,
-// and "die" is killed after so many commits as DIE_AFTER says, before anybody is
-// told or answered.
+// "patient" waits for a Redis that a crowded machine slows down, and "die" is
+// killed after so many commits as DIE_AFTER says, before anybody is told or
+// answered.
 const roleEnv = "OPENINSURE_TEST_ROLE"
 
 func TestMain(m *testing.M) {
 	switch os.Getenv(roleEnv) {
-	case "serve", "hostile", "die", "bench", "deliver":
+	case "serve", "hostile", "die", "bench", "deliver", "patient":
 		main()
 		return
 	case "sink":

@@ -36,7 +36,7 @@ type serveCmd struct {
 	TLSKeyFile     string        `env:"TLS_KEY_FILE" name:"tls-key-file" type:"path" help:"Private key of the certificate."`
 	DBMaxConns     int32         `env:"DB_MAX_CONNS" name:"db-max-conns" default:"20" help:"Connections of each of the two pools to Postgres."`
 	MaxBackdate    int           `env:"MAX_BACKDATE_DAYS" name:"max-backdate-days" default:"30" help:"In production, quotes that take effect further back than so many days are referred."`
-	AllowedOrigins []string      `env:"ALLOWED_ORIGINS" help:"Sites, besides PUBLIC_URL, whose pages may open sockets."`
+	AllowedOrigins []string      `env:"ALLOWED_ORIGINS" help:"Sites, besides PUBLIC_URL, whose pages may call the API and open sockets."`
 	RoomCloseAfter time.Duration `env:"ROOM_CLOSE_AFTER" default:"336h" help:"From bind or decline until a deal room closes by itself."`
 	DrainTime      time.Duration `env:"DRAIN_TIME" default:"25s" help:"How long requests under way may take to finish when the server stops."`
 }
@@ -97,6 +97,10 @@ func (c *serveCmd) serve(ctx context.Context, p *platform, listener net.Listener
 	if err != nil {
 		return err
 	}
+	limiter, err := c.newLimiter(p.log, registry)
+	if err != nil {
+		return err
+	}
 	l := c.newLive(p, files, broker, registry)
 	out, err := c.newOutbound(ctx, p, registry)
 	if err != nil {
@@ -104,6 +108,10 @@ func (c *serveCmd) serve(ctx context.Context, p *platform, listener net.Listener
 	}
 	cfg.Ready = func(ctx context.Context) error { return errors.Join(p.db.Ping(ctx), l.ready(), out.ready(ctx)) }
 	cfg.Parts = l.parts
+	if limiter != nil {
+		cfg.Limiter = limiter
+		cfg.Parts = func() map[string]string { return withLimits(l.parts(), limiter.Shared()) }
+	}
 	rest := newAPI(p, l, out, api.Deps{Requests: records, Refusals: refused}, cfg, c.publicURL(), c.production())
 	admin, err := c.serveAdmin(p.log, registry)
 	if err != nil {
@@ -117,6 +125,9 @@ func (c *serveCmd) serve(ctx context.Context, p *platform, listener net.Listener
 	work.Go(func() { _ = records.Run(background) })        // returns nil
 	work.Go(func() { _ = sweep(background, p.db, p.log) }) // returns nil
 	work.Go(func() { _ = keepAudit(background, refused) }) // returns nil
+	if limiter != nil {
+		work.Go(func() { _ = limiter.Run(background) }) // returns nil
+	}
 	work.Go(func() {
 		if err := l.run(background); err != nil {
 			p.log.ErrorContext(ctx, "live connections ended", "error", err)
@@ -151,6 +162,15 @@ func (c *serveCmd) serve(ctx context.Context, p *platform, listener net.Listener
 		_ = server.Close() // what Shutdown waited for in vain
 	}
 	return died
+}
+
+// withLimits adds how requests are counted to what /readyz tells.
+func withLimits(parts map[string]string, shared bool) map[string]string {
+	parts["limits"] = "ok"
+	if !shared {
+		parts["limits"] = "unwell: each node counts requests by itself"
+	}
+	return parts
 }
 
 // newAPI puts the REST interface on the platform.

@@ -26,7 +26,7 @@ type settings struct {
 	EncryptionKey      secret `env:"ENCRYPTION_KEY" help:"Keys that seal secrets at rest, id:base64[,…], the sealing one first."`
 	JWTKeys            secret `env:"JWT_KEYS" name:"jwt-keys" help:"Keys that sign tokens, kid:base64[,…], the signing one first."`
 	PublicURL          string `env:"PUBLIC_URL" default:"http://localhost:8787" help:"Address under which clients reach this server; also the issuer of tokens."`
-	RedisURL           secret `env:"REDIS_URL" name:"redis-url" help:"Redis that carries messages between nodes. Default: one node, in this process."`
+	RedisURL           secret `env:"REDIS_URL" name:"redis-url" help:"Redis that carries messages between nodes and counts requests for all of them. Default: one node, in this process."`
 	BlobURL            string `env:"BLOB_URL" help:"Where uploaded files are kept, as file:///folder; several nodes need one that they share. Default: a folder in DATA_DIR."`
 	SMTPURL            secret `env:"SMTP_URL" name:"smtp-url" help:"Mail server: smtp://user:password@host:587 or smtps://…:465. Default: mails are files in DATA_DIR/mail."`
 	LogLevel           string `env:"LOG_LEVEL" enum:"debug,info,warn,error" default:"info" help:"debug, info, warn or error."`
@@ -201,12 +201,16 @@ func parsePrefixes(list []string) ([]netip.Prefix, error) {
 	for _, s := range list {
 		s = strings.TrimSpace(s)
 		if a, err := netip.ParseAddr(s); err == nil {
+			a = a.Unmap()
 			out = append(out, netip.PrefixFrom(a, a.BitLen()))
 			continue
 		}
 		p, err := netip.ParsePrefix(s)
 		if err != nil {
 			return nil, fmt.Errorf("%q is neither an address nor a range", s)
+		}
+		if p.Addr().Is4In6() && p.Bits() >= 96 { // peers are compared as what they are
+			p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
 		}
 		out = append(out, p.Masked())
 	}

@@ -32,7 +32,7 @@ func Run(t *testing.T, open func(t *testing.T) []hub.Broker) {
 func everyField(t *testing.T, open func(t *testing.T) []hub.Broker) {
 	binary := make([]byte, 200)
 	for i := range binary {
-		binary[i] = byte(i * 37)
+		binary[i] = byte(i * 37) //nolint:gosec // any byte will do
 	}
 	pubs := []hub.Publication{
 		{
@@ -125,7 +125,7 @@ func concurrent(t *testing.T, open func(t *testing.T) []hub.Broker) {
 		next := map[string]int64{}
 		for range len(nodes) * publishers * each {
 			p := n.next(t)
-			if p.Seq != next[p.Channel]+1 || binary.BigEndian.Uint64(p.Payload) != uint64(p.Seq) {
+			if p.Seq != next[p.Channel]+1 || binary.BigEndian.Uint64(p.Payload) != uint64(p.Seq) { //nolint:gosec // a test counts up from 1
 				t.Fatalf("node %d received %s seq %d with payload %x after %d", to, p.Channel, p.Seq, p.Payload, next[p.Channel])
 			}
 			next[p.Channel] = p.Seq

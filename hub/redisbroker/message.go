@@ -35,7 +35,7 @@ func appendPublication(b []byte, p hub.Publication) []byte {
 		flags |= flagRewrites
 	}
 	b = append(b, byte(p.Kind), flags)
-	b = binary.AppendUvarint(b, uint64(p.Seq))
+	b = binary.AppendUvarint(b, uint64(p.Seq)) //nolint:gosec // positions are not negative
 	for _, s := range []string{p.Channel, p.Epoch, p.Revokes} {
 		b = binary.AppendUvarint(b, uint64(len(s)))
 		b = append(b, s...)
@@ -61,7 +61,7 @@ func (d *decoder) decode(message string, receive func(hub.Publication)) error {
 		p := hub.Publication{Kind: hub.Kind(rest[0]), Rewrites: rest[1]&flagRewrites != 0}
 		rest = rest[2:]
 		seq, ok := uvarint(&rest)
-		if !ok {
+		if !ok || seq > math.MaxInt64 {
 			return errTruncated
 		}
 		p.Seq = int64(seq)

@@ -179,7 +179,7 @@ func (b *Broker) Run(ctx context.Context, r hub.Receiver) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-time.After(backoff + rand.N(backoff)):
+		case <-time.After(backoff + rand.N(backoff)): //nolint:gosec // spreads nodes out, guards nothing
 		}
 		backoff = min(2*backoff, b.cfg.MaxBackoff/2) // the jitter doubles it at most
 	}

@@ -125,7 +125,7 @@ func (c *cluster) onMachine(ctx context.Context) (found []binaries, reasons erro
 func (c *cluster) inspect(ctx context.Context, dir string) (binaries, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, 10*time.Second, errors.New("it did not answer within 10 s"))
 	defer cancel()
-	cmd := exec.CommandContext(ctx, filepath.Join(dir, "postgres"), "--version")
+	cmd := exec.CommandContext(ctx, filepath.Join(dir, "postgres"), "--version") //nolint:gosec // the binaries that were found, by design
 	cmd.Dir = "/"
 	cmd.Env = childEnv()
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: c.acc.credential()}

@@ -44,7 +44,7 @@ func (c *cluster) openLog() error {
 	c.log = f
 	if info, err := f.Stat(); err == nil && info.Size() > logCap {
 		if err := f.Truncate(0); err != nil {
-			f.Close()
+			_ = f.Close()
 			return err
 		}
 	}
@@ -82,7 +82,7 @@ func (c *cluster) lastWords() string {
 // loadPassword reads the password, or makes one before there is any data.
 func (c *cluster) loadPassword() error {
 	file := filepath.Join(c.dir, "password")
-	b, err := os.ReadFile(file)
+	b, err := os.ReadFile(file) //nolint:gosec // in our own folder
 	c.password = strings.TrimSpace(string(b))
 	switch {
 	case err == nil && c.password != "":
@@ -97,7 +97,7 @@ func (c *cluster) loadPassword() error {
 }
 
 func writeSynced(file, text string) error {
-	f, err := os.OpenFile(file, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	f, err := os.OpenFile(file, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600) //nolint:gosec // in our own folder
 	if err != nil {
 		return err
 	}

@@ -124,7 +124,7 @@ func start(ctx context.Context, cfg Config) (_ *Server, err error) {
 	}
 	defer func() {
 		if err != nil {
-			lock.Close()
+			_ = lock.Close()
 		}
 	}()
 	if err := c.awaitPredecessor(patience); err != nil {
@@ -160,7 +160,7 @@ func (s *Server) watch(c *cluster, lock *os.File) {
 		s.err = fmt.Errorf("private postgres in %s ended by itself (%s):\n%s", c.dir, s.child.end(), c.lastWords())
 		s.log.Error("private postgres ended by itself", "dir", c.dir, "state", s.child.end())
 	}
-	lock.Close()
+	_ = lock.Close()
 	close(s.done)
 }
 
@@ -223,7 +223,7 @@ func (c *cluster) url(port int, database string) string {
 
 // command runs one of the binaries as the account, with its words in the log.
 func (c *cluster) command(program string, args ...string) *exec.Cmd {
-	cmd := exec.Command(filepath.Join(c.bin.dir, program), args...)
+	cmd := exec.Command(filepath.Join(c.bin.dir, program), args...) //nolint:gosec // the binaries that were found, by design
 	cmd.Dir = c.dir
 	cmd.Env = childEnv()
 	cmd.Stdout, cmd.Stderr = c.log, c.log

@@ -22,7 +22,7 @@ var errPatience = errors.New("waited long enough")
 // lockDir holds the folder until the file is closed or we die. The lock is
 // not inherited by Postgres: it stands for the parent.
 func lockDir(ctx context.Context, dir string) (*os.File, error) {
-	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // in our own folder
 	if err != nil {
 		return nil, err
 	}
@@ -32,11 +32,11 @@ func lockDir(ctx context.Context, dir string) (*os.File, error) {
 		case err == nil:
 			return f, nil
 		case !errors.Is(err, syscall.EWOULDBLOCK) && !errors.Is(err, syscall.EINTR):
-			f.Close()
+			_ = f.Close()
 			return nil, fmt.Errorf("lock the folder: %w", err)
 		}
 		if !pause(ctx, 50*time.Millisecond) {
-			f.Close()
+			_ = f.Close()
 			if cause := context.Cause(ctx); !errors.Is(cause, errPatience) {
 				return nil, cause
 			}
@@ -83,7 +83,7 @@ func (c *cluster) awaitPredecessor(ctx context.Context) error {
 
 // readPID is 0 when there is no file, or none that Postgres finished writing.
 func readPID(file string) (int, error) {
-	b, err := os.ReadFile(file)
+	b, err := os.ReadFile(file) //nolint:gosec // in our own folder
 	if errors.Is(err, os.ErrNotExist) {
 		return 0, nil
 	}
