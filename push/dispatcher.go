@@ -62,7 +62,7 @@ func New(q Queue, senders map[Kind]Sender, cfg Config) *Dispatcher {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	cfg.Lease, cfg.Drain = cmp.Or(cfg.Lease, leaseTime), cmp.Or(cfg.Drain, drainTime)
-	cfg.Worker = cmp.Or(cfg.Worker, "node-"+strconv.FormatUint(rand.Uint64(), 36))
+	cfg.Worker = cmp.Or(cfg.Worker, "node-"+strconv.FormatUint(rand.Uint64(), 36)) //nolint:gosec // a name in a log, guards nothing
 	d := &Dispatcher{
 		queue: q, senders: senders, cfg: cfg, log: cfg.Logger, metrics: newMetrics(cfg.Registerer),
 		fan: make(chan struct{}, 1), said: make(chan struct{}, 1), due: map[Kind]chan struct{}{}, channels: map[string]struct{}{},

@@ -135,7 +135,7 @@ func (l *lane) attempt(ctx context.Context, d Delivery, until time.Time) {
 	ctx, cancel := context.WithDeadlineCause(ctx, until, errLate)
 	defer cancel()
 	r := l.send(ctx, d)
-	f := outcome(d, r, rand.Float64())
+	f := outcome(d, r, rand.Float64()) //nolint:gosec // spreads attempts out, guards nothing
 	// What we broke off ourselves is not the receiver's fault.
 	if errors.Is(context.Cause(ctx), errDrained) && r.Outcome == Retry && r.Code == 0 {
 		f.State, f.After, f.Result.Slow, f.Result.Detail = StatePending, 0, false, "The node that made it stopped in the middle."

@@ -95,7 +95,7 @@ func (c *finished) add(f push.Finished) error {
 		return err
 	}
 	c.ids, c.attempts, c.states, c.afters = append(c.ids, d.ID.UUID()), append(c.attempts, int16(d.Attempt)), append(c.states, string(f.State)), append(c.afters, f.After.Microseconds()) //nolint:gosec // attempts are few
-	c.outcomes, c.codes = append(c.outcomes, string(r.Outcome)), append(c.codes, int16(r.Code)) //nolint:gosec // statuses have three digits
+	c.outcomes, c.codes = append(c.outcomes, string(r.Outcome)), append(c.codes, int16(r.Code))                                                                                           //nolint:gosec // statuses have three digits
 	c.classes, c.details = append(c.classes, storable(r.Class)), append(c.details, storable(r.Detail))
 	c.ips, c.providers = append(c.ips, storable(r.IP)), append(c.providers, storable(r.ProviderMessage))
 	c.dns, c.connects, c.tls = append(c.dns, column32(r.Timing.DNS)), append(c.connects, column32(r.Timing.Connect)), append(c.tls, column32(r.Timing.TLS))

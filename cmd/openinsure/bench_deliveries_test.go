@@ -177,7 +177,7 @@ func BenchmarkDeliveries(b *testing.B) {
 				s.wait(40 * others)
 				all = append(all, s.took()...)
 			}
-			report(b, all)
+			reportTimes(b, all)
 		}
 	}
 	b.Run("burst=2000/quiet", hang("/in/0"))
@@ -208,11 +208,11 @@ func BenchmarkDeliveries(b *testing.B) {
 		posts.Wait()
 		s.wait(b.N)
 		b.StopTimer()
-		report(b, s.took())
+		reportTimes(b, s.took())
 	})
 }
 
-func report(b *testing.B, took []time.Duration) {
+func reportTimes(b *testing.B, took []time.Duration) {
 	b.Helper()
 	slices.Sort(took)
 	b.ReportMetric(float64(percentile(took, 50))/1e6, "p50-ms")

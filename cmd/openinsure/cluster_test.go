@@ -326,14 +326,14 @@ func (c *cluster) key() string {
 }
 
 // room opens a room of the demo's two companies for a new submission.
-func (c *cluster) room(lead string, more ...map[string]any) string {
+func (c *cluster) room(lead string) string {
 	c.t.Helper()
 	var fields map[string]any
 	if err := json.Unmarshal([]byte(builder), &fields); err != nil {
 		c.t.Fatal(err)
 	}
 	sub := c.must(c.key(), "/v1/submissions", fields)["id"]
-	who := append([]map[string]any{{"email": "ben@harbor.example", "role": "broker"}}, more...)
+	who := []map[string]any{{"email": "ben@harbor.example", "role": "broker"}}
 	return c.must(lead, "/v1/deal-rooms", map[string]any{"submissionId": sub, "participants": who})["id"].(string)
 }
 

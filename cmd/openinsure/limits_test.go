@@ -91,18 +91,18 @@ func TestLimitsAcrossNodes(t *testing.T) {
 	}
 }
 
-// head is an answer without its body.
-type head struct {
+// answered is an answer without its body.
+type answered struct {
 	status int
 	header http.Header
 }
 
-func ask(t *testing.T, base, token, path string) (head, string) {
+func ask(t *testing.T, base, token, path string) (answered, string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, base+path, nil)
 	if err != nil {
 		t.Error(err)
-		return head{}, ""
+		return answered{}, ""
 	}
 	if token != "" {
 		req.Header.Set("Authorization", "Bearer "+token)
@@ -110,7 +110,7 @@ func ask(t *testing.T, base, token, path string) (head, string) {
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
 		t.Error(err)
-		return head{}, ""
+		return answered{}, ""
 	}
 	defer func() { _ = res.Body.Close() }()
 	var body strings.Builder
@@ -120,5 +120,5 @@ func ask(t *testing.T, base, token, path string) (head, string) {
 	if n, err := strconv.Atoi(res.Header.Get("X-RateLimit-Limit")); err != nil || n == 0 {
 		t.Errorf("%s: no limit in %v", path, res.Header)
 	}
-	return head{res.StatusCode, res.Header}, body.String()
+	return answered{res.StatusCode, res.Header}, body.String()
 }

@@ -110,7 +110,7 @@ func (r *Ring) Names() []string {
 }
 
 // Prefix is how everything begins that a key sealed.
-func Prefix(name string) []byte { return append([]byte{byte(len(name))}, name...) }
+func Prefix(name string) []byte { return append([]byte{byte(len(name))}, name...) } //nolint:gosec // names are checked to be shorter
 
 // NewKey makes a key in the form that ParseRing reads.
 func NewKey(name string) string {
@@ -122,7 +122,7 @@ func NewKey(name string) string {
 // Seal encrypts plain; context must be the same when it is opened, so that
 // sealed bytes cannot be moved to another row.
 func (r *Ring) Seal(plain []byte, context string) []byte {
-	return r.key(r.first).Seal(Prefix(r.first), nil, plain, []byte(context))
+	return r.key(r.first).Seal(Prefix(r.first), nil, plain, []byte(context)) //nolint:gosec // the cipher draws a random one itself
 }
 
 // SealWith is Seal under another key of the ring.
@@ -130,7 +130,7 @@ func (r *Ring) SealWith(name string, plain []byte, context string) ([]byte, erro
 	if !r.Has(name) {
 		return nil, fmt.Errorf("seal under %q: %w", name, ErrKey)
 	}
-	return r.key(name).Seal(Prefix(name), nil, plain, []byte(context)), nil
+	return r.key(name).Seal(Prefix(name), nil, plain, []byte(context)), nil //nolint:gosec // the cipher draws a random one itself
 }
 
 func (r *Ring) key(name string) cipher.AEAD {

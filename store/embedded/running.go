@@ -15,7 +15,7 @@ import (
 // Running returns the address of the server of a folder while another process
 // has it running; ok is false when none has. It starts nothing.
 func Running(dir string) (address string, ok bool, err error) {
-	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR, 0)
+	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR, 0) //nolint:gosec // in our own data folder
 	if errors.Is(err, os.ErrNotExist) {
 		return "", false, nil
 	}
@@ -32,7 +32,7 @@ func Running(dir string) (address string, ok bool, err error) {
 	if err != nil {
 		return "", false, fmt.Errorf("private postgres in %s is starting or ending: %w", dir, err)
 	}
-	b, err := os.ReadFile(filepath.Join(dir, "password"))
+	b, err := os.ReadFile(filepath.Join(dir, "password")) //nolint:gosec // in our own data folder
 	if err != nil {
 		return "", false, err
 	}
@@ -42,7 +42,7 @@ func Running(dir string) (address string, ok bool, err error) {
 
 // readPort reads the fourth line of Postgres's own file.
 func readPort(file string) (int, error) {
-	b, err := os.ReadFile(file)
+	b, err := os.ReadFile(file) //nolint:gosec // in our own data folder
 	if err != nil {
 		return 0, err
 	}
