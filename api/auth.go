@@ -105,6 +105,10 @@ func (d *Door) person(ctx context.Context, a access.Actor) (access.Actor, error)
 		if person.UnmarshalText([]byte(a.ID)) != nil {
 			return access.Actor{}, access.ErrToken
 		}
+		if !a.SignIn.IsZero() {
+			h, err := d.DB.SignedIn(ctx, a.SignIn, person, d.Now())
+			return sameOrg(a, h.Org, err)
+		}
 		h, err := d.DB.Holder(ctx, person)
 		return sameOrg(a, h.Org, err)
 	}

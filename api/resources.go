@@ -33,6 +33,8 @@ type Platform struct {
 func (a *API) RegisterAll(p Platform) {
 	a.registerAuth(p)
 	a.registerLogin(p)
+	a.registerSignIn(p)
+	a.registerSessions(p)
 	a.registerKeys(p)
 	a.registerOrganizations(p)
 	a.registerUsers(p)

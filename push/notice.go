@@ -24,7 +24,7 @@ type Words = event.Words
 // A Notice is what one person is told of one event: a row of his inbox, and
 // what his phones and mailbox show.
 type Notice struct {
-	ID       NoticeID
+	ID       NoticeID         // zero for a letter, which no inbox has
 	Category string           // for preferences: see Categories
 	About    string           // the id of what happened to something: notices on one thing replace each other on a phone
 	Words    map[string]Words // by language; always has en

@@ -85,6 +85,7 @@ func (db *DB) Sweep(ctx context.Context, now time.Time) (int64, error) {
 	var total int64
 	for sql, before := range map[string]time.Time{
 		sweepRequestsSQL: now.Add(-RequestAge), sweepAnswersSQL: now.Add(-IdempotencyAge), sweepTicketsSQL: now.Add(-time.Minute),
+		sweepCountsSQL: now, sweepCodesSQL: now.Add(-codeKept), dropIdlePhonesSQL: now, sweepSignInsSQL: now.Add(-codeKept),
 	} {
 		for {
 			n, err := run(ctx, db.everywhere(), sql, before)

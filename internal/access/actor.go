@@ -69,6 +69,8 @@ type Actor struct {
 	Scopes []string // of a key; nobody else is limited by scopes
 	Tier   string   // of a key: standard or enterprise; sets its rate limit
 
+	SignIn SignInID // of an insured: the device's, which ends when it is revoked; zero: of no device
+
 	Until time.Time // when the credential ends, for what outlives a request; zero is never
 }
 

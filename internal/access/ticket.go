@@ -46,7 +46,7 @@ func (t *Tokens) MintTicket(a Actor, room string) (string, time.Time, error) {
 	tok, err := jwt.NewBuilder().Issuer(t.issuer).Audience([]string{ticketAudience}).Subject(a.ID).JwtID(id.New[ticketKind](now).String()).
 		IssuedAt(now).NotBefore(now).Expiration(until).
 		Claim("typ", "ticket").Claim("kind", string(a.Kind)).Claim("org", a.Org.String()).Claim("role", a.Role).
-		Claim("scopes", a.Scopes).Claim("tier", a.Tier).Claim("room", room).
+		Claim("scopes", a.Scopes).Claim("tier", a.Tier).Claim("room", room).Claim("sid", a.SignIn.String()).
 		Claim("until", unix(a.Until)).Build()
 	if err != nil {
 		return "", time.Time{}, fmt.Errorf("mint ticket: %w", err)
@@ -93,6 +93,9 @@ func (t *Tokens) VerifyTicket(ticket string) (Ticket, error) {
 				k.Actor.Scopes = append(k.Actor.Scopes, s)
 			}
 		}
+	}
+	if err := readSignIn(tok, &k.Actor); err != nil {
+		return Ticket{}, ErrTicket.Because(err)
 	}
 	k.Actor.ID, _ = tok.Subject()
 	k.Expires, _ = tok.Expiration()

@@ -89,9 +89,13 @@ func tokenKey(raw ed25519.PrivateKey, kid string) (jwk.Key, error) {
 func (t *Tokens) Mint(a Actor) (string, time.Time, error) {
 	now := t.now().UTC().Truncate(time.Second)
 	until := now.Add(TokenAge)
-	tok, err := jwt.NewBuilder().Issuer(t.issuer).Audience([]string{audience}).Subject(a.ID).
+	b := jwt.NewBuilder().Issuer(t.issuer).Audience([]string{audience}).Subject(a.ID).
 		IssuedAt(now).NotBefore(now).Expiration(until).
-		Claim("typ", string(a.Kind)).Claim("org", a.Org.String()).Claim("role", a.Role).Build()
+		Claim("typ", string(a.Kind)).Claim("org", a.Org.String()).Claim("role", a.Role)
+	if !a.SignIn.IsZero() {
+		b = b.Claim("sid", a.SignIn.String())
+	}
+	tok, err := b.Build()
 	if err != nil {
 		return "", time.Time{}, fmt.Errorf("mint token: %w", err)
 	}
@@ -121,10 +125,26 @@ func (t *Tokens) Verify(token string) (Actor, error) {
 	a := Actor{Kind: Kind(kind), Role: role}
 	a.ID, _ = tok.Subject()
 	a.Until, _ = tok.Expiration()
+	if err := readSignIn(tok, &a); err != nil {
+		return Actor{}, ErrToken.Because(err)
+	}
 	if err := a.Org.UnmarshalText([]byte(org)); err != nil || a.ID == "" || a.Org.IsZero() {
 		return Actor{}, ErrToken
 	}
 	return a, nil
+}
+
+// readSignIn reads the sign-in that a token or ticket belongs to, when it names
+// one.
+func readSignIn(tok jwt.Token, a *Actor) error {
+	if !tok.Has("sid") {
+		return nil
+	}
+	var sid string
+	if err := tok.Get("sid", &sid); err != nil {
+		return err
+	}
+	return a.SignIn.UnmarshalText([]byte(sid))
 }
 
 // JWKS returns the public keys as a JSON Web Key Set.

@@ -25,7 +25,10 @@ var (
 )
 
 // phrases are the fixed texts of a mail.
-type phrases struct{ Greeting, GreetingOf, Open, Paste, Why, Where string }
+type phrases struct {
+	Greeting, GreetingOf, Open, Paste, Why, Where string
+	WhyCode                                       string // in place of Why and Where, in a mail with a code
+}
 
 // fixed holds the languages of mails; each notice has at least en.
 var fixed = map[string]phrases{
@@ -34,12 +37,14 @@ var fixed = map[string]phrases{
 		Paste: "If the button does not work, copy this address into your browser:",
 		Why:   "You get this mail because you take part in this business on OpenInsure.",
 		Where: "You choose which mails you get in your notification settings.",
+		WhyCode: "You get this mail because somebody asked for a code with this address. If it was not you, you need to do nothing: without the code nobody gets in.",
 	},
 	"es": {
 		Greeting: "Hola:", GreetingOf: "Hola, %s:", Open: "Abrir en OpenInsure",
 		Paste: "Si el botón no funciona, copie esta dirección en su navegador:",
 		Why:   "Recibe este correo porque participa en este negocio en OpenInsure.",
 		Where: "En su configuración de notificaciones puede elegir qué correos recibe.",
+		WhyCode: "Recibe este correo porque alguien pidió un código con esta dirección. Si no fue usted, no tiene que hacer nada: sin el código nadie entra.",
 	},
 }
 
@@ -78,6 +83,9 @@ func (s *Sender) compose(d push.Delivery) (*letter, error) {
 		phrases: fixed[lang], Lang: lang, Title: line(words.Title, mostSubject),
 		Paragraphs: paragraphs(words.Body), Link: s.link(d.Notice.Link),
 	}
+	if d.Notice.Category == push.SignIn {
+		f.Why, f.Where = f.WhyCode, ""
+	}
 	if f.Title == "" {
 		return nil, errors.New("the notice has no title")
 	}
@@ -112,8 +120,10 @@ func (s *Sender) compose(d push.Delivery) (*letter, error) {
 	m.SetGenHeader(gomail.HeaderContentLang, lang)
 	m.SetGenHeader("Auto-Submitted", "auto-generated") // RFC 3834: no vacation answers to it
 	m.SetGenHeader(gomail.HeaderXAutoResponseSuppress, "All")
-	m.SetGenHeader("X-OpenInsure-Event", d.Event.String())
-	m.SetGenHeader("X-OpenInsure-Event-Type", line(d.Type, 100))
+	if d.Notice.Category != push.SignIn { // which is of no event
+		m.SetGenHeader("X-OpenInsure-Event", d.Event.String())
+		m.SetGenHeader("X-OpenInsure-Event-Type", line(d.Type, 100))
+	}
 	m.SetGenHeader("List-Id", listID(d.Notice.Category, domain))
 	m.SetBodyString(gomail.TypeTextPlain, plain.String())
 	m.AddAlternativeString(gomail.TypeTextHTML, rich.String())
