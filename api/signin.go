@@ -34,7 +34,7 @@ type codeInput struct {
 
 type refreshInput struct {
 	Body struct {
-		RefreshToken string `json:"refreshToken" minLength:"1" maxLength:"200"`
+		RefreshToken string `json:"refreshToken" minLength:"1" maxLength:"1000"`
 	}
 }
 

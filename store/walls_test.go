@@ -58,6 +58,8 @@ type book struct {
 	owed     push.Owed
 	device   push.DeviceID
 	notice   push.NoticeID
+	person   access.PersonID
+	signIn   access.SignInID
 }
 
 // everything is every resource of an event.
@@ -92,7 +94,7 @@ func writeBook(t testing.TB, db *store.DB, name string) book {
 	t.Helper()
 	now := time.Now().UTC().Truncate(time.Microsecond)
 	desk := insurance.New(db, insurance.Config{MaxBackdate: -1})
-	b := book{by: storetest.Org(t, db, name), key: access.NewKeyID(now), request: access.NewRequestID(now)}
+	b := book{by: storetest.Org(t, db, name), key: access.NewKeyID(now), request: access.NewRequestID(now), person: access.NewPersonID(now)}
 	ctx := access.WithRequest(t.Context(), b.request)
 	once := store.Once{Principal: b.by.ID, Route: "POST /v1/keys", Key: "once"}
 	_, _, err := db.Once(ctx, b.by, once, func(ctx context.Context) (store.Answer, error) {
@@ -100,7 +102,7 @@ func writeBook(t testing.TB, db *store.DB, name string) book {
 			return errors.Join(
 				desk.OpenProgram(ctx, tx, b.by.Org),
 				tx.AddLoginLink(ctx, name, must[access.UserID](t)(parseUser(b.by.ID)), now),
-				tx.AddPerson(ctx, store.Person{ID: access.NewPersonID(now), Org: b.by.Org, Name: name, Email: "p@example.com", CreatedAt: now}),
+				tx.AddPerson(ctx, store.Person{ID: b.person, Org: b.by.Org, Name: name, Email: "p@example.com", CreatedAt: now}),
 				tx.AddKey(ctx, store.Key{ID: b.key, Org: b.by.Org, Name: name, Prefix: "oi", Scopes: []string{"policies:read"}, Tier: "standard", CreatedBy: b.by.ID, CreatedAt: now}, name),
 			)
 		})
@@ -129,6 +131,7 @@ func writeBook(t testing.TB, db *store.DB, name string) book {
 	b.owed = must[[]push.Owed](t)(r.Deliveries(ctx, b.endpoint, store.DeliveryFilter{}, page))[0]
 	b.device = must[[]push.Device](t)(r.Devices(ctx, b.by.ID, page))[0].ID
 	b.notice = must[[]push.Received](t)(r.Notifications(ctx, b.by.ID, store.NotificationFilter{}, page))[0].ID
+	b.signIn = must[[]store.SignIn](t)(r.SignIns(ctx, b.person, now, page))[0].ID
 	b.program = must[quote.Program](t)(r.Program(ctx, "GL"))
 	b.user = must[[]store.User](t)(r.Users(ctx, store.Page{Limit: 1}))[0].ID
 	b.invoice = must[[]billing.Invoice](t)(r.Invoices(ctx, access.Scope{All: true}, store.InvoiceFilter{}, store.Page{Limit: 1}))[0]
@@ -177,6 +180,16 @@ func fillOutbox(t testing.TB, db *store.DB, who access.Actor, r room.ID) {
 		`INSERT INTO attempt (delivery_id, attempt, org_id, outcome, worker) SELECT id, 1, $1, 'delivered', $2 FROM delivery WHERE org_id = $1`,
 	} {
 		storetest.SQL(t, db, sql, who.Org.UUID(), who.ID)
+	}
+	for _, sql := range []string{
+		`INSERT INTO sign_in (id, org_id, person_id, device, family, current, asker, created_at, last_used_at, expires_at)
+			SELECT new_ulid(), org_id, id, 'phone', sha256('a'), sha256('b'), 'c', now(), now(), now() + interval '1 day' FROM person WHERE org_id = $1`,
+		`INSERT INTO sign_in_code (id, org_id, person_id, policy_number, mac, contact, asker, created_at, expires_at)
+			SELECT new_ulid(), org_id, id, 'GL-2026-000001', 'a', 'b', 'c', now(), now() FROM person WHERE org_id = $1`,
+		`INSERT INTO external_identity (provider, subject, org_id, user_id, created_at, last_used_at)
+			SELECT 'p', id::text, org_id, id, now(), now() FROM app_user WHERE org_id = $1`,
+	} {
+		storetest.SQL(t, db, sql, who.Org.UUID())
 	}
 	storetest.SQL(t, db, `INSERT INTO nudge (channel_id, subject, org_id, event_id, seq, mentioned)
 		SELECT id, $1, $2, new_ulid(), 1, false FROM channel WHERE name = $3`, who.ID, who.Org.UUID(), "room:"+r.String())
@@ -310,6 +323,10 @@ func reads(t *testing.T, r store.Reader, me, they book) {
 		"Preferences": func() error {
 			p, err := r.Preferences(ctx, they.by.ID)
 			return found(p.Version > 0, err)
+		},
+		"SignIns": func() error {
+			ss, err := r.SignIns(ctx, they.person, time.Now(), store.Page{Limit: 100})
+			return found(len(ss) > 0, err)
 		},
 		"RoomOf": func() error {
 			_, ok, err := r.RoomOf(ctx, they.sub.ID)
@@ -469,6 +486,7 @@ func locks(t *testing.T, db *store.DB, me, they book) {
 			return err
 		},
 		"DeleteDevice": func(tx *store.Tx) error { return tx.DeleteDevice(t.Context(), they.by.ID, they.device) },
+		"EndSignIn": func(tx *store.Tx) error { return tx.EndSignIn(t.Context(), they.person, they.signIn, time.Now()) },
 		"ReadNotification": func(tx *store.Tx) error {
 			_, err := tx.ReadNotification(t.Context(), they.by.ID, they.notice, time.Now())
 			return err
