@@ -422,7 +422,7 @@ func lists(t *testing.T, r store.Reader, me book) {
 	for _, v := range must[[]store.User](t)(r.Users(ctx, page)) {
 		orgs["Users"] = append(orgs["Users"], v.Org)
 	}
-	for _, v := range must[[]store.Key](t)(r.Keys(ctx, page)) {
+	for _, v := range must[[]store.Key](t)(r.Keys(ctx, time.Now(), page)) {
 		orgs["Keys"] = append(orgs["Keys"], v.Org)
 	}
 	for _, v := range must[[]store.Told](t)(r.Events(ctx, "", everything, page)) {
@@ -486,6 +486,11 @@ func locks(t *testing.T, db *store.DB, me, they book) {
 			return err
 		},
 		"DeleteDevice": func(tx *store.Tx) error { return tx.DeleteDevice(t.Context(), they.by.ID, they.device) },
+		"ReplaceKey": func(tx *store.Tx) error {
+			now := time.Now()
+			_, err := tx.ReplaceKey(t.Context(), they.key, store.Key{ID: access.NewKeyID(now), Prefix: "oi", CreatedBy: me.by.ID, CreatedAt: now}, they.by.ID+me.by.ID, now)
+			return err
+		},
 		"EndSignIn": func(tx *store.Tx) error { return tx.EndSignIn(t.Context(), they.person, they.signIn, time.Now()) },
 		"ReadNotification": func(tx *store.Tx) error {
 			_, err := tx.ReadNotification(t.Context(), they.by.ID, they.notice, time.Now())
