@@ -534,6 +534,12 @@ func (r *tracer) TraceBatchQuery(_ context.Context, _ *pgx.Conn, d pgx.TraceBatc
 }
 func (*tracer) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndData) {}
 
+// tracedBy is a database of the test's own, whose statements a tracer notes.
+func tracedBy(t *testing.T, r *tracer) store.Config {
+	t.Helper()
+	return store.Config{URL: storetest.URL(t), Tracer: r}
+}
+
 // of returns the statements that a request ran that are about signing in.
 func (r *tracer) of(do func()) []string {
 	r.mu.Lock()
@@ -555,7 +561,7 @@ func (r *tracer) of(do func()) []string {
 // request tell whether there is such a policy.
 func TestExistingAndUnknownRunTheSame(t *testing.T) {
 	ran := &tracer{}
-	w := newWorldOn(t, storetest.Open(t, store.Config{URL: storetest.URL(t), Tracer: ran}))
+	w := newWorldOn(t, storetest.Open(t, tracedBy(t, ran)))
 	number := w.bind(w.una, "pat@example.com")
 	w.askCode(home, number, "pat@example.com")
 	code := w.codes()["pat@example.com"]

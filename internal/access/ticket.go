@@ -70,6 +70,9 @@ func unix(t time.Time) int64 {
 // actor still may, is for the caller to look up. Tickets are given out and used
 // on our own nodes, so the leeway of tokens does not lengthen their minute.
 func (t *Tokens) VerifyTicket(ticket string) (Ticket, error) {
+	if err := checkForm(ticket); err != nil {
+		return Ticket{}, ErrTicket.Because(err)
+	}
 	tok, err := jwt.Parse([]byte(ticket), jwt.WithKeySet(t.public), jwt.WithValidate(true),
 		jwt.WithIssuer(t.issuer), jwt.WithAudience(ticketAudience), jwt.WithRequiredClaim("exp"), jwt.WithRequiredClaim("nbf"),
 		jwt.WithAcceptableSkew(2*time.Second), jwt.WithClock(jwt.ClockFunc(t.now)))
