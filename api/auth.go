@@ -28,6 +28,8 @@ type Door struct {
 	Secret string // API_SECRET
 	Demo   bool   // whether /auth/demo is open
 	Now    func() time.Time
+
+	Sessions Sessions // of another server, for /auth/better/exchange; nil: none is configured
 }
 
 // Authenticate implements Authenticator.

@@ -33,6 +33,7 @@ type Platform struct {
 func (a *API) RegisterAll(p Platform) {
 	a.registerAuth(p)
 	a.registerLogin(p)
+	a.registerExchange(p)
 	a.registerSignIn(p)
 	a.registerSessions(p)
 	a.registerKeys(p)

@@ -50,7 +50,9 @@ func TestPolicyholderSignsIn(t *testing.T) {
 		t.Errorf("asked: %v", m)
 	}
 	in := r.must(200, "POST", "/auth/policyholder-token", `{"policyNumber":"`+number+`","code":"`+r.code("pat@example.com")+`","device":"Pat's phone"}`, "X-API-Key", "")
-	as := func(in map[string]any) []string { return []string{"X-API-Key", "", "Authorization", "Bearer " + in["token"].(string)} }
+	as := func(in map[string]any) []string {
+		return []string{"X-API-Key", "", "Authorization", "Bearer " + in["token"].(string)}
+	}
 	if list := r.must(200, "GET", "/v1/policies", "", as(in)...); len(list["data"].([]any)) != 1 {
 		t.Errorf("policies %v", list)
 	}
