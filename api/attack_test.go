@@ -239,7 +239,7 @@ func TestSmuggledOrganisation(t *testing.T) {
 	other := w.company("Other")
 	w.bind(other, "pia@example.com")
 	number := w.bind(w.una, "pat@example.com")
-	pat := w.signIn(home, number, "pat@example.com", "phone")["token"].(string)
+	pat := w.signIn(number, "pat@example.com", "phone")["token"].(string)
 	key := w.addKey(`{"name":"a","scopes":["submissions:write","policies:read"]}`)["key"].(string)
 	theirs, mine := other.Org.String(), w.una.Org.String()
 	for who, bearer := range map[string]string{"user": w.token(w.una), "administrator": w.token(w.ada), "key": key, "insured": pat} {

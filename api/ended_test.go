@@ -34,7 +34,7 @@ func TestLiveConnectionsOfEndedCredentials(t *testing.T) {
 	number := p.bind(p.una, "pat@example.com")
 	ins := map[string]map[string]any{}
 	for _, device := range []string{"phone", "tablet", "lost"} {
-		ins[device] = p.signIn(home, number, "pat@example.com", device)
+		ins[device] = p.signIn(number, "pat@example.com", device)
 		p.as[device] = ins[device]["token"].(string)
 	}
 	person := p.must(200, p.as["phone"], "GET", "/v1/me", "")["id"].(string)

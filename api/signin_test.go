@@ -68,13 +68,13 @@ func (w *world) tryCode(from, number, code string, more ...string) (int, map[str
 	return status, m
 }
 
-// signIn signs a policyholder in by a code.
-func (w *world) signIn(from, number, email, device string) map[string]any {
+// signIn signs a policyholder in by a code, at home.
+func (w *world) signIn(number, email, device string) map[string]any {
 	w.t.Helper()
-	if got, m := w.askCode(from, number, email); got != 202 {
+	if got, m := w.askCode(home, number, email); got != 202 {
 		w.t.Fatalf("ask: %d %v", got, m)
 	}
-	got, m := w.tryCode(from, number, w.codes()[email], fmt.Sprintf(`,"device":%q`, device))
+	got, m := w.tryCode(home, number, w.codes()[email], fmt.Sprintf(`,"device":%q`, device))
 	if got != 200 {
 		w.t.Fatalf("sign in: %d %v", got, m)
 	}
@@ -251,7 +251,7 @@ func TestStrangerCannotLockOut(t *testing.T) {
 	if n := storetest.Value[int](t, w.db, `SELECT count(*) FROM sign_in_code`); n != access.CodesOfOne {
 		t.Errorf("%d codes were mailed", n)
 	}
-	w.signIn(home, number, "pat@example.com", "another") // he is signed in here
+	w.signIn(number, "pat@example.com", "another") // he is signed in here
 }
 
 func TestCodeGuessing(t *testing.T) {
@@ -363,7 +363,7 @@ func TestAskingLimits(t *testing.T) {
 func TestRefreshTokensRotate(t *testing.T) {
 	w := newWorld(t)
 	number := w.bind(w.una, "pat@example.com")
-	phone, tablet := w.signIn(home, number, "pat@example.com", "phone"), w.signIn(home, number, "pat@example.com", "tablet")
+	phone, tablet := w.signIn(number, "pat@example.com", "phone"), w.signIn(number, "pat@example.com", "tablet")
 	first := phone["refreshToken"].(string)
 	got, second := w.refresh(first)
 	if got != 200 || second["refreshToken"] == first || second["sessionId"] != phone["sessionId"] {
@@ -396,7 +396,7 @@ func TestRefreshTokensRotate(t *testing.T) {
 func TestForgedRefreshTokens(t *testing.T) {
 	w := newWorld(t)
 	number := w.bind(w.una, "pat@example.com")
-	s := w.signIn(home, number, "pat@example.com", "phone")
+	s := w.signIn(number, "pat@example.com", "phone")
 	good := s["refreshToken"].(string)
 	var id access.SignInID
 	if err := id.UnmarshalText([]byte(s["sessionId"].(string))); err != nil {
@@ -422,7 +422,7 @@ func TestForgedRefreshTokens(t *testing.T) {
 		t.Errorf("the good one, after all: %d %v", got, m)
 	}
 	// Two at once: one gets the next, and both end.
-	fresh := w.signIn(home, number, "pat@example.com", "tablet")["refreshToken"].(string)
+	fresh := w.signIn(number, "pat@example.com", "tablet")["refreshToken"].(string)
 	results := make(chan int, 2)
 	for range 2 {
 		go func() {
@@ -433,7 +433,7 @@ func TestForgedRefreshTokens(t *testing.T) {
 	if a, b := <-results, <-results; a+b != 200+401 {
 		t.Errorf("two at once: %d, %d", a, b)
 	}
-	last := w.signIn(home, number, "pat@example.com", "phone")
+	last := w.signIn(number, "pat@example.com", "phone")
 	storetest.SQL(t, w.db, `UPDATE sign_in SET expires_at = now()`)
 	if got, m := w.refresh(last["refreshToken"].(string)); got != 401 {
 		t.Errorf("after its time: %d %v", got, m)
@@ -446,8 +446,8 @@ func TestForgedRefreshTokens(t *testing.T) {
 func TestRevokedSession(t *testing.T) {
 	w := newWorld(t)
 	number := w.bind(w.una, "pat@example.com")
-	pia := w.signIn(home, w.bind(w.una, "pia@example.com"), "pia@example.com", "hers")
-	tablet, lost := w.signIn(home, number, "pat@example.com", "tablet"), w.signIn(home, number, "pat@example.com", "lost")
+	pia := w.signIn(w.bind(w.una, "pia@example.com"), "pia@example.com", "hers")
+	tablet, lost := w.signIn(number, "pat@example.com", "tablet"), w.signIn(number, "pat@example.com", "lost")
 	token := tablet["token"].(string)
 	mine := w.must(201, token, "POST", "/v1/portal/push-tokens", phone(apple(1), "ios"))["id"]
 	w.must(201, lost["token"].(string), "POST", "/v1/portal/push-tokens", phone(apple(2), "ios"))
@@ -495,10 +495,10 @@ func TestRevokedSession(t *testing.T) {
 func TestMostSignIns(t *testing.T) {
 	w := newWorld(t)
 	number := w.bind(w.una, "pat@example.com")
-	first := w.signIn(home, number, "pat@example.com", "first")
+	first := w.signIn(number, "pat@example.com", "first")
 	for n := range access.MostSignIns {
 		storetest.SQL(t, w.db, `DELETE FROM sign_in_count`)
-		w.signIn(home, number, "pat@example.com", fmt.Sprint(n))
+		w.signIn(number, "pat@example.com", fmt.Sprint(n))
 	}
 	if got, _ := w.refresh(first["refreshToken"].(string)); got != 401 {
 		t.Errorf("the oldest: %d", got)
@@ -581,10 +581,10 @@ func TestExistingAndUnknownRunTheSame(t *testing.T) {
 		delete(m, "requestId")
 		refusals = append(refusals, []any{status, m})
 	}
-	if n := len(statements[0].([]string)); n != 2 {
+	if n := len(statements[0].([]string)); n != 3 {
 		t.Errorf("asking ran %d statements: %q", n, statements[0])
 	}
-	if n := len(tries[0].([]string)); n != 2 {
+	if n := len(tries[0].([]string)); n != 1 {
 		t.Errorf("trying ran %d statements: %q", n, tries[0])
 	}
 	for what, all := range map[string][]any{"statements of asking": statements, "answers": answers, "statements of trying": tries, "refusals": refusals} {
@@ -596,5 +596,33 @@ func TestExistingAndUnknownRunTheSame(t *testing.T) {
 	}
 	if http.StatusAccepted != answers[0].([]any)[0] {
 		t.Errorf("answers %v", answers)
+	}
+}
+
+// TestSignInsAreSwept: what has expired goes, phones first.
+func TestSignInsAreSwept(t *testing.T) {
+	w := newWorld(t)
+	number := w.bind(w.una, "pat@example.com")
+	gone, stays := w.signIn(number, "pat@example.com", "gone"), w.signIn(number, "pat@example.com", "stays")
+	for n, s := range []map[string]any{gone, stays} {
+		w.must(201, s["token"].(string), "POST", "/v1/portal/push-tokens", phone(apple(n), "ios"))
+	}
+	w.must(201, w.token(w.una), "POST", "/v1/me/devices", phone(apple(9), "ios"))
+	storetest.SQL(t, w.db, `UPDATE sign_in SET expires_at = now() WHERE device = 'gone'`)
+	storetest.SQL(t, w.db, `UPDATE delivery SET state = 'delivered', lease_until = NULL WHERE type = 'sign_in.code'`)
+	count := func() string {
+		return storetest.Value[string](t, w.db, `SELECT concat_ws(' ', (SELECT count(*) FROM device), (SELECT count(*) FROM sign_in), (SELECT count(*) FROM sign_in_code),
+			(SELECT count(*) FROM sign_in_count), (SELECT count(*) FROM delivery WHERE type = 'sign_in.code'))`)
+	}
+	for _, tt := range []struct {
+		later time.Duration
+		want  string
+	}{{0, "2 2 2 3 2"}, {2 * time.Hour, "2 2 2 0 2"}, {25 * time.Hour, "2 1 0 0 0"}} {
+		if _, err := w.db.Sweep(t.Context(), time.Now().Add(tt.later)); err != nil {
+			t.Fatal(err)
+		}
+		if got := count(); got != tt.want {
+			t.Errorf("%v later: %s, want %s", tt.later, got, tt.want)
+		}
 	}
 }

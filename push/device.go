@@ -43,7 +43,7 @@ type Device struct {
 	Timezone     string       // IANA; empty is UTC
 	AppVersion   string
 	SignIn       access.SignInID // by which the app registered it, and with which it goes; zero: by none that ends
-	RegisteredAt time.Time // when this person registered this address; later than a death, it lives
+	RegisteredAt time.Time       // when this person registered this address; later than a death, it lives
 	LastSeenAt   time.Time
 }
 

@@ -37,38 +37,31 @@ func number(policy string) string { return strings.ToUpper(strings.TrimSpace(pol
 // askerMac is the keyed hash of an address.
 func (db *DB) askerMac(from string) []byte { return db.seal.Mac(from, "sign-in address") }
 
-// A bucket counts something in a window.
-type bucket struct {
-	of     []byte
-	most   int
-	window time.Duration
-}
-
-// countSQL counts once in each bucket, a window after its first; crosses orgs:
-// nobody acts yet.
-const countSQL = `INSERT INTO sign_in_count AS c (bucket, count, ends_at)
-	SELECT u.bucket, 1, $3::timestamptz + u.width * interval '1 microsecond' FROM unnest($1::bytea[], $2::bigint[]) u(bucket, width) ORDER BY u.bucket
+// counting counts once in the bucket $1, a window of $2 microseconds after its
+// first, at the time $3.
+const counting = `INSERT INTO sign_in_count AS c (bucket, count, ends_at) VALUES ($1, 1, $3::timestamptz + $2::bigint * interval '1 microsecond')
 	ON CONFLICT (bucket) DO UPDATE SET count = CASE WHEN c.ends_at <= $3 THEN 1 ELSE c.count + 1 END,
 		ends_at = CASE WHEN c.ends_at <= $3 THEN excluded.ends_at ELSE c.ends_at END
-	RETURNING c.bucket, c.count, c.ends_at`
+	RETURNING c.count, c.ends_at`
 
-// count counts once in each bucket. It returns how long to wait when one of them
-// is over its limit.
-func (db *DB) count(ctx context.Context, at time.Time, buckets ...bucket) (wait time.Duration, err error) {
-	keys, widths, most := make([][]byte, len(buckets)), make([]int64, len(buckets)), map[string]int{}
-	for i, b := range buckets {
-		keys[i], widths[i], most[string(b.of)] = b.of, b.window.Microseconds(), b.most
-	}
-	var key []byte
+// countSQL counts once in a bucket; crosses orgs: nobody acts yet.
+const countSQL = counting
+
+// count counts once in a bucket that may hold so many in a window. It returns
+// how long to wait when it is over its limit.
+func (db *DB) count(ctx context.Context, of []byte, most int, at time.Time) (wait time.Duration, err error) {
 	var n int
 	var ends time.Time
-	err = each(ctx, db.everywhere(), []any{&key, &n, &ends}, func() error {
-		if n > most[string(key)] {
-			wait = max(wait, ends.Sub(at), time.Second)
-		}
-		return nil
-	}, countSQL, keys, widths, at)
-	return wait, err
+	err = each(ctx, db.everywhere(), []any{&n, &ends}, func() error { return nil }, countSQL, of, access.CodeWindow.Microseconds(), at)
+	return over(n, most, ends, at), err
+}
+
+// over is how long a bucket is over its limit yet; 0 when it is not.
+func over(n, most int, ends, at time.Time) time.Duration {
+	if n <= most {
+		return 0
+	}
+	return max(ends.Sub(at), time.Second)
 }
 
 // askSQL keeps a wish for the background step; crosses orgs: nobody has looked
@@ -84,10 +77,11 @@ func (db *DB) OnAsk(f func()) { db.asked = f }
 // access.ErrTooManyCodes when too many were asked for from his address.
 func (db *DB) Ask(ctx context.Context, a Ask) error {
 	contact, sort := a.contact()
-	wait, err := db.count(ctx, a.At,
-		bucket{db.seal.Mac(a.From, "codes asked for"), access.CodesAddress, access.CodeWindow},
-		bucket{db.seal.Mac(a.From+" "+contact, "codes asked for from"), access.CodesAsked, access.CodeWindow},
-	)
+	// An address that is over its limit makes no buckets for contacts.
+	wait, err := db.count(ctx, db.seal.Mac(a.From, "codes asked for"), access.CodesAddress, a.At)
+	if err == nil && wait == 0 {
+		wait, err = db.count(ctx, db.seal.Mac(a.From+" "+contact, "codes asked for from"), access.CodesAsked, a.At)
+	}
 	if err != nil {
 		return fmt.Errorf("ask for a code: %w", err)
 	}

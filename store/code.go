@@ -24,13 +24,18 @@ type Try struct {
 	At     time.Time
 }
 
-// tryCodeSQL counts a try at every code of a policy's number that is still good
-// and has one left for this address, before anybody compares it; crosses orgs:
-// numbers are unique in each only.
-const tryCodeSQL = `UPDATE sign_in_code c SET own_tries = own_tries + (asker = $2)::int, other_tries = other_tries + (asker <> $2)::int
-	WHERE c.policy_number = $1 AND c.used_at IS NULL AND c.expires_at > $3 AND c.created_at <= $3
-		AND CASE WHEN c.asker = $2 THEN c.own_tries ELSE c.other_tries END < $4 AND ($5::bytea IS NULL OR c.contact = $5)
-	RETURNING c.id, c.org_id, c.person_id, c.mac, c.asker = $2, c.created_at`
+// tryCodeSQL counts a try from an address and, unless those are too many, at
+// every code of a policy's number that is still good and has one left for this
+// address: before anybody compares it. All in one statement, so that a commit is
+// waited for whether there is a code or not; crosses orgs: numbers are unique in
+// each only.
+const tryCodeSQL = `WITH counted AS (` + counting + `), tried AS (
+		UPDATE sign_in_code c SET own_tries = own_tries + (asker = $6)::int, other_tries = other_tries + (asker <> $6)::int
+		WHERE (SELECT n.count FROM counted n) <= $4 AND c.policy_number = $5 AND c.used_at IS NULL AND c.expires_at > $3 AND c.created_at <= $3
+			AND CASE WHEN c.asker = $6 THEN c.own_tries ELSE c.other_tries END < $7 AND ($8::bytea IS NULL OR c.contact = $8)
+		RETURNING c.id, c.org_id, c.person_id, c.mac, c.asker = $6 AS own, c.created_at
+	)
+	SELECT n.count, n.ends_at, t.id, t.org_id, t.person_id, t.mac, coalesce(t.own, false), coalesce(t.created_at, $3) FROM counted n LEFT JOIN tried t ON true`
 
 type goodCode struct {
 	ID     event.ID
@@ -45,27 +50,33 @@ type goodCode struct {
 // access.ErrCode whatever is wrong, and access.ErrTooManyTries when too many
 // codes were tried from this address. Of two uses at once one succeeds.
 func (db *DB) SignInByCode(ctx context.Context, t Try) (SignIn, access.RefreshToken, error) {
-	wait, err := db.count(ctx, t.At, bucket{db.seal.Mac(t.From, "codes tried"), access.TriesAddress, access.CodeWindow})
-	if err != nil {
-		return SignIn{}, access.RefreshToken{}, fmt.Errorf("try a code: %w", err)
-	}
-	if wait > 0 {
-		return SignIn{}, access.RefreshToken{}, access.ErrTooManyTries.Retry(wait)
-	}
 	var contact []byte
 	if t.Email != "" {
 		contact = db.contactMac(strings.ToLower(t.Email))
 	}
 	asker := db.askerMac(t.From)
-	tried, err := many(ctx, db.everywhere(), pgx.RowToStructByPos[goodCode], tryCodeSQL, number(t.Policy), asker, t.At, access.CodeTries, contact)
+	var n int
+	var ends time.Time
+	var c goodCode
+	var tried []goodCode
+	err := each(ctx, db.everywhere(), []any{&n, &ends, &c.ID, &c.Org, &c.Person, &c.Mac, &c.Own, &c.At}, func() error {
+		if !c.ID.IsZero() {
+			tried = append(tried, c)
+			c.Mac = nil // the next row's is its own
+		}
+		return nil
+	}, tryCodeSQL, db.seal.Mac(t.From, "codes tried"), access.CodeWindow.Microseconds(), t.At, access.TriesAddress, number(t.Policy), asker, access.CodeTries, contact)
 	if err != nil {
 		return SignIn{}, access.RefreshToken{}, fmt.Errorf("try a code: %w", err)
 	}
-	c, ok := db.matching(tried, t.Code)
+	if wait := over(n, access.TriesAddress, ends, t.At); wait > 0 {
+		return SignIn{}, access.RefreshToken{}, access.ErrTooManyTries.Retry(wait)
+	}
+	meant, ok := db.matching(tried, t.Code)
 	if !ok {
 		return SignIn{}, access.RefreshToken{}, access.ErrCode
 	}
-	return db.useCode(ctx, c, t, asker)
+	return db.useCode(ctx, meant, t, asker)
 }
 
 // matching returns the code that was meant: of several, which only companies

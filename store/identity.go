@@ -26,30 +26,30 @@ type Identity struct {
 	Organization string // the one he works for there; empty: it names none
 }
 
-// linkedSQL finds the user whom an identity was linked to, and keeps the link as
+// identitySQL finds the user whom an identity was linked to, and keeps the link as
 // it is meanwhile; crosses orgs: nobody acts yet.
-const linkedSQL = `SELECT ` + userColumns + `, x.organization FROM external_identity x JOIN app_user t ON t.id = x.user_id
+const identitySQL = `SELECT ` + userColumns + `, x.organization FROM external_identity x JOIN app_user t ON t.id = x.user_id
 	WHERE x.provider = $1 AND x.subject = $2 FOR UPDATE OF x`
 
-// usedIdentitySQL notes the use of a link; crosses orgs: see linkedSQL.
+// usedIdentitySQL notes the use of a link; crosses orgs: see identitySQL.
 const usedIdentitySQL = `UPDATE external_identity SET last_used_at = $3, organization = CASE WHEN organization = '' THEN $4 ELSE organization END
 	WHERE provider = $1 AND subject = $2`
 
 // byAddressSQL finds the active user with an address; crosses orgs: see
-// linkedSQL.
+// identitySQL.
 const byAddressSQL = `SELECT ` + userColumns + ` FROM app_user t WHERE lower(t.email) = lower($1) AND t.status = 'active'`
 
-// linkSQL links an identity to a user; crosses orgs: see linkedSQL.
-const linkSQL = `INSERT INTO external_identity (provider, subject, org_id, user_id, organization, created_at, last_used_at)
+// linkIdentitySQL links an identity to a user; crosses orgs: see identitySQL.
+const linkIdentitySQL = `INSERT INTO external_identity (provider, subject, org_id, user_id, organization, created_at, last_used_at)
 	VALUES ($1, $2, $3, $4, $5, $6, $6) ON CONFLICT DO NOTHING`
 
-type linked struct {
+type identified struct {
 	user         User
 	organization string
 }
 
-func scanLinked(row pgx.CollectableRow) (linked, error) {
-	var l linked
+func scanIdentified(row pgx.CollectableRow) (identified, error) {
+	var l identified
 	u := &l.user
 	return l, row.Scan(&u.ID, &u.Org, &u.Email, &u.Name, &u.Role, &u.Status, &u.CreatedAt, &u.UpdatedAt, &u.Version, &l.organization)
 }
@@ -61,12 +61,12 @@ func (db *DB) Identify(ctx context.Context, i Identity, at time.Time) (User, err
 	var who User
 	err := pgx.BeginFunc(ctx, db.worker, func(tx pgx.Tx) error {
 		r := Reader{q: tx}
-		ls, err := many(ctx, r, scanLinked, linkedSQL, i.Provider, i.Subject)
+		ls, err := many(ctx, r, scanIdentified, identitySQL, i.Provider, i.Subject)
 		if err != nil {
 			return err
 		}
 		if len(ls) == 0 {
-			who, err = link(ctx, r, i, at)
+			who, err = linkIdentity(ctx, r, i, at)
 			return err
 		}
 		who = ls[0].user
@@ -85,7 +85,7 @@ func (db *DB) Identify(ctx context.Context, i Identity, at time.Time) (User, err
 	return who, nil
 }
 
-func link(ctx context.Context, r Reader, i Identity, at time.Time) (User, error) {
+func linkIdentity(ctx context.Context, r Reader, i Identity, at time.Time) (User, error) {
 	if !i.Verified || i.Email == "" {
 		return User{}, ErrIdentityUnknown
 	}
@@ -96,6 +96,6 @@ func link(ctx context.Context, r Reader, i Identity, at time.Time) (User, error)
 	if err != nil {
 		return User{}, err
 	}
-	_, err = run(ctx, r, linkSQL, i.Provider, i.Subject, u.Org.UUID(), u.ID.UUID(), i.Organization, at)
+	_, err = run(ctx, r, linkIdentitySQL, i.Provider, i.Subject, u.Org.UUID(), u.ID.UUID(), i.Organization, at)
 	return u, err
 }

@@ -34,16 +34,16 @@ type phrases struct {
 var fixed = map[string]phrases{
 	"en": {
 		Greeting: "Hello,", GreetingOf: "Hello %s,", Open: "Open in OpenInsure",
-		Paste: "If the button does not work, copy this address into your browser:",
-		Why:   "You get this mail because you take part in this business on OpenInsure.",
-		Where: "You choose which mails you get in your notification settings.",
+		Paste:   "If the button does not work, copy this address into your browser:",
+		Why:     "You get this mail because you take part in this business on OpenInsure.",
+		Where:   "You choose which mails you get in your notification settings.",
 		WhyCode: "You get this mail because somebody asked for a code with this address. If it was not you, you need to do nothing: without the code nobody gets in.",
 	},
 	"es": {
 		Greeting: "Hola:", GreetingOf: "Hola, %s:", Open: "Abrir en OpenInsure",
-		Paste: "Si el botón no funciona, copie esta dirección en su navegador:",
-		Why:   "Recibe este correo porque participa en este negocio en OpenInsure.",
-		Where: "En su configuración de notificaciones puede elegir qué correos recibe.",
+		Paste:   "Si el botón no funciona, copie esta dirección en su navegador:",
+		Why:     "Recibe este correo porque participa en este negocio en OpenInsure.",
+		Where:   "En su configuración de notificaciones puede elegir qué correos recibe.",
 		WhyCode: "Recibe este correo porque alguien pidió un código con esta dirección. Si no fue usted, no tiene que hacer nada: sin el código nadie entra.",
 	},
 }
