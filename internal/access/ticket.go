@@ -85,6 +85,11 @@ func (t *Tokens) VerifyTicket(ticket string) (Ticket, error) {
 		return Ticket{}, ErrTicket.Because(err)
 	}
 	k := Ticket{Actor: Actor{Kind: Kind(kind), Role: role, Tier: tier}, Room: room}
+	if k.Actor.Kind == Guest {
+		if k.Actor.Room = room; SubjectUUID(room) == nil {
+			return Ticket{}, ErrTicket
+		}
+	}
 	var until float64
 	if tok.Get("until", &until) == nil && until > 0 {
 		k.Actor.Until = time.Unix(int64(until), 0).UTC()

@@ -17,8 +17,12 @@ import (
 	"github.com/openinsure/openinsure/internal/fault"
 )
 
-// TokenAge is how long a token is good.
-const TokenAge = 15 * time.Minute
+// TokenAge is how long a token is good, GuestAge how long that of a guest, who
+// has nothing to refresh it with but the page he is on.
+const (
+	TokenAge = 15 * time.Minute
+	GuestAge = 12 * time.Hour
+)
 
 // leeway is how far two machines' clocks may be apart.
 const leeway = 30 * time.Second
@@ -85,15 +89,21 @@ func tokenKey(raw ed25519.PrivateKey, kid string) (jwk.Key, error) {
 	return k, nil
 }
 
-// Mint makes a token for a user or an insured, and says until when it is good.
+// Mint makes a token for a user, an insured or a guest, and says until when it is good.
 func (t *Tokens) Mint(a Actor) (string, time.Time, error) {
 	now := t.now().UTC().Truncate(time.Second)
 	until := now.Add(TokenAge)
+	if a.Kind == Guest {
+		until = now.Add(GuestAge)
+	}
 	b := jwt.NewBuilder().Issuer(t.issuer).Audience([]string{audience}).Subject(a.ID).
 		IssuedAt(now).NotBefore(now).Expiration(until).
 		Claim("typ", string(a.Kind)).Claim("org", a.Org.String()).Claim("role", a.Role)
 	if !a.SignIn.IsZero() {
 		b = b.Claim("sid", a.SignIn.String())
+	}
+	if a.Kind == Guest {
+		b = b.Claim("room", a.Room)
 	}
 	tok, err := b.Build()
 	if err != nil {
@@ -122,12 +132,15 @@ func (t *Tokens) Verify(token string) (Actor, error) {
 	if err := errors.Join(tok.Get("typ", &kind), tok.Get("org", &org), tok.Get("role", &role)); err != nil {
 		return Actor{}, ErrToken.Because(err)
 	}
-	if Kind(kind) != User && Kind(kind) != Insured {
+	if Kind(kind) != User && Kind(kind) != Insured && Kind(kind) != Guest {
 		return Actor{}, ErrToken
 	}
 	a := Actor{Kind: Kind(kind), Role: role}
 	a.ID, _ = tok.Subject()
 	a.Until, _ = tok.Expiration()
+	if a.Kind == Guest && (tok.Get("room", &a.Room) != nil || SubjectUUID(a.Room) == nil) {
+		return Actor{}, ErrToken
+	}
 	if err := readSignIn(tok, &a); err != nil {
 		return Actor{}, ErrToken.Because(err)
 	}
