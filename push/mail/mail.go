@@ -105,8 +105,8 @@ func New(cfg Config) (*Sender, error) {
 // Send implements push.Sender.
 func (s *Sender) Send(ctx context.Context, d push.Delivery) push.Result {
 	began := s.now()
-	if n := d.Notice; n != nil && n.Category == push.SignIn && !n.Expires.After(began) {
-		return push.Result{Outcome: push.Cancelled, Class: push.ClassGone, Detail: "The code has expired."}
+	if n := d.Notice; n != nil && n.IsLetter() && !n.Expires.After(began) {
+		return push.Result{Outcome: push.Cancelled, Class: push.ClassGone, Detail: "What it says has expired."}
 	}
 	l, err := s.compose(d)
 	if err != nil {
