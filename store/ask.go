@@ -206,7 +206,7 @@ func (db *DB) mailCode(ctx context.Context, tx pgx.Tx, ask taken, contact string
 	until := ask.At.Add(access.CodeAge)
 	b := &pgx.Batch{}
 	b.Queue(addCodeSQL, id.UUID(), who.Org.UUID(), who.ID.UUID(), ask.Policy, db.seal.Mac(code, codeLabel(id)), db.contactMac(contact), ask.Asker, ask.At, until)
-	l := letter{push.CodeNotice(who.Company, code, access.CodeAge, until), locale}
+	l := letter{Notice: push.CodeNotice(who.Company, code, access.CodeAge, until), Locale: locale}
 	if err := db.queueLetter(b, who.ID, who.Org, id, push.CodeType, l); err != nil {
 		return err
 	}

@@ -15,6 +15,8 @@ import (
 type letter struct {
 	Notice push.Notice
 	Locale string
+	To     string // whose mailbox; empty: the person's whom the delivery names
+	Name   string // how he is addressed; only with To
 }
 
 // letterLabel binds a sealed letter to its delivery.
@@ -35,6 +37,15 @@ func (db *DB) queueLetter(b *pgx.Batch, to access.PersonID, org access.OrgID, of
 	return nil
 }
 
+// sealLetter is a letter as it lies in the table.
+func (db *DB) sealLetter(of event.ID, l letter) ([]byte, error) {
+	plain, err := json.Marshal(l)
+	if err != nil {
+		return nil, fmt.Errorf("letter: %w", err)
+	}
+	return db.seal.Seal(plain, letterLabel(of)), nil
+}
+
 // openLetter opens what queueLetter sealed, and says in which language its
 // reader reads. Nil when it cannot be opened: then nothing is sent.
 func (db *DB) openLetter(sealed []byte, of event.ID, box *push.Mailbox) *push.Notice {
@@ -42,6 +53,8 @@ func (db *DB) openLetter(sealed []byte, of event.ID, box *push.Mailbox) *push.No
 	if err := json.Unmarshal([]byte(db.openText(sealed, letterLabel(of))), &l); err != nil {
 		return nil // openText has told the log
 	}
-	box.Locale = l.Locale
+	if box.Locale = l.Locale; l.To != "" {
+		box.Address, box.Name = l.To, l.Name
+	}
 	return &l.Notice
 }

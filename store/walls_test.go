@@ -54,6 +54,8 @@ type book struct {
 	request access.RequestID
 	room    room.Room
 
+	invitation room.InvitationID
+
 	endpoint push.EndpointID
 	owed     push.Owed
 	device   push.DeviceID
@@ -125,12 +127,14 @@ func writeBook(t testing.TB, db *store.DB, name string) book {
 	b.room = must[rooms.View](t)(rooms.New(db, nil, nil, rooms.Config{}).Open(ctx, b.by, rooms.Opening{Submission: b.sub.ID})).Room
 	fillRoom(t, db, b.room, b.by, "shared")
 	fillOutbox(t, db, b.by, b.room.ID)
+	fillGuests(t, db, b.room)
 	r := db.As(b.by)
 	page := store.Page{Limit: 1}
 	b.endpoint = must[[]push.Endpoint](t)(r.Endpoints(ctx, page))[0].ID
 	b.owed = must[[]push.Owed](t)(r.Deliveries(ctx, b.endpoint, store.DeliveryFilter{}, page))[0]
 	b.device = must[[]push.Device](t)(r.Devices(ctx, b.by.ID, page))[0].ID
 	b.notice = must[[]push.Received](t)(r.Notifications(ctx, b.by.ID, store.NotificationFilter{}, page))[0].ID
+	b.invitation = must[[]room.Invitation](t)(r.Invitations(ctx, b.room.ID, page))[0].ID
 	b.signIn = must[[]store.SignIn](t)(r.SignIns(ctx, b.person, now, page))[0].ID
 	b.program = must[quote.Program](t)(r.Program(ctx, "GL"))
 	b.user = must[[]store.User](t)(r.Users(ctx, store.Page{Limit: 1}))[0].ID
@@ -193,6 +197,21 @@ func fillOutbox(t testing.TB, db *store.DB, who access.Actor, r room.ID) {
 	}
 	storetest.SQL(t, db, `INSERT INTO nudge (channel_id, subject, org_id, event_id, seq, mentioned)
 		SELECT id, $1, $2, new_ulid(), 1, false FROM channel WHERE name = $3`, who.ID, who.Org.UUID(), "room:"+r.String())
+}
+
+// fillGuests adds a row to every table of invitations and guests.
+func fillGuests(t testing.TB, db *store.DB, r room.Room) {
+	t.Helper()
+	for _, sql := range []string{
+		`INSERT INTO invitation (id, org_id, room_id, email, role, can_chat, from_seq, invited_by, hash, code, state, created_at, expires_at)
+			VALUES (new_ulid(), $1, $2, 'gus@example.com', 'broker', true, 0, '{}', sha256($1::uuid::text::bytea), 'x', 'pending', now(), now())`,
+		`INSERT INTO guest_link (hash, org_id, room_id, user_id, created_at, expires_at)
+			SELECT sha256($1::uuid::text::bytea), $1, $2, user_id, now(), now() FROM participant WHERE room_id = $2 LIMIT 1`,
+		`INSERT INTO guest_device (hash, org_id, room_id, user_id, created_at, last_seen_at, expires_at)
+			SELECT sha256($1::uuid::text::bytea), $1, $2, user_id, now(), now(), now() FROM participant WHERE room_id = $2 LIMIT 1`,
+	} {
+		storetest.SQL(t, db, sql, r.Org.UUID(), r.ID.UUID())
+	}
 }
 
 // TestWalls reads every table without a filter, as the role of the app.
@@ -340,6 +359,10 @@ func reads(t *testing.T, r store.Reader, me, they book) {
 			_, ok, err := r.Participant(ctx, they.room.ID, must[access.UserID](t)(parseUser(they.by.ID)))
 			return found(ok, err)
 		},
+		"Invitations": func() error {
+			vs, err := r.Invitations(ctx, they.room.ID, store.Page{Limit: 100})
+			return found(len(vs) > 0, err)
+		},
 		"SharedHead": func() error {
 			head, err := r.SharedHead(ctx, they.room.ID)
 			return found(head > 0, err)
@@ -486,12 +509,12 @@ func locks(t *testing.T, db *store.DB, me, they book) {
 			return err
 		},
 		"DeleteDevice": func(tx *store.Tx) error { return tx.DeleteDevice(t.Context(), they.by.ID, they.device) },
+		"EndSignIn":    func(tx *store.Tx) error { return tx.EndSignIn(t.Context(), they.person, they.signIn, time.Now()) },
 		"ReplaceKey": func(tx *store.Tx) error {
 			now := time.Now()
 			_, err := tx.ReplaceKey(t.Context(), they.key, store.Key{ID: access.NewKeyID(now), Prefix: "oi", CreatedBy: me.by.ID, CreatedAt: now}, they.by.ID+me.by.ID, now)
 			return err
 		},
-		"EndSignIn": func(tx *store.Tx) error { return tx.EndSignIn(t.Context(), they.person, they.signIn, time.Now()) },
 		"ReadNotification": func(tx *store.Tx) error {
 			_, err := tx.ReadNotification(t.Context(), they.by.ID, they.notice, time.Now())
 			return err
@@ -505,6 +528,18 @@ func locks(t *testing.T, db *store.DB, me, they book) {
 			return missing(err)
 		},
 		"LockRoom": func(tx *store.Tx) error { _, err := tx.LockRoom(t.Context(), they.room.ID); return err },
+		"LockInvitation": func(tx *store.Tx) error {
+			_, err := tx.LockInvitation(t.Context(), they.room.ID, they.invitation)
+			return err
+		},
+		"EndInvitation": func(tx *store.Tx) error {
+			err := tx.EndInvitation(t.Context(), room.Invitation{ID: they.invitation, Room: they.room.ID, State: room.Revoked})
+			if err != nil {
+				return err
+			}
+			v, err := tx.LockInvitation(t.Context(), they.room.ID, they.invitation)
+			return found(v.State == room.Revoked, err)
+		},
 		"LockRoomOf": func(tx *store.Tx) error {
 			_, ok, err := tx.LockRoomOf(t.Context(), they.sub.ID)
 			return found(ok, err)
