@@ -102,6 +102,9 @@ func (d *Door) token(ctx context.Context, token string) (access.Actor, error) {
 
 // person looks up the user or policyholder that a token names.
 func (d *Door) person(ctx context.Context, a access.Actor) (access.Actor, error) {
+	if a.Kind == access.Guest {
+		return d.guest(ctx, a)
+	}
 	if a.Kind == access.Insured {
 		var person access.PersonID
 		if person.UnmarshalText([]byte(a.ID)) != nil {
@@ -130,7 +133,7 @@ func (d *Door) Still(ctx context.Context, a access.Actor) (access.Actor, error) 
 		return access.Actor{}, access.ErrToken
 	}
 	switch a.Kind {
-	case access.User, access.Insured:
+	case access.User, access.Insured, access.Guest:
 		return d.person(ctx, a)
 	case access.Machine:
 		var id access.KeyID
