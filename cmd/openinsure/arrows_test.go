@@ -71,7 +71,7 @@ var arrows = map[string][]string{
 	"internal/fault":                {},
 	"internal/seal":                 {},
 	"rooms": {
-		"internal/access", "internal/audit", "internal/event", "internal/fault", "internal/insurance/submission", "rooms/room", "store",
+		"internal/access", "internal/audit", "internal/event", "internal/fault", "internal/insurance/submission", "push", "rooms/room", "store",
 	},
 	"rooms/room": {"internal/access", "internal/event", "internal/fault", "internal/id", "internal/insurance/submission"},
 }
