@@ -94,7 +94,7 @@ func (a *API) registerAnnotations(p Platform) {
 		return &bodyOf[annotationBody]{annotationOf(made)}, nil
 	})
 	register(a, operation{
-		Method: http.MethodGet, Path: path, ID: "list-annotations", Tag: tag, Scope: "rooms:read", Summary: "List the annotations of a room, newest first",
+		Method: http.MethodGet, Path: path, ID: "list-annotations", Tag: tag, Guests: true, Scope: "rooms:read", Summary: "List the annotations of a room, newest first",
 	}, func(ctx context.Context, in *listAnnotationsInput) (*bodyOf[List[annotationBody]], error) {
 		id, err := parseRoom(in.ID)
 		if err != nil {

@@ -28,6 +28,8 @@ type Door struct {
 	Secret string // API_SECRET
 	Demo   bool   // whether /auth/demo is open
 	Now    func() time.Time
+
+	Sessions Sessions // of another server, for /auth/better/exchange; nil: none is configured
 }
 
 // Authenticate implements Authenticator.
@@ -100,10 +102,17 @@ func (d *Door) token(ctx context.Context, token string) (access.Actor, error) {
 
 // person looks up the user or policyholder that a token names.
 func (d *Door) person(ctx context.Context, a access.Actor) (access.Actor, error) {
+	if a.Kind == access.Guest {
+		return d.guest(ctx, a)
+	}
 	if a.Kind == access.Insured {
 		var person access.PersonID
 		if person.UnmarshalText([]byte(a.ID)) != nil {
 			return access.Actor{}, access.ErrToken
+		}
+		if !a.SignIn.IsZero() {
+			h, err := d.DB.SignedIn(ctx, a.SignIn, person, d.Now())
+			return sameOrg(a, h.Org, err)
 		}
 		h, err := d.DB.Holder(ctx, person)
 		return sameOrg(a, h.Org, err)
@@ -124,7 +133,7 @@ func (d *Door) Still(ctx context.Context, a access.Actor) (access.Actor, error) 
 		return access.Actor{}, access.ErrToken
 	}
 	switch a.Kind {
-	case access.User, access.Insured:
+	case access.User, access.Insured, access.Guest:
 		return d.person(ctx, a)
 	case access.Machine:
 		var id access.KeyID

@@ -114,7 +114,7 @@ func (p Platform) createDevice(ctx context.Context, s side, in *createDeviceInpu
 		d, known, err := tx.AddDevice(ctx, push.Device{
 			ID: push.NewDeviceID(now), Org: by.Org, Subject: by.ID, App: b.App, Platform: b.Platform, Kind: kind, Address: b.Token,
 			Installation: b.Installation, Environment: b.Environment, Locale: b.Locale, Timezone: b.Timezone, AppVersion: b.AppVersion,
-			RegisteredAt: now, LastSeenAt: now,
+			RegisteredAt: now, LastSeenAt: now, SignIn: by.SignIn,
 		})
 		if known {
 			out.Status = http.StatusOK

@@ -81,7 +81,7 @@ var uploadSchema = &huma.Schema{
 func (a *API) registerFiles(p Platform) {
 	const tag, path = "Deal rooms", "/v1/deal-rooms/{id}/files"
 	registerUpload(a, operation{
-		Method: http.MethodPost, Path: path, ID: "add-file", Tag: tag, Scope: "rooms:write", MaxBody: room.MaxFile + 64<<10, ReadTimeout: 5 * time.Minute,
+		Method: http.MethodPost, Path: path, ID: "add-file", Tag: tag, Guests: true, Scope: "rooms:write", MaxBody: room.MaxFile + 64<<10, ReadTimeout: 5 * time.Minute,
 		Summary: "Add a file to a room", Description: "Then attach it to a message by its id. Its type is told by its content; programs are refused.",
 	}, uploadSchema, p.receiveFile, func(ctx context.Context, _ *ByID, u uploadedFile) (*bodyOf[fileBody], error) {
 		f, err := p.Rooms.Keep(ctx, access.From(ctx), u.Upload, u.visibility)
@@ -91,7 +91,7 @@ func (a *API) registerFiles(p Platform) {
 		return &bodyOf[fileBody]{fileOf(f)}, nil
 	})
 	register(a, operation{
-		Method: http.MethodGet, Path: path, ID: "list-files", Tag: tag, Scope: "rooms:read", Summary: "List the files of a room, newest first",
+		Method: http.MethodGet, Path: path, ID: "list-files", Tag: tag, Guests: true, Scope: "rooms:read", Summary: "List the files of a room, newest first",
 	}, func(ctx context.Context, in *listInRoomInput) (*bodyOf[List[fileBody]], error) {
 		id, err := parseRoom(in.ID)
 		if err != nil {
@@ -104,7 +104,7 @@ func (a *API) registerFiles(p Platform) {
 		return &bodyOf[List[fileBody]]{listOf(fs, in.Limit, fileOf, func(f room.File) Cursor { return Cursor{f.CreatedAt, f.ID} })}, nil
 	})
 	register(a, operation{
-		Method: http.MethodGet, Path: path + "/{fileId}", ID: "get-file", Tag: tag, Scope: "rooms:read", Summary: "Get what is known of a file",
+		Method: http.MethodGet, Path: path + "/{fileId}", ID: "get-file", Tag: tag, Guests: true, Scope: "rooms:read", Summary: "Get what is known of a file",
 	}, func(ctx context.Context, in *fileInput) (*bodyOf[fileBody], error) {
 		id, file, err := in.ids()
 		if err != nil {
@@ -117,7 +117,7 @@ func (a *API) registerFiles(p Platform) {
 		return &bodyOf[fileBody]{fileOf(f)}, nil
 	})
 	registerDownload(a, operation{
-		Method: http.MethodGet, Path: path + "/{fileId}/content", ID: "get-file-content", Tag: tag, Scope: "rooms:read", Summary: "Download a file",
+		Method: http.MethodGet, Path: path + "/{fileId}/content", ID: "get-file-content", Tag: tag, Guests: true, Scope: "rooms:read", Summary: "Download a file",
 	}, func(ctx context.Context, in *fileInput) (*download, error) {
 		id, file, err := in.ids()
 		if err != nil {

@@ -36,6 +36,9 @@ func (a *API) guard(op operation, shape inputShape) func(huma.Context, func(huma
 			if !a.takeAddress(w, r) {
 				return
 			}
+			if op.PerMinute > 0 && !a.take(w, r, op.ID+":"+addressOwner(st.address), 1, Bucket{op.ID, op.PerMinute}) {
+				return
+			}
 		} else {
 			by, err := a.authenticate(r, st)
 			if err != nil {
@@ -49,10 +52,21 @@ func (a *API) guard(op operation, shape inputShape) func(huma.Context, func(huma
 			if !a.takeActor(w, r, by, op.AI) {
 				return
 			}
+			if err := guestAllowed(by, op, hctx.Param("id")); err != nil {
+				a.fail(w, r, err)
+				return
+			}
 			if !by.HasScope(op.Scope) {
 				a.fail(w, r, errScope.With("scope", op.Scope))
 				return
 			}
+		}
+		if op.Page {
+			if err := a.checkPage(r); err != nil {
+				a.fail(w, r, err)
+				return
+			}
+			st.cookies = r.Cookies()
 		}
 		if st.actor.Kind == access.System && st.actor.Org.IsZero() && !op.NoOrg {
 			a.fail(w, r, errNeedsOrg)
@@ -68,6 +82,20 @@ func (a *API) guard(op operation, shape inputShape) func(huma.Context, func(huma
 		}
 		next(huma.WithContext(hctx, ctx))
 	}
+}
+
+// guestAllowed keeps a guest in his room, on the operations that are open to
+// him.
+func guestAllowed(by access.Actor, op operation, id string) error {
+	switch {
+	case by.Kind != access.Guest:
+		return nil
+	case !op.Guests:
+		return errGuest
+	case id != "" && id != by.Room:
+		return fault.ErrNotFound
+	}
+	return nil
 }
 
 func (a *API) authenticate(r *http.Request, st *state) (access.Actor, error) {

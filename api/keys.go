@@ -39,6 +39,7 @@ type KeyBody struct {
 	CreatedAt  time.Time  `json:"createdAt"`
 	ExpiresAt  *time.Time `json:"expiresAt" nullable:"true" doc:"null: never."`
 	LastUsedAt *time.Time `json:"lastUsedAt" nullable:"true" doc:"To the minute."`
+	ReplacedBy string     `json:"replacedBy,omitempty" doc:"The key that replaces this one, which is good until expiresAt."`
 }
 
 type newKeyBody struct {
@@ -49,7 +50,7 @@ type newKeyBody struct {
 func keyOf(k store.Key) KeyBody {
 	return KeyBody{
 		ID: k.ID.String(), Name: k.Name, Prefix: k.Prefix, Scopes: k.Scopes, Tier: k.Tier, CreatedBy: k.CreatedBy,
-		CreatedAt: k.CreatedAt, ExpiresAt: k.ExpiresAt, LastUsedAt: k.LastUsedAt,
+		CreatedAt: k.CreatedAt, ExpiresAt: k.ExpiresAt, LastUsedAt: k.LastUsedAt, ReplacedBy: k.ReplacedBy.String(),
 	}
 }
 
@@ -74,9 +75,14 @@ func (a *API) registerKeys(p Platform) {
 		if err := administer(ctx, p, by); err != nil {
 			return nil, err
 		}
-		ks, err := p.DB.As(by).Keys(ctx, in.page())
+		ks, err := p.DB.As(by).Keys(ctx, p.now(), in.page())
 		return &bodyOf[List[KeyBody]]{listOf(ks, in.Limit, keyOf, func(k store.Key) Cursor { return Cursor{k.CreatedAt, k.ID} })}, err
 	})
+	register(a, operation{
+		Method: http.MethodPost, Path: "/v1/api-keys/{id}/rotate", ID: "rotate-api-key", Tag: "API keys", Summary: "Replace an API key by one with a new secret",
+		Description: "For administrators. The new key, shown once, has the name, scopes, tier and expiry of the old one, which is good for overlapHours more: " +
+			"time to bring the new one everywhere. Nothing else changes; idempotency keys and rate limits count per key.",
+	}, p.rotateKey)
 	register(a, operation{
 		Method: http.MethodDelete, Path: "/v1/api-keys/{id}", ID: "revoke-api-key", Tag: "API keys", Summary: "Revoke an API key at once",
 	}, func(ctx context.Context, in *ByID) (*struct{}, error) {
@@ -115,6 +121,39 @@ func (p Platform) createKey(ctx context.Context, in *createKeyInput) (*bodyOf[ne
 	err := p.DB.InTx(ctx, by, func(tx *store.Tx) error {
 		tx.Audit(by, audit.Fact{Action: audit.KeyCreated, Object: k.ID.String(), Details: audit.Details{"scopes": k.Scopes, "tier": k.Tier}})
 		return tx.AddKey(ctx, k, secret)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &bodyOf[newKeyBody]{newKeyBody{Key: secret, KeyBody: keyOf(k)}}, nil
+}
+
+type rotateKeyInput struct {
+	ByID
+	Body *struct {
+		OverlapHours *int `json:"overlapHours,omitempty" minimum:"0" maximum:"168" doc:"How long the old key is good yet; 24 when not given, 0 ends it at once."`
+	}
+}
+
+func (p Platform) rotateKey(ctx context.Context, in *rotateKeyInput) (*bodyOf[newKeyBody], error) {
+	by := access.From(ctx)
+	if err := administer(ctx, p, by); err != nil {
+		return nil, err
+	}
+	var old access.KeyID
+	if err := pathID(&old, in.ID); err != nil {
+		return nil, err
+	}
+	overlap := 24 * time.Hour
+	if in.Body != nil && in.Body.OverlapHours != nil {
+		overlap = time.Duration(*in.Body.OverlapHours) * time.Hour
+	}
+	now := p.now()
+	k, secret := NewKey(by.Org, "", by.ID, p.IsLive, now)
+	err := p.DB.InTx(ctx, by, func(tx *store.Tx) error {
+		var err error
+		k, err = tx.ReplaceKey(ctx, old, k, secret, now.Add(overlap))
+		return err
 	})
 	if err != nil {
 		return nil, err

@@ -57,6 +57,9 @@ func (l *Live) Authorize(ctx context.Context, p hub.Principal, channel string) (
 }
 
 func (l *Live) rights(ctx context.Context, by access.Actor, channel string) (hub.Rights, error) {
+	if by.Kind == access.Guest && channel != "room:"+by.Room {
+		return hub.Rights{}, fault.ErrNotFound
+	}
 	sort, name, _ := strings.Cut(channel, ":")
 	switch sort {
 	case "room", "desk":
@@ -167,7 +170,7 @@ func (l *Live) Refresh(ctx context.Context, p hub.Principal, token string) (hub.
 		return hub.Principal{}, refusal(err)
 	}
 	was := callerOf(p)
-	if by.ID != was.ID || by.Org != was.Org || by.Kind != was.Kind {
+	if by.ID != was.ID || by.Org != was.Org || by.Kind != was.Kind || by.Room != was.Room {
 		return hub.Principal{}, refusal(access.ErrToken)
 	}
 	p.Actor, p.Expires = caller{by, was.room}, by.Until

@@ -114,11 +114,11 @@ func visibilityOf(channel string) room.Visibility {
 func (a *API) registerMessages(p Platform) {
 	const tag, path = "Deal rooms", "/v1/deal-rooms/{id}/messages"
 	register(a, operation{
-		Method: http.MethodPost, Path: path, ID: "post-message", Tag: tag, Scope: "rooms:write", NoIdempotency: true, Summary: "Say something in a room",
+		Method: http.MethodPost, Path: path, ID: "post-message", Tag: tag, Guests: true, Scope: "rooms:write", NoIdempotency: true, Summary: "Say something in a room",
 		Description: "The same clientId of the same author is the same message, whatever it says: the first one is answered again, with 200. Internal messages are heard by the author's own company alone.",
 	}, p.postMessage)
 	register(a, operation{
-		Method: http.MethodGet, Path: path, ID: "list-messages", Tag: tag, Scope: "rooms:read", Summary: "Read or search the messages of a room, newest first",
+		Method: http.MethodGet, Path: path, ID: "list-messages", Tag: tag, Guests: true, Scope: "rooms:read", Summary: "Read or search the messages of a room, newest first",
 		Description: "A search looks at 10,000 messages at most for one page; hasMore with little or no data says to go on from nextBefore.",
 	}, p.listMessages)
 	register(a, operation{
@@ -146,7 +146,7 @@ func (a *API) registerMessages(p Platform) {
 		return nil, p.Rooms.Delete(ctx, access.From(ctx), id, message)
 	})
 	register(a, operation{
-		Method: http.MethodPost, Path: "/v1/deal-rooms/{id}/read", ID: "read-messages", Tag: tag, Scope: "rooms:read", Status: http.StatusOK, NoIdempotency: true,
+		Method: http.MethodPost, Path: "/v1/deal-rooms/{id}/read", ID: "read-messages", Tag: tag, Guests: true, Scope: "rooms:read", Status: http.StatusOK, NoIdempotency: true,
 		Summary: "Note up to where you have read",
 	}, func(ctx context.Context, in *readInput) (*bodyOf[readBody], error) {
 		id, err := parseRoom(in.ID)

@@ -19,6 +19,7 @@ type participantBody struct {
 	Email       string     `json:"email" format:"email"`
 	OrgID       string     `json:"orgId"`
 	OrgName     string     `json:"orgName"`
+	Guest       bool       `json:"guest" doc:"Without an account: he reads this room, and may write in it."`
 	Role        string     `json:"role" enum:"lead_underwriter,underwriter,broker,actuary,manager,viewer"`
 	CanEdit     bool       `json:"canEdit"`
 	CanAnnotate bool       `json:"canAnnotate"`
@@ -31,7 +32,7 @@ type participantBody struct {
 
 func participantOf(p room.Participant) participantBody {
 	return participantBody{
-		UserID: p.User.String(), Name: p.Name, Email: p.Email, OrgID: p.MemberOrg.String(), OrgName: p.MemberOrgName, Role: string(p.Role),
+		UserID: p.User.String(), Name: p.Name, Email: p.Email, OrgID: p.MemberOrg.String(), OrgName: p.MemberOrgName, Guest: p.Guest, Role: string(p.Role),
 		CanEdit: p.CanEdit, CanAnnotate: p.CanAnnotate, CanChat: p.CanChat, InvitedBy: p.InvitedBy, JoinedAt: p.JoinedAt,
 		LastSeenAt: p.LastSeenAt, LastReadSeq: p.LastReadSeq,
 	}
@@ -52,7 +53,7 @@ func (b PermissionsBody) place(role *string) room.Place {
 // InvitationBody names somebody who is to be in a room.
 type InvitationBody struct {
 	UserID string `json:"userId,omitempty" maxLength:"64" doc:"Of a colleague, or of somebody who was in the room before. Or give email."`
-	Email  string `json:"email,omitempty" format:"email" maxLength:"320" doc:"The exact address of somebody with an account, of any company. Or give userId."`
+	Email  string `json:"email,omitempty" format:"email" maxLength:"320" doc:"The exact address of somebody, of any company. Or give userId."`
 	Role   string `json:"role" enum:"lead_underwriter,underwriter,broker,actuary,manager,viewer"`
 	PermissionsBody
 	FromNow bool `json:"fromNow,omitempty" doc:"He does not read what was said before."`
@@ -130,19 +131,8 @@ func (a *API) registerParticipants(p Platform) {
 	const tag = "Deal rooms"
 	register(a, operation{
 		Method: http.MethodPost, Path: "/v1/deal-rooms/{id}/participants", ID: "add-deal-room-participant", Tag: tag, Scope: "rooms:write",
-		Summary: "Invite somebody into a deal room", Description: "Who may edit the room invites anybody; a broker brings colleagues of his own firm. One who left comes back in.",
-	}, func(ctx context.Context, in *inviteInput) (*bodyOf[participantBody], error) {
-		id, err := parseRoom(in.ID)
-		if err != nil {
-			return nil, err
-		}
-		v, err := in.Body.invitation("", 0)
-		if err != nil {
-			return nil, err
-		}
-		joined, err := p.Rooms.Invite(ctx, access.From(ctx), id, v)
-		return &bodyOf[participantBody]{participantOf(joined)}, err
-	})
+		Summary: "Invite somebody into a deal room", Description: "Who may edit the room invites anybody; a broker brings colleagues of his own firm. One who left comes back in. Somebody without an account is mailed an invitation when one of the room's organization invites him as a broker or viewer: 202.",
+	}, p.invite)
 	register(a, operation{
 		Method: http.MethodPatch, Path: "/v1/deal-rooms/{id}/participants/{userId}", ID: "update-deal-room-participant", Tag: tag, Scope: "rooms:write",
 		IfMatch: true, Summary: "Change somebody's role or permissions in a deal room", Description: "If-Match is about the room, which is also the answer.",

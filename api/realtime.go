@@ -40,7 +40,7 @@ type ticketBody struct {
 func (a *API) registerRealtime(p Platform) {
 	const tag = "Realtime"
 	register(a, operation{
-		Method: http.MethodGet, Path: "/v1/deal-rooms/{id}/ws", ID: "open-deal-room", Tag: tag, Scope: "rooms:read",
+		Method: http.MethodGet, Path: "/v1/deal-rooms/{id}/ws", ID: "open-deal-room", Tag: tag, Guests: true, Scope: "rooms:read",
 		Summary:     "Get a signed address of a room's WebSocket",
 		Description: "With Upgrade: websocket it upgrades directly. The protocol is openinsure.v1.json; see docs/realtime.md.",
 		Upgrade:     a.upgradeRoom(p),
@@ -48,7 +48,7 @@ func (a *API) registerRealtime(p Platform) {
 		return p.ticket(ctx, in.ID)
 	})
 	register(a, operation{
-		Method: http.MethodPost, Path: "/v1/realtime/tickets", ID: "create-ticket", Tag: tag, Status: http.StatusOK, NoIdempotency: true,
+		Method: http.MethodPost, Path: "/v1/realtime/tickets", ID: "create-ticket", Tag: tag, Guests: true, Status: http.StatusOK, NoIdempotency: true,
 		Summary:     "Get a ticket for a live connection",
 		Description: "For browsers, which cannot send a credential with a WebSocket or an EventSource. Other clients may open /v1/ws with their usual headers.",
 	}, func(ctx context.Context, in *ticketInput) (*bodyOf[ticketBody], error) {
@@ -61,6 +61,9 @@ func (a *API) registerRealtime(p Platform) {
 // ticket gives a ticket for a room that the caller may hear, or for none.
 func (p Platform) ticket(ctx context.Context, roomID string) (*bodyOf[ticketBody], error) {
 	by := access.From(ctx)
+	if by.Kind == access.Guest && roomID == "" {
+		roomID = by.Room
+	}
 	if roomID != "" {
 		var id room.ID
 		if err := pathID(&id, roomID); err != nil {
@@ -82,9 +85,9 @@ func (p Platform) ticket(ctx context.Context, roomID string) (*bodyOf[ticketBody
 	}}, nil
 }
 
-// wsURL is where sockets are opened: at the public address, or in development
+// site is where this server is reached: at the public address, or in development
 // at the one that was asked.
-func (p Platform) wsURL(ctx context.Context) string {
+func (p Platform) site(ctx context.Context) string {
 	base := strings.TrimSuffix(p.PublicURL, "/")
 	if host := stateOf(ctx).host; p.PublicURL == "" && host != "" {
 		base = "http://" + host
@@ -92,7 +95,12 @@ func (p Platform) wsURL(ctx context.Context) string {
 			base = "https://" + host
 		}
 	}
-	return "ws" + strings.TrimPrefix(base, "http")
+	return base
+}
+
+// wsURL is where sockets are opened.
+func (p Platform) wsURL(ctx context.Context) string {
+	return "ws" + strings.TrimPrefix(p.site(ctx), "http")
 }
 
 // upgradeRoom opens the socket of a room for a caller whom the guard let in.
@@ -171,6 +179,9 @@ func (a *API) enter(w http.ResponseWriter, r *http.Request, p Platform, socket b
 	if err != nil {
 		a.fail(w, r, err)
 		return by, "", false
+	}
+	if by.Kind == access.Guest {
+		roomID = by.Room
 	}
 	st.actor = by
 	return by, roomID, true

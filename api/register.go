@@ -25,6 +25,9 @@ type operation struct {
 	Errors      []int  // documented beyond those that follow from the rest
 
 	Public        bool          // needs no credential
+	Page          bool          // only for our own pages, which it knows by cookies
+	PerMinute     int           // from one address, besides all else; 0 is no such limit
+	Guests        bool          // open to guests, in the room that {id} names
 	NoOrg         bool          // the system need not name an organisation
 	NoIdempotency bool          // a POST that does not heed Idempotency-Key
 	IfMatch       bool          // the input embeds IfMatch

@@ -32,7 +32,8 @@ type state struct {
 	suspect         access.Actor // whom a refused credential was of, when that is known
 	reason          string       // why it was refused, beyond the code that he is told
 	key             *IdempotencyKey
-	form            *form // of an upload
+	form            *form          // of an upload
+	cookies         []*http.Cookie // of a page's request
 }
 
 type stateKey struct{}

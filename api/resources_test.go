@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -34,6 +35,8 @@ type world struct {
 	key     string // of the tokens
 	rooms   *rooms.House
 	files   *blob.Bucket
+	desk    *insurance.Desk
+	door    *Door
 	log     logBuffer
 	una     access.Actor // the MGA's underwriter
 	ada     access.Actor // its administrator
@@ -62,7 +65,13 @@ const worldSecret = "a secret of the system, long enough for tests"
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{t: t, db: storetest.New(t)}
+	return newWorldOn(t, storetest.New(t))
+}
+
+// newWorldOn is newWorld over a database that was opened in some special way.
+func newWorldOn(t *testing.T, db *store.DB) *world {
+	t.Helper()
+	w := &world{t: t, db: db}
 	var err error
 	w.key = access.NewTokenKey("t")
 	if w.tokens, err = access.ParseTokens(w.key, "http://test", time.Now); err != nil {
@@ -82,8 +91,10 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
+	w.desk = desk
 	door := &Door{DB: w.db, Tokens: w.tokens, Secret: worldSecret, Demo: true, Now: time.Now}
-	a := New(Deps{Authenticator: door, Idempotency: keptAnswers{w.db}, Refusals: &w.refused}, Config{Environment: "development", Logger: slog.New(slog.NewTextHandler(&w.log, nil))})
+	w.door = door
+	a := New(Deps{Authenticator: door, Idempotency: keptAnswers{w.db}, Refusals: &w.refused}, Config{Environment: "development", TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Logger: slog.New(slog.NewTextHandler(&w.log, nil))})
 	w.files = memblob.OpenBucket(nil)
 	t.Cleanup(func() { _ = w.files.Close() })
 	posts := storetest.Poster(t, w.db)

@@ -125,7 +125,7 @@ func (a *API) registerRooms(p Platform) {
 		Description: "The organization's own rooms, and those that you are in at any other organization.",
 	}, p.listRooms)
 	register(a, operation{
-		Method: http.MethodGet, Path: "/v1/deal-rooms/{id}", ID: "get-deal-room", Tag: tag, Scope: "rooms:read", Summary: "Get a deal room and its participants",
+		Method: http.MethodGet, Path: "/v1/deal-rooms/{id}", ID: "get-deal-room", Tag: tag, Guests: true, Scope: "rooms:read", Summary: "Get a deal room and its participants",
 	}, func(ctx context.Context, in *ByID) (*bodyOf[roomDetailBody], error) {
 		by := access.From(ctx)
 		id, err := parseRoom(in.ID)
@@ -155,6 +155,7 @@ func (p Platform) createRoom(ctx context.Context, in *createRoomInput) (*bodyOf[
 		if err != nil {
 			return nil, err
 		}
+		invitation.Page = p.joinPage(ctx)
 		o.Participants = append(o.Participants, invitation)
 	}
 	v, err := p.Rooms.Open(ctx, by, o)

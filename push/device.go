@@ -42,7 +42,8 @@ type Device struct {
 	Locale       string       // BCP 47; empty is en
 	Timezone     string       // IANA; empty is UTC
 	AppVersion   string
-	RegisteredAt time.Time // when this person registered this address; later than a death, it lives
+	SignIn       access.SignInID // by which the app registered it, and with which it goes; zero: by none that ends
+	RegisteredAt time.Time       // when this person registered this address; later than a death, it lives
 	LastSeenAt   time.Time
 }
 

@@ -24,10 +24,11 @@ type Words = event.Words
 // A Notice is what one person is told of one event: a row of his inbox, and
 // what his phones and mailbox show.
 type Notice struct {
-	ID       NoticeID
+	ID       NoticeID         // zero for a letter, which no inbox has
 	Category string           // for preferences: see Categories
 	About    string           // the id of what happened to something: notices on one thing replace each other on a phone
 	Words    map[string]Words // by language; always has en
+	URL      string           // of a letter: the whole address to open, in place of Link
 	Link     string           // the path of what to open, such as /deal-rooms/room_…
 	Urgent   bool             // not held back by quiet hours
 	Expires  time.Time        // not worth telling later

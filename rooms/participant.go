@@ -25,6 +25,16 @@ type Invitation struct {
 	Email   string
 	Place   room.Place // with a role
 	FromNow bool       // he does not read what was shared before
+	// Page is the address at which a guest joins, https://…/rooms/join. When it is
+	// empty nobody without an account can be invited.
+	Page string
+}
+
+// Invited is what came of an Invitation: somebody who is in the room, or somebody
+// without an account who was sent a mail.
+type Invited struct {
+	Joined  *room.Participant
+	Waiting *room.Invitation
 }
 
 // field is the field that names the invited.
@@ -36,9 +46,10 @@ func (i Invitation) field() string {
 }
 
 // Invite brings somebody into an active room, or back into it. Who may invite
-// invites anybody; a broker brings colleagues of his own firm.
-func (h *House) Invite(ctx context.Context, by access.Actor, id room.ID, i Invitation) (room.Participant, error) {
-	var joined room.Participant
+// invites anybody; a broker brings colleagues of his own firm. Somebody without
+// an account is sent an invitation by those of the underwriting side.
+func (h *House) Invite(ctx context.Context, by access.Actor, id room.ID, i Invitation) (Invited, error) {
+	var done Invited
 	err := h.db.InTx(ctx, by, func(tx *store.Tx) error {
 		a, err := h.admission(ctx, tx, by, id)
 		if err != nil {
@@ -47,9 +58,15 @@ func (h *House) Invite(ctx context.Context, by access.Actor, id room.ID, i Invit
 		if a.room.Status != room.Active {
 			return room.ErrClosed
 		}
-		if joined, err = a.guest(ctx, i); err != nil {
+		joined, err := a.guest(ctx, i)
+		if errors.Is(err, ErrUnknown) && a.mails(i) {
+			done.Waiting, err = a.mail(ctx, i)
 			return err
 		}
+		if err != nil {
+			return err
+		}
+		done.Joined = &joined
 		if joined.Role == room.Lead {
 			if err := access.Check(ctx, tx, by, access.Moderate, a.room.Object()); err != nil {
 				return err
@@ -65,9 +82,9 @@ func (h *House) Invite(ctx context.Context, by access.Actor, id room.ID, i Invit
 		return tx.SaveRoom(ctx, a.room)
 	})
 	if err != nil {
-		return room.Participant{}, fmt.Errorf("invite to %s: %w", id, err)
+		return Invited{}, fmt.Errorf("invite to %s: %w", id, err)
 	}
-	return joined, nil
+	return done, nil
 }
 
 // An admission is by letting people into a room, which is locked.
@@ -134,6 +151,12 @@ func (a *admission) guests(ctx context.Context, invited []Invitation) ([]room.Pa
 	unknown := ErrUnknown
 	for i, v := range invited {
 		p, err := a.guest(ctx, v)
+		if errors.Is(err, ErrUnknown) && a.mails(v) {
+			if _, err := a.mail(ctx, v); err != nil {
+				return nil, err
+			}
+			continue
+		}
 		if errors.Is(err, ErrUnknown) {
 			unknown = unknown.Field("participants["+strconv.Itoa(i)+"]."+v.field(), "exists")
 			continue

@@ -50,6 +50,13 @@ const sweepDeliveriesSQL = `DELETE FROM delivery WHERE id IN (SELECT id FROM del
 // counts.
 const sweepInboxesSQL = `DELETE FROM notification WHERE id IN (SELECT id FROM notification WHERE id < $1 ORDER BY id LIMIT 5000)`
 
+// letterAge is how long a letter is kept: its code is good for minutes.
+const letterAge = 24 * time.Hour
+
+// sweepLettersSQL forgets letters; crosses orgs: age is all that counts.
+const sweepLettersSQL = `DELETE FROM delivery WHERE id IN (SELECT id FROM delivery WHERE kind = 'mail' AND notification_id IS NULL AND id < $1
+	AND state <> 'leased' ORDER BY id LIMIT 5000)`
+
 // expireNoticesSQL gives up what is not worth telling any more and nobody sends:
 // a way out may be configured on no node; crosses orgs: age is all that counts.
 const expireNoticesSQL = `UPDATE delivery d SET state = 'cancelled', class = 'expired', done_at = now() FROM (
@@ -62,6 +69,7 @@ func (db *DB) sweepOwed(ctx context.Context, now time.Time) (int64, error) {
 	var total int64
 	for sql, before := range map[string]any{
 		sweepDeliveriesSQL: push.NewID(now.Add(-DeliveryAge)).UUID(), sweepInboxesSQL: push.NewNoticeID(now.Add(-InboxAge)).UUID(), expireNoticesSQL: now,
+		sweepLettersSQL: push.NewID(now.Add(-letterAge)).UUID(),
 	} {
 		for {
 			n, err := run(ctx, db.everywhere(), sql, before)

@@ -13,7 +13,7 @@ import (
 )
 
 const deviceColumns = `t.id, t.org_id, t.subject, t.app, t.platform, t.kind, t.installation, t.environment, t.locale, t.timezone, t.app_version,
-	t.registered_at, t.last_seen_at`
+	t.registered_at, t.last_seen_at, t.sign_in_id`
 
 func scanDevice(row pgx.CollectableRow) (push.Device, error) {
 	var d push.Device
@@ -23,7 +23,7 @@ func scanDevice(row pgx.CollectableRow) (push.Device, error) {
 func deviceFields(d *push.Device) []any {
 	return []any{
 		&d.ID, &d.Org, &d.Subject, &d.App, &d.Platform, &d.Kind, &d.Installation, &d.Environment, &d.Locale, &d.Timezone, &d.AppVersion,
-		&d.RegisteredAt, &d.LastSeenAt,
+		&d.RegisteredAt, &d.LastSeenAt, &d.SignIn,
 	}
 }
 
@@ -44,11 +44,12 @@ const takeDeviceSQL = `DELETE FROM device t WHERE t.address_hash = $1 AND t.subj
 // addDeviceSQL adds a device, or registers it anew: what a provider says of the
 // time before does not count any more. crosses orgs: only the worker may write to devices.
 const addDeviceSQL = `INSERT INTO device AS t (id, org_id, subject, app, platform, kind, address, address_hash, installation, environment, locale,
-		timezone, app_version, registered_at, last_seen_at)
-	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $14)
+		timezone, app_version, registered_at, last_seen_at, sign_in_id)
+	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $14, $15)
 	ON CONFLICT (address_hash) DO UPDATE SET app = excluded.app, platform = excluded.platform, kind = excluded.kind, installation = excluded.installation,
 		environment = excluded.environment, locale = excluded.locale, timezone = excluded.timezone, app_version = excluded.app_version,
-		registered_at = excluded.registered_at, last_seen_at = excluded.last_seen_at, invalid_at = NULL, invalid_reason = ''
+		registered_at = excluded.registered_at, last_seen_at = excluded.last_seen_at, invalid_at = NULL, invalid_reason = '',
+		sign_in_id = excluded.sign_in_id
 	RETURNING ` + deviceColumns + `, xmax = 0`
 
 // keepDevicesSQL forgets the devices that a person has beyond some: the dead
@@ -72,7 +73,7 @@ func (tx *Tx) AddDevice(ctx context.Context, d push.Device) (saved push.Device, 
 		b.Queue(lockNumberSQL, lockNumber("devices of "+d.Subject))
 		b.Queue(takeDeviceSQL, hash[:], d.Subject)
 		b.Queue(addDeviceSQL, d.ID.UUID(), tx.org.UUID(), d.Subject, d.App, d.Platform, string(d.Kind), sealed, hash[:], d.Installation, d.Environment,
-			d.Locale, d.Timezone, d.AppVersion, d.LastSeenAt).QueryRow(func(row pgx.Row) error {
+			d.Locale, d.Timezone, d.AppVersion, d.LastSeenAt, d.SignIn).QueryRow(func(row pgx.Row) error {
 			added := false
 			err := row.Scan(append(deviceFields(&saved), &added)...)
 			known = !added

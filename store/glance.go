@@ -56,9 +56,9 @@ func (r Reader) Glance(ctx context.Context, by access.Actor, id room.ID) (Glance
 	return one(ctx, r, scanGlance, glanceSQL, r.org.UUID(), userOf(by), by.ID, id.UUID())
 }
 
-// userOf is the uuid of a user, nil for any other principal.
+// userOf is the uuid of a user or guest, nil for any other principal.
 func userOf(by access.Actor) *string {
-	if by.Kind != access.User {
+	if !by.Sits() {
 		return nil
 	}
 	return by.UUID()

@@ -77,23 +77,25 @@ const leaseWebhooksSQL = `WITH open AS (
 	FROM taken t JOIN endpoint e ON e.id = t.target LEFT JOIN event v ON v.id = t.event_id ORDER BY t.ord`
 
 // leaseNoticesSQL takes due deliveries to phones or mailboxes, with what they
-// need; what is gone meanwhile is missing; crosses orgs: persons are of all.
+// need; what is gone meanwhile is missing. A letter has its words with it;
+// crosses orgs: persons are of all.
 const leaseNoticesSQL = `WITH taken AS (
 		UPDATE delivery d SET state = 'leased', attempt = attempt + 1, lease_until = now() + $3 * interval '1 microsecond', worker = $4
 		FROM (SELECT id FROM delivery WHERE state = 'pending' AND kind = $1 AND kind <> 'webhook' AND next_at <= now()
 			ORDER BY next_at, ord LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED) picked
 		WHERE d.id = picked.id
-		RETURNING d.id, d.attempt, d.lease_until, d.org_id, d.event_id, d.type, d.target, d.notification_id
+		RETURNING d.id, d.attempt, d.lease_until, d.org_id, d.event_id, d.type, d.target, d.notification_id, d.payload, d.created_at
 	)
-	SELECT t.id, t.attempt, t.lease_until, t.org_id, t.event_id, t.type, n.created_at,
-		n.id, n.category, n.about, n.link, n.words, n.urgent, n.expires_at,
+	SELECT t.id, t.attempt, t.lease_until, t.org_id, t.event_id, t.type, coalesce(n.created_at, t.created_at),
+		n.id, coalesce(n.category, ''), coalesce(n.about, ''), coalesce(n.link, ''), n.words, coalesce(n.urgent, false), coalesce(n.expires_at, t.lease_until), t.payload,
 		d.id, d.subject, d.app, d.platform, d.kind, d.address, d.installation, d.environment, coalesce(nullif(d.locale, ''), p.locale, ''), d.last_seen_at,
 		coalesce(u.name, h.name, ''), coalesce(u.email, h.email, ''), coalesce(p.locale, '')
-	FROM taken t JOIN notification n ON n.id = t.notification_id
+	FROM taken t LEFT JOIN notification n ON n.id = t.notification_id
 	LEFT JOIN device d ON d.id = t.target AND d.subject = n.subject AND d.invalid_at IS NULL
 	LEFT JOIN app_user u ON $1 = 'mail' AND u.id = t.target AND u.status = 'active'
 	LEFT JOIN person h ON $1 = 'mail' AND h.id = t.target
-	LEFT JOIN preference p ON p.subject = n.subject`
+	LEFT JOIN preference p ON p.subject = n.subject
+	WHERE n.id IS NOT NULL OR t.payload IS NOT NULL`
 
 // Lease implements push.Queue. What cannot be read in a delivery is missing in
 // it, so that one does not hold up all.
@@ -193,13 +195,15 @@ func (db *DB) scanNotice(row pgx.CollectableRow, kind push.Kind) (push.Delivery,
 	var subject, app, platform, phone, environment, locale *string
 	var installation *bool
 	var registered *time.Time
-	var sealed, words []byte
-	err := row.Scan(&d.ID, &d.Attempt, &d.Lease, &d.Org, &d.Event, &d.Type, &d.At, &n.ID, &n.Category, &n.About, &n.Link, &words, &n.Urgent, &n.Expires,
+	var sealed, words, letter []byte
+	err := row.Scan(&d.ID, &d.Attempt, &d.Lease, &d.Org, &d.Event, &d.Type, &d.At, &n.ID, &n.Category, &n.About, &n.Link, &words, &n.Urgent, &n.Expires, &letter,
 		&dev.ID, &subject, &app, &platform, &phone, &sealed, &installation, &environment, &locale, &registered, &box.Name, &box.Address, &box.Locale)
 	if err != nil {
 		return d, err
 	}
-	if err := json.Unmarshal(words, &n.Words); err != nil {
+	if letter != nil {
+		d.Notice = db.openLetter(letter, d.Event, &box)
+	} else if err := json.Unmarshal(words, &n.Words); err != nil {
 		return d, err
 	}
 	if box.Address != "" {

@@ -114,7 +114,7 @@ const fromSeqSQL = `SELECT t.from_seq FROM participant t WHERE t.room_id = $2 AN
 // actor's to read; 0 for one who may read all of it, or is no participant.
 func (r Reader) FromSeq(ctx context.Context, id room.ID, by access.Actor) (int64, error) {
 	var user access.UserID
-	if by.Kind != access.User || user.UnmarshalText([]byte(by.ID)) != nil {
+	if !by.Sits() || user.UnmarshalText([]byte(by.ID)) != nil {
 		return 0, nil
 	}
 	from, err := many(ctx, r, pgx.RowTo[int64], fromSeqSQL, r.org.UUID(), id.UUID(), user.UUID())

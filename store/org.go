@@ -24,7 +24,7 @@ type Org struct {
 type User struct {
 	ID                        access.UserID
 	Org                       access.OrgID
-	Email, Name, Role, Status string // Status is active or stopped
+	Email, Name, Role, Status string // Status is active or stopped; guest for one who signs in nowhere
 	CreatedAt, UpdatedAt      time.Time
 	Version                   int
 }
@@ -110,8 +110,8 @@ func scanUser(row pgx.CollectableRow) (User, error) {
 	return u, row.Scan(&u.ID, &u.Org, &u.Email, &u.Name, &u.Role, &u.Status, &u.CreatedAt, &u.UpdatedAt, &u.Version)
 }
 
-// userSQL reads one user.
-const userSQL = `SELECT ` + userColumns + ` FROM app_user t WHERE t.org_id = $1 AND t.id = $2`
+// userSQL reads one user; a guest is none.
+const userSQL = `SELECT ` + userColumns + ` FROM app_user t WHERE t.org_id = $1 AND t.id = $2 AND t.status <> 'guest'`
 
 // User reads a user of the reader's organisation.
 func (r Reader) User(ctx context.Context, id access.UserID) (User, error) {
@@ -120,7 +120,9 @@ func (r Reader) User(ctx context.Context, id access.UserID) (User, error) {
 
 // Users lists the users of the reader's organisation.
 func (r Reader) Users(ctx context.Context, p Page) ([]User, error) {
-	return list(ctx, r, scanUser, userColumns, "app_user", "created_at", r.where(), p)
+	w := r.where()
+	w.and("t.status <> 'guest'")
+	return list(ctx, r, scanUser, userColumns, "app_user", "created_at", w, p)
 }
 
 // addUserSQL adds a user.

@@ -10,12 +10,12 @@ import (
 	"github.com/openinsure/openinsure/rooms/room"
 )
 
-const participantColumns = `t.room_id, t.user_id, t.org_id, t.member_org_id, t.member_org_name, t.name, t.email, t.role,
+const participantColumns = `t.room_id, t.user_id, t.org_id, t.member_org_id, t.member_org_name, t.name, t.email, t.guest, t.role,
 	t.can_edit, t.can_annotate, t.can_chat, t.from_seq, t.invited_by, t.joined_at, t.left_at, t.barred, t.last_seen_at`
 
 func scanParticipant(row pgx.CollectableRow) (room.Participant, error) {
 	var p room.Participant
-	return p, row.Scan(&p.Room, &p.User, &p.Org, &p.MemberOrg, &p.MemberOrgName, &p.Name, &p.Email, &p.Role,
+	return p, row.Scan(&p.Room, &p.User, &p.Org, &p.MemberOrg, &p.MemberOrgName, &p.Name, &p.Email, &p.Guest, &p.Role,
 		&p.CanEdit, &p.CanAnnotate, &p.CanChat, &p.FromSeq, &p.InvitedBy, &p.JoinedAt, &p.LeftAt, &p.Barred, &p.LastSeenAt)
 }
 
@@ -86,10 +86,10 @@ func (r Reader) SharedHead(ctx context.Context, id room.ID) (int64, error) {
 // saveParticipantSQL saves somebody's place in a room; crosses orgs: he may be
 // of another organisation than the room, and so may whoever saves it.
 const saveParticipantSQL = `INSERT INTO participant AS t (room_id, user_id, org_id, member_org_id, member_org_name, name, email, role,
-		can_edit, can_annotate, can_chat, from_seq, invited_by, joined_at, left_at, barred)
-	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+		can_edit, can_annotate, can_chat, from_seq, invited_by, joined_at, left_at, barred, guest)
+	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
 	ON CONFLICT (room_id, user_id) DO UPDATE SET member_org_id = $4, member_org_name = $5, name = $6, email = $7, role = $8,
-		can_edit = $9, can_annotate = $10, can_chat = $11, from_seq = $12, invited_by = $13, joined_at = $14, left_at = $15, barred = $16`
+		can_edit = $9, can_annotate = $10, can_chat = $11, from_seq = $12, invited_by = $13, joined_at = $14, left_at = $15, barred = $16, guest = $17`
 
 // relateParticipantSQL makes a user's relationships to a room these and no
 // others; crosses orgs: see saveParticipantSQL.
@@ -102,13 +102,17 @@ const relateParticipantSQL = `WITH gone AS (
 // SaveParticipant saves somebody's place in a room that this transaction
 // locked, shares the room with his organisation, and makes his relationships
 // follow: from the commit on they are those of his place, and none once he has
-// left.
+// left. A guest who left has no device any more by which he could come back.
 func (tx *Tx) SaveParticipant(ctx context.Context, p room.Participant) error {
 	return tx.beyond(ctx, func(b *pgx.Batch) {
 		b.Queue(shareRoomSQL, p.Room.UUID(), p.MemberOrg.UUID())
 		b.Queue(saveParticipantSQL, p.Room.UUID(), p.User.UUID(), p.Org.UUID(), p.MemberOrg.UUID(), p.MemberOrgName, p.Name, p.Email, string(p.Role),
-			p.CanEdit, p.CanAnnotate, p.CanChat, p.FromSeq, p.InvitedBy, p.JoinedAt, p.LeftAt, p.Barred)
+			p.CanEdit, p.CanAnnotate, p.CanChat, p.FromSeq, p.InvitedBy, p.JoinedAt, p.LeftAt, p.Barred, p.Guest)
 		b.Queue(relateParticipantSQL, p.Org.UUID(), p.Room.UUID(), p.User.UUID(), p.Relations())
+		if p.Guest && !p.Present() {
+			b.Queue(forgetDevicesSQL, p.Room.UUID(), p.User.UUID())
+			b.Queue(forgetGuestLinksSQL, p.Room.UUID(), p.User.UUID())
+		}
 	})
 }
 

@@ -80,11 +80,21 @@ const sweepAnswersSQL = `DELETE FROM idempotency WHERE ctid = ANY (ARRAY(SELECT 
 // crosses orgs: age is all that counts.
 const sweepTicketsSQL = `DELETE FROM ticket_use WHERE id IN (SELECT id FROM ticket_use WHERE expires_at < $1 LIMIT 5000)`
 
+// sweepGuestDevicesSQL deletes some old browsers of guests; crosses orgs: it is
+// the janitor's.
+const sweepGuestDevicesSQL = `DELETE FROM guest_device WHERE hash IN (SELECT hash FROM guest_device WHERE expires_at < $1 LIMIT 5000)`
+
+// sweepGuestLinksSQL deletes some old links of guests; crosses orgs: it is the
+// janitor's.
+const sweepGuestLinksSQL = `DELETE FROM guest_link WHERE hash IN (SELECT hash FROM guest_link WHERE created_at < $1 LIMIT 5000)`
+
 // Sweep forgets what is past its age, in batches, and returns how many rows.
 func (db *DB) Sweep(ctx context.Context, now time.Time) (int64, error) {
 	var total int64
 	for sql, before := range map[string]time.Time{
 		sweepRequestsSQL: now.Add(-RequestAge), sweepAnswersSQL: now.Add(-IdempotencyAge), sweepTicketsSQL: now.Add(-time.Minute),
+		sweepGuestDevicesSQL: now, sweepGuestLinksSQL: now.Add(-24 * time.Hour),
+		sweepCountsSQL: now, sweepCodesSQL: now.Add(-codeKept), dropIdlePhonesSQL: now, sweepSignInsSQL: now.Add(-codeKept),
 	} {
 		for {
 			n, err := run(ctx, db.everywhere(), sql, before)

@@ -22,7 +22,7 @@ func shareRoom(t *testing.T, db *store.DB, una book, ben access.Actor) {
 	t.Helper()
 	house := rooms.New(db, nil, nil, rooms.Config{})
 	address := must[store.User](t)(db.As(ben).User(t.Context(), must[access.UserID](t)(parseUser(ben.ID)))).Email
-	must[room.Participant](t)(house.Invite(t.Context(), una.by, una.room.ID, rooms.Invitation{Email: address, Place: room.Place{Role: new(room.Broker)}}))
+	must[rooms.Invited](t)(house.Invite(t.Context(), una.by, una.room.ID, rooms.Invitation{Email: address, Place: room.Place{Role: new(room.Broker)}}))
 	fillRoom(t, db, una.room, una.by, "internal")
 	fillRoom(t, db, una.room, ben, "shared")
 	fillRoom(t, db, una.room, ben, "internal")

@@ -33,7 +33,8 @@ type Config struct {
 	Sealer   *seal.Ring    // seals recorded answers
 	Logger   *slog.Logger  // nil discards
 	Now      func() time.Time
-	NoWalls  bool // measure without row-level security: the pools keep the login role
+	Tracer   pgx.QueryTracer // sees every statement; nil: nobody does
+	NoWalls  bool            // measure without row-level security: the pools keep the login role
 }
 
 // A DB is a pair of connection pools: app sees one organisation at a time,
@@ -50,6 +51,7 @@ type DB struct {
 	served  atomic.Pointer[push.EndpointID] // the last endpoint that was leased for; nil: none yet
 	publish func(context.Context, []Entry)
 	owed    func(channels []string)
+	asked   func()
 }
 
 // The roles that the pools take; see migration 00001.
@@ -115,6 +117,7 @@ func connect(ctx context.Context, cfg Config, role string, most int32, planned s
 		return nil, errors.New("DATABASE_URL is not a Postgres address") // the parser's own text holds the password
 	}
 	pc.MaxConns = most
+	pc.ConnConfig.Tracer = cfg.Tracer
 	pc.ConnConfig.RuntimeParams["application_name"] = "openinsure"
 	pc.ConnConfig.RuntimeParams["statement_timeout"] = fmt.Sprint(cfg.Timeout.Milliseconds())
 	pc.ConnConfig.RuntimeParams["lock_timeout"] = "5000"

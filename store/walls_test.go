@@ -54,10 +54,14 @@ type book struct {
 	request access.RequestID
 	room    room.Room
 
+	invitation room.InvitationID
+
 	endpoint push.EndpointID
 	owed     push.Owed
 	device   push.DeviceID
 	notice   push.NoticeID
+	person   access.PersonID
+	signIn   access.SignInID
 }
 
 // everything is every resource of an event.
@@ -92,7 +96,7 @@ func writeBook(t testing.TB, db *store.DB, name string) book {
 	t.Helper()
 	now := time.Now().UTC().Truncate(time.Microsecond)
 	desk := insurance.New(db, insurance.Config{MaxBackdate: -1})
-	b := book{by: storetest.Org(t, db, name), key: access.NewKeyID(now), request: access.NewRequestID(now)}
+	b := book{by: storetest.Org(t, db, name), key: access.NewKeyID(now), request: access.NewRequestID(now), person: access.NewPersonID(now)}
 	ctx := access.WithRequest(t.Context(), b.request)
 	once := store.Once{Principal: b.by.ID, Route: "POST /v1/keys", Key: "once"}
 	_, _, err := db.Once(ctx, b.by, once, func(ctx context.Context) (store.Answer, error) {
@@ -100,7 +104,7 @@ func writeBook(t testing.TB, db *store.DB, name string) book {
 			return errors.Join(
 				desk.OpenProgram(ctx, tx, b.by.Org),
 				tx.AddLoginLink(ctx, name, must[access.UserID](t)(parseUser(b.by.ID)), now),
-				tx.AddPerson(ctx, store.Person{ID: access.NewPersonID(now), Org: b.by.Org, Name: name, Email: "p@example.com", CreatedAt: now}),
+				tx.AddPerson(ctx, store.Person{ID: b.person, Org: b.by.Org, Name: name, Email: "p@example.com", CreatedAt: now}),
 				tx.AddKey(ctx, store.Key{ID: b.key, Org: b.by.Org, Name: name, Prefix: "oi", Scopes: []string{"policies:read"}, Tier: "standard", CreatedBy: b.by.ID, CreatedAt: now}, name),
 			)
 		})
@@ -123,12 +127,15 @@ func writeBook(t testing.TB, db *store.DB, name string) book {
 	b.room = must[rooms.View](t)(rooms.New(db, nil, nil, rooms.Config{}).Open(ctx, b.by, rooms.Opening{Submission: b.sub.ID})).Room
 	fillRoom(t, db, b.room, b.by, "shared")
 	fillOutbox(t, db, b.by, b.room.ID)
+	fillGuests(t, db, b.room)
 	r := db.As(b.by)
 	page := store.Page{Limit: 1}
 	b.endpoint = must[[]push.Endpoint](t)(r.Endpoints(ctx, page))[0].ID
 	b.owed = must[[]push.Owed](t)(r.Deliveries(ctx, b.endpoint, store.DeliveryFilter{}, page))[0]
 	b.device = must[[]push.Device](t)(r.Devices(ctx, b.by.ID, page))[0].ID
 	b.notice = must[[]push.Received](t)(r.Notifications(ctx, b.by.ID, store.NotificationFilter{}, page))[0].ID
+	b.invitation = must[[]room.Invitation](t)(r.Invitations(ctx, b.room.ID, page))[0].ID
+	b.signIn = must[[]store.SignIn](t)(r.SignIns(ctx, b.person, now, page))[0].ID
 	b.program = must[quote.Program](t)(r.Program(ctx, "GL"))
 	b.user = must[[]store.User](t)(r.Users(ctx, store.Page{Limit: 1}))[0].ID
 	b.invoice = must[[]billing.Invoice](t)(r.Invoices(ctx, access.Scope{All: true}, store.InvoiceFilter{}, store.Page{Limit: 1}))[0]
@@ -178,8 +185,33 @@ func fillOutbox(t testing.TB, db *store.DB, who access.Actor, r room.ID) {
 	} {
 		storetest.SQL(t, db, sql, who.Org.UUID(), who.ID)
 	}
+	for _, sql := range []string{
+		`INSERT INTO sign_in (id, org_id, person_id, device, family, current, asker, created_at, last_used_at, expires_at)
+			SELECT new_ulid(), org_id, id, 'phone', sha256('a'), sha256('b'), 'c', now(), now(), now() + interval '1 day' FROM person WHERE org_id = $1`,
+		`INSERT INTO sign_in_code (id, org_id, person_id, policy_number, mac, contact, asker, created_at, expires_at)
+			SELECT new_ulid(), org_id, id, 'GL-2026-000001', 'a', 'b', 'c', now(), now() FROM person WHERE org_id = $1`,
+		`INSERT INTO external_identity (provider, subject, org_id, user_id, created_at, last_used_at)
+			SELECT 'p', id::text, org_id, id, now(), now() FROM app_user WHERE org_id = $1`,
+	} {
+		storetest.SQL(t, db, sql, who.Org.UUID())
+	}
 	storetest.SQL(t, db, `INSERT INTO nudge (channel_id, subject, org_id, event_id, seq, mentioned)
 		SELECT id, $1, $2, new_ulid(), 1, false FROM channel WHERE name = $3`, who.ID, who.Org.UUID(), "room:"+r.String())
+}
+
+// fillGuests adds a row to every table of invitations and guests.
+func fillGuests(t testing.TB, db *store.DB, r room.Room) {
+	t.Helper()
+	for _, sql := range []string{
+		`INSERT INTO invitation (id, org_id, room_id, email, role, can_chat, from_seq, invited_by, hash, code, state, created_at, expires_at)
+			VALUES (new_ulid(), $1, $2, 'gus@example.com', 'broker', true, 0, '{}', sha256($1::uuid::text::bytea), 'x', 'pending', now(), now())`,
+		`INSERT INTO guest_link (hash, org_id, room_id, user_id, created_at, expires_at)
+			SELECT sha256($1::uuid::text::bytea), $1, $2, user_id, now(), now() FROM participant WHERE room_id = $2 LIMIT 1`,
+		`INSERT INTO guest_device (hash, org_id, room_id, user_id, created_at, last_seen_at, expires_at)
+			SELECT sha256($1::uuid::text::bytea), $1, $2, user_id, now(), now(), now() FROM participant WHERE room_id = $2 LIMIT 1`,
+	} {
+		storetest.SQL(t, db, sql, r.Org.UUID(), r.ID.UUID())
+	}
 }
 
 // TestWalls reads every table without a filter, as the role of the app.
@@ -311,6 +343,10 @@ func reads(t *testing.T, r store.Reader, me, they book) {
 			p, err := r.Preferences(ctx, they.by.ID)
 			return found(p.Version > 0, err)
 		},
+		"SignIns": func() error {
+			ss, err := r.SignIns(ctx, they.person, time.Now(), store.Page{Limit: 100})
+			return found(len(ss) > 0, err)
+		},
 		"RoomOf": func() error {
 			_, ok, err := r.RoomOf(ctx, they.sub.ID)
 			return found(ok, err)
@@ -322,6 +358,10 @@ func reads(t *testing.T, r store.Reader, me, they book) {
 		"Participant": func() error {
 			_, ok, err := r.Participant(ctx, they.room.ID, must[access.UserID](t)(parseUser(they.by.ID)))
 			return found(ok, err)
+		},
+		"Invitations": func() error {
+			vs, err := r.Invitations(ctx, they.room.ID, store.Page{Limit: 100})
+			return found(len(vs) > 0, err)
 		},
 		"SharedHead": func() error {
 			head, err := r.SharedHead(ctx, they.room.ID)
@@ -405,7 +445,7 @@ func lists(t *testing.T, r store.Reader, me book) {
 	for _, v := range must[[]store.User](t)(r.Users(ctx, page)) {
 		orgs["Users"] = append(orgs["Users"], v.Org)
 	}
-	for _, v := range must[[]store.Key](t)(r.Keys(ctx, page)) {
+	for _, v := range must[[]store.Key](t)(r.Keys(ctx, time.Now(), page)) {
 		orgs["Keys"] = append(orgs["Keys"], v.Org)
 	}
 	for _, v := range must[[]store.Told](t)(r.Events(ctx, "", everything, page)) {
@@ -469,6 +509,12 @@ func locks(t *testing.T, db *store.DB, me, they book) {
 			return err
 		},
 		"DeleteDevice": func(tx *store.Tx) error { return tx.DeleteDevice(t.Context(), they.by.ID, they.device) },
+		"EndSignIn":    func(tx *store.Tx) error { return tx.EndSignIn(t.Context(), they.person, they.signIn, time.Now()) },
+		"ReplaceKey": func(tx *store.Tx) error {
+			now := time.Now()
+			_, err := tx.ReplaceKey(t.Context(), they.key, store.Key{ID: access.NewKeyID(now), Prefix: "oi", CreatedBy: me.by.ID, CreatedAt: now}, they.by.ID+me.by.ID, now)
+			return err
+		},
 		"ReadNotification": func(tx *store.Tx) error {
 			_, err := tx.ReadNotification(t.Context(), they.by.ID, they.notice, time.Now())
 			return err
@@ -482,6 +528,18 @@ func locks(t *testing.T, db *store.DB, me, they book) {
 			return missing(err)
 		},
 		"LockRoom": func(tx *store.Tx) error { _, err := tx.LockRoom(t.Context(), they.room.ID); return err },
+		"LockInvitation": func(tx *store.Tx) error {
+			_, err := tx.LockInvitation(t.Context(), they.room.ID, they.invitation)
+			return err
+		},
+		"EndInvitation": func(tx *store.Tx) error {
+			err := tx.EndInvitation(t.Context(), room.Invitation{ID: they.invitation, Room: they.room.ID, State: room.Revoked})
+			if err != nil {
+				return err
+			}
+			v, err := tx.LockInvitation(t.Context(), they.room.ID, they.invitation)
+			return found(v.State == room.Revoked, err)
+		},
 		"LockRoomOf": func(tx *store.Tx) error {
 			_, ok, err := tx.LockRoomOf(t.Context(), they.sub.ID)
 			return found(ok, err)

@@ -20,6 +20,7 @@ go.addEventListener("click", async () => {
       return;
     }
     history.replaceState(null, "", "/login");
+    sessionStorage.setItem("openinsure.token", body.token); // for /rooms/… in this tab
     say.textContent = "You are signed in.";
     go.hidden = true;
     document.getElementById("token").value = body.token;

@@ -17,10 +17,10 @@ import (
 // docs/architecture.md.
 var arrows = map[string][]string{
 	"clients/live":        {},
-	"cmd/openinsure":      {"api", "api/redislimit", "clients/live", "cmd/openinsure/demo", "hub", "hub/redisbroker", "internal/access", "internal/audit", "internal/fault", "internal/insurance", "internal/seal", "push", "push/apns", "push/fcm", "push/mail", "push/webhook", "push/webhook/egress", "rooms", "store", "store/embedded"},
+	"cmd/openinsure":      {"api", "api/redislimit", "clients/live", "cmd/openinsure/demo", "hub", "hub/redisbroker", "internal/access", "internal/audit", "internal/betterauth", "internal/fault", "internal/insurance", "internal/seal", "push", "push/apns", "push/fcm", "push/mail", "push/webhook", "push/webhook/egress", "rooms", "store", "store/embedded"},
 	"cmd/openinsure/demo": {"clients/live", "push/pushtest", "store/embedded"}, // an outsider: it knows the API and nothing else
 	"api": {
-		"hub", "internal/access", "internal/audit", "internal/event", "internal/fault", "internal/id", "internal/insurance", "internal/insurance/billing",
+		"hub", "internal/access", "internal/audit", "internal/betterauth", "internal/event", "internal/fault", "internal/id", "internal/insurance", "internal/insurance/billing",
 		"internal/insurance/money", "internal/insurance/policy", "internal/insurance/quote", "internal/insurance/rating",
 		"internal/insurance/referral", "internal/insurance/submission", "push", "push/webhook/sign", "rooms", "rooms/room", "store",
 	},
@@ -67,11 +67,12 @@ var arrows = map[string][]string{
 	"internal/event":                {"internal/access", "internal/id", "internal/insurance/money"},
 	"internal/access":               {"internal/fault", "internal/id"},
 	"internal/audit":                {"internal/access", "internal/id"},
+	"internal/betterauth":           {"internal/fault"},
 	"internal/id":                   {"internal/fault"},
 	"internal/fault":                {},
 	"internal/seal":                 {},
 	"rooms": {
-		"internal/access", "internal/audit", "internal/event", "internal/fault", "internal/insurance/submission", "rooms/room", "store",
+		"internal/access", "internal/audit", "internal/event", "internal/fault", "internal/insurance/submission", "push", "rooms/room", "store",
 	},
 	"rooms/room": {"internal/access", "internal/event", "internal/fault", "internal/id", "internal/insurance/submission"},
 }

@@ -56,6 +56,7 @@ type outbound struct {
 	guard *egress.Guard
 	push  *push.Dispatcher
 	p     *platform
+	asked chan struct{} // somebody asked for a code
 	close func()
 }
 
@@ -83,7 +84,13 @@ func (c *serveCmd) newOutbound(ctx context.Context, p *platform, registry promet
 	}
 	cfg := push.Config{Worker: workerName(), Drain: c.DrainTime, Logger: p.log, Registerer: registry}
 	tunePush(&cfg)
-	o := &outbound{guard: guard, push: push.New(p.db, senders, cfg), p: p, close: func() { hooks.Close(); hangUp() }}
+	o := &outbound{guard: guard, push: push.New(p.db, senders, cfg), p: p, asked: make(chan struct{}, 1), close: func() { hooks.Close(); hangUp() }}
+	p.db.OnAsk(func() {
+		select {
+		case o.asked <- struct{}{}:
+		default:
+		}
+	})
 	p.db.OnOwed(func(channels []string) {
 		if channels == nil {
 			o.push.Wake()

@@ -14,6 +14,7 @@ import (
 
 	"github.com/openinsure/openinsure/api"
 	"github.com/openinsure/openinsure/internal/access"
+	"github.com/openinsure/openinsure/internal/betterauth"
 	"github.com/openinsure/openinsure/internal/insurance"
 	"github.com/openinsure/openinsure/internal/seal"
 	"github.com/openinsure/openinsure/store"
@@ -28,6 +29,7 @@ type platform struct {
 	desk     *insurance.Desk
 	door     *api.Door
 	ring     *seal.Ring
+	auth     *betterauth.Client // nil: none is configured
 	log      *slog.Logger
 }
 
@@ -73,6 +75,11 @@ func (s *settings) open(ctx context.Context, log *slog.Logger, maxConns int32, d
 		return nil, fmt.Errorf("JWT_KEYS: %w", err)
 	}
 	p := &platform{ring: ring, log: log}
+	if s.AuthSessionURL != "" {
+		if p.auth, err = betterauth.New(s.AuthSessionURL, betterauth.Config{}); err != nil {
+			return nil, fmt.Errorf("AUTH_SESSION_URL: %w", err)
+		}
+	}
 	if err := p.reach(ctx, s, ring, maxConns); err != nil {
 		return nil, errors.Join(err, p.close(context.WithoutCancel(ctx)))
 	}
@@ -81,6 +88,9 @@ func (s *settings) open(ctx context.Context, log *slog.Logger, maxConns int32, d
 	}
 	p.desk = insurance.New(p.db, desk)
 	p.door = &api.Door{DB: p.db, Tokens: tokens, Secret: string(s.APISecret), Demo: !s.production(), Now: time.Now}
+	if p.auth != nil {
+		p.door.Sessions = p.auth
+	}
 	return p, nil
 }
 
@@ -110,6 +120,9 @@ func (p *platform) reach(ctx context.Context, s *settings, ring *seal.Ring, maxC
 
 // close undoes open in the reverse order.
 func (p *platform) close(ctx context.Context) error {
+	if p.auth != nil {
+		p.auth.Close()
+	}
 	if p.db != nil {
 		p.db.Close()
 	}

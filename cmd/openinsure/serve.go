@@ -134,6 +134,7 @@ func (c *serveCmd) serve(ctx context.Context, p *platform, listener net.Listener
 		}
 	})
 	work.Go(func() { _ = out.run(outward) })                  // returns nil
+	work.Go(func() { _ = out.keepCredentials(background) })   // returns nil
 	work.Go(func() { _ = out.keepPartitions(background) })    // returns nil
 	defer func() { stop(); work.Wait(); _ = admin.Close() }() // after the requests are done
 	failed := make(chan error, 1)

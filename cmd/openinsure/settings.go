@@ -26,6 +26,7 @@ type settings struct {
 	EncryptionKey      secret `env:"ENCRYPTION_KEY" help:"Keys that seal secrets at rest, id:base64[,…], the sealing one first."`
 	JWTKeys            secret `env:"JWT_KEYS" name:"jwt-keys" help:"Keys that sign tokens, kid:base64[,…], the signing one first."`
 	PublicURL          string `env:"PUBLIC_URL" default:"http://localhost:8787" help:"Address under which clients reach this server; also the issuer of tokens."`
+	AuthSessionURL     string `env:"AUTH_SESSION_URL" name:"auth-session-url" help:"Address of a better-auth server whose sessions POST /auth/better/exchange takes. Default: none."`
 	RedisURL           secret `env:"REDIS_URL" name:"redis-url" help:"Redis that carries messages between nodes and counts requests for all of them. Default: one node, in this process."`
 	BlobURL            string `env:"BLOB_URL" help:"Where uploaded files are kept, as file:///folder; several nodes need one that they share. Default: a folder in DATA_DIR."`
 	SMTPURL            secret `env:"SMTP_URL" name:"smtp-url" help:"Mail server: smtp://user:password@host:587 or smtps://…:465. Default: mails are files in DATA_DIR/mail."`

@@ -45,6 +45,7 @@ const (
 	Machine Kind = "machine" // an API key
 	System  Kind = "system"  // the API_SECRET; names its organisation by orgId
 	Insured Kind = "insured" // a JWT with typ insured
+	Guest   Kind = "guest"   // a JWT with typ guest: somebody without an account, in one room
 )
 
 // The roles of a user in an organisation; each is a relation of the same name
@@ -69,11 +70,17 @@ type Actor struct {
 	Scopes []string // of a key; nobody else is limited by scopes
 	Tier   string   // of a key: standard or enterprise; sets its rate limit
 
+	Room   string   // of a guest: the only object that there is for him, room_…
+	SignIn SignInID // of an insured: the device's, which ends when it is revoked; zero: of no device
+
 	Until time.Time // when the credential ends, for what outlives a request; zero is never
 }
 
 // IsZero reports whether nobody acts.
 func (a Actor) IsZero() bool { return a.Kind == "" }
+
+// Sits reports whether a can have a place in a room: users and guests.
+func (a Actor) Sits() bool { return a.Kind == User || a.Kind == Guest }
 
 // HasScope reports whether the credential allows the scope resource:action.
 // Only keys carry scopes; write includes read.

@@ -2,6 +2,7 @@ package access
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/oklog/ulid/v2"
@@ -64,8 +65,15 @@ func Find(ctx context.Context, tuples Tuples, by Actor, want Permission, on Obje
 	if by.Kind == System && by.Org == on.Org {
 		return Grant{}, nil
 	}
+	if by.Kind == Guest && !by.isOf(on) {
+		return Grant{}, fault.ErrNotFound
+	}
 	c := check{tuples: tuples, by: by}
-	ok, err := c.holds(ctx, on, string(want), 0)
+	ok := false
+	var err error
+	if by.Kind != Guest || slices.Contains(guestMay, want) {
+		ok, err = c.holds(ctx, on, string(want), 0)
+	}
 	switch {
 	case err != nil:
 		return Grant{}, err
@@ -94,6 +102,16 @@ type Scope struct {
 	SubjectID   string // the uuid form
 }
 
+// guestMay are the permissions that a guest can hold, whatever his relationships
+// say.
+var guestMay = []Permission{Read, Post}
+
+// isOf reports whether an object is the room that a, a guest, is in.
+func (a Actor) isOf(on Object) bool {
+	id := SubjectUUID(a.Room)
+	return on.Type == Room && id != nil && *id == on.ID
+}
+
 // Visible returns the objects of a type on which by holds Read: the same rule
 // as Check, in the form that the store turns into a condition of its SQL.
 func Visible(ctx context.Context, tuples Tuples, by Actor, t Type) (Scope, error) {
@@ -101,6 +119,9 @@ func Visible(ctx context.Context, tuples Tuples, by Actor, t Type) (Scope, error
 		return Scope{All: true, Type: t}, nil
 	}
 	s := Scope{Type: t}
+	if by.Kind == Guest {
+		return s, nil // he has one room, and lists none
+	}
 	s.SubjectType, s.SubjectID = by.subject()
 	c := check{tuples: tuples, by: by}
 	for _, term := range Schema[t].Permissions[Read] {
@@ -202,7 +223,7 @@ func (c *check) load(ctx context.Context, on Object, subjectType, subjectID stri
 
 // subject returns the actor's type and uuid in the relationship graph.
 func (a Actor) subject() (string, string) {
-	kind := map[Kind]string{User: "user", Machine: "key", Insured: "person"}[a.Kind]
+	kind := map[Kind]string{User: "user", Guest: "user", Machine: "key", Insured: "person"}[a.Kind]
 	if id := a.UUID(); id != nil {
 		return kind, *id
 	}

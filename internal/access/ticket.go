@@ -46,7 +46,7 @@ func (t *Tokens) MintTicket(a Actor, room string) (string, time.Time, error) {
 	tok, err := jwt.NewBuilder().Issuer(t.issuer).Audience([]string{ticketAudience}).Subject(a.ID).JwtID(id.New[ticketKind](now).String()).
 		IssuedAt(now).NotBefore(now).Expiration(until).
 		Claim("typ", "ticket").Claim("kind", string(a.Kind)).Claim("org", a.Org.String()).Claim("role", a.Role).
-		Claim("scopes", a.Scopes).Claim("tier", a.Tier).Claim("room", room).
+		Claim("scopes", a.Scopes).Claim("tier", a.Tier).Claim("room", room).Claim("sid", a.SignIn.String()).
 		Claim("until", unix(a.Until)).Build()
 	if err != nil {
 		return "", time.Time{}, fmt.Errorf("mint ticket: %w", err)
@@ -70,6 +70,9 @@ func unix(t time.Time) int64 {
 // actor still may, is for the caller to look up. Tickets are given out and used
 // on our own nodes, so the leeway of tokens does not lengthen their minute.
 func (t *Tokens) VerifyTicket(ticket string) (Ticket, error) {
+	if err := checkForm(ticket); err != nil {
+		return Ticket{}, ErrTicket.Because(err)
+	}
 	tok, err := jwt.Parse([]byte(ticket), jwt.WithKeySet(t.public), jwt.WithValidate(true),
 		jwt.WithIssuer(t.issuer), jwt.WithAudience(ticketAudience), jwt.WithRequiredClaim("exp"), jwt.WithRequiredClaim("nbf"),
 		jwt.WithAcceptableSkew(2*time.Second), jwt.WithClock(jwt.ClockFunc(t.now)))
@@ -82,6 +85,11 @@ func (t *Tokens) VerifyTicket(ticket string) (Ticket, error) {
 		return Ticket{}, ErrTicket.Because(err)
 	}
 	k := Ticket{Actor: Actor{Kind: Kind(kind), Role: role, Tier: tier}, Room: room}
+	if k.Actor.Kind == Guest {
+		if k.Actor.Room = room; SubjectUUID(room) == nil {
+			return Ticket{}, ErrTicket
+		}
+	}
 	var until float64
 	if tok.Get("until", &until) == nil && until > 0 {
 		k.Actor.Until = time.Unix(int64(until), 0).UTC()
@@ -93,6 +101,9 @@ func (t *Tokens) VerifyTicket(ticket string) (Ticket, error) {
 				k.Actor.Scopes = append(k.Actor.Scopes, s)
 			}
 		}
+	}
+	if err := readSignIn(tok, &k.Actor); err != nil {
+		return Ticket{}, ErrTicket.Because(err)
 	}
 	k.Actor.ID, _ = tok.Subject()
 	k.Expires, _ = tok.Expiration()

@@ -17,8 +17,12 @@ import (
 	"github.com/openinsure/openinsure/internal/fault"
 )
 
-// TokenAge is how long a token is good.
-const TokenAge = 15 * time.Minute
+// TokenAge is how long a token is good, GuestAge how long that of a guest, who
+// has nothing to refresh it with but the page he is on.
+const (
+	TokenAge = 15 * time.Minute
+	GuestAge = 12 * time.Hour
+)
 
 // leeway is how far two machines' clocks may be apart.
 const leeway = 30 * time.Second
@@ -85,13 +89,23 @@ func tokenKey(raw ed25519.PrivateKey, kid string) (jwk.Key, error) {
 	return k, nil
 }
 
-// Mint makes a token for a user or an insured, and says until when it is good.
+// Mint makes a token for a user, an insured or a guest, and says until when it is good.
 func (t *Tokens) Mint(a Actor) (string, time.Time, error) {
 	now := t.now().UTC().Truncate(time.Second)
 	until := now.Add(TokenAge)
-	tok, err := jwt.NewBuilder().Issuer(t.issuer).Audience([]string{audience}).Subject(a.ID).
+	if a.Kind == Guest {
+		until = now.Add(GuestAge)
+	}
+	b := jwt.NewBuilder().Issuer(t.issuer).Audience([]string{audience}).Subject(a.ID).
 		IssuedAt(now).NotBefore(now).Expiration(until).
-		Claim("typ", string(a.Kind)).Claim("org", a.Org.String()).Claim("role", a.Role).Build()
+		Claim("typ", string(a.Kind)).Claim("org", a.Org.String()).Claim("role", a.Role)
+	if !a.SignIn.IsZero() {
+		b = b.Claim("sid", a.SignIn.String())
+	}
+	if a.Kind == Guest {
+		b = b.Claim("room", a.Room)
+	}
+	tok, err := b.Build()
 	if err != nil {
 		return "", time.Time{}, fmt.Errorf("mint token: %w", err)
 	}
@@ -105,6 +119,9 @@ func (t *Tokens) Mint(a Actor) (string, time.Time, error) {
 // Verify returns who a token says acts. Whether he still may is for the caller
 // to look up.
 func (t *Tokens) Verify(token string) (Actor, error) {
+	if err := checkForm(token); err != nil {
+		return Actor{}, ErrToken.Because(err)
+	}
 	tok, err := jwt.Parse([]byte(token), jwt.WithKeySet(t.public), jwt.WithValidate(true),
 		jwt.WithIssuer(t.issuer), jwt.WithAudience(audience), jwt.WithAcceptableSkew(leeway),
 		jwt.WithRequiredClaim("exp"), jwt.WithRequiredClaim("nbf"), jwt.WithClock(jwt.ClockFunc(t.now)))
@@ -115,16 +132,64 @@ func (t *Tokens) Verify(token string) (Actor, error) {
 	if err := errors.Join(tok.Get("typ", &kind), tok.Get("org", &org), tok.Get("role", &role)); err != nil {
 		return Actor{}, ErrToken.Because(err)
 	}
-	if Kind(kind) != User && Kind(kind) != Insured {
+	if Kind(kind) != User && Kind(kind) != Insured && Kind(kind) != Guest {
 		return Actor{}, ErrToken
 	}
 	a := Actor{Kind: Kind(kind), Role: role}
 	a.ID, _ = tok.Subject()
 	a.Until, _ = tok.Expiration()
+	if a.Kind == Guest && (tok.Get("room", &a.Room) != nil || SubjectUUID(a.Room) == nil) {
+		return Actor{}, ErrToken
+	}
+	if err := readSignIn(tok, &a); err != nil {
+		return Actor{}, ErrToken.Because(err)
+	}
 	if err := a.Org.UnmarshalText([]byte(org)); err != nil || a.ID == "" || a.Org.IsZero() {
 		return Actor{}, ErrToken
 	}
 	return a, nil
+}
+
+// checkForm refuses a token that is not written as we write ours: three parts of
+// plain base64url, signed with EdDSA, and nothing in its header that must be
+// understood. The library picks a key's own algorithm whatever a header says,
+// and overlooks what it does not know.
+func checkForm(token string) error {
+	parts := strings.Split(token, ".")
+	if len(parts) != 3 {
+		return errors.New("a token has three parts")
+	}
+	var raw [3][]byte
+	for i, p := range parts {
+		var err error
+		if raw[i], err = base64.RawURLEncoding.Strict().DecodeString(p); err != nil {
+			return fmt.Errorf("part %d: %w", i+1, err)
+		}
+	}
+	var header struct {
+		Alg, Kid string
+		Crit     json.RawMessage
+	}
+	if err := json.Unmarshal(raw[0], &header); err != nil {
+		return fmt.Errorf("header: %w", err)
+	}
+	if header.Alg != jwa.EdDSA().String() || header.Kid == "" || header.Crit != nil {
+		return errors.New("the header is not one of ours")
+	}
+	return nil
+}
+
+// readSignIn reads the sign-in that a token or ticket belongs to, when it names
+// one.
+func readSignIn(tok jwt.Token, a *Actor) error {
+	if !tok.Has("sid") {
+		return nil
+	}
+	var sid string
+	if err := tok.Get("sid", &sid); err != nil {
+		return err
+	}
+	return a.SignIn.UnmarshalText([]byte(sid))
 }
 
 // JWKS returns the public keys as a JSON Web Key Set.

@@ -25,6 +25,9 @@ func (eventKind) Prefix() string { return "evt_" }
 // ID identifies an event; it is minted once, when the event is made.
 type ID = id.ID[eventKind]
 
+// NewID mints the id of what is told like an event, and is none.
+func NewID(at time.Time) ID { return id.New[eventKind](at) }
+
 // A Payload is the data of one type of event.
 type Payload interface {
 	// EventType returns the type's name in the catalogue.

@@ -98,6 +98,7 @@ type Participant struct {
 	CanEdit     bool   `json:"canEdit"`
 	CanAnnotate bool   `json:"canAnnotate"`
 	CanChat     bool   `json:"canChat"`
+	Guest       bool   `json:"guest,omitempty" doc:"Without an account."`
 }
 
 // ParticipantAdded is the payload of deal_room.participant_added.

@@ -5,7 +5,10 @@ package seal
 import (
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/hkdf"
+	"crypto/hmac"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -27,15 +30,21 @@ type Ring struct {
 	first string
 
 	mu   sync.RWMutex // guards keys
-	keys map[string]cipher.AEAD
+	keys map[string]ringKey
+}
+
+// A ringKey seals by one part and hashes by the other.
+type ringKey struct {
+	cipher.AEAD
+	mac []byte
 }
 
 // ParseRing reads keys as "id:base64[,id:base64…]", 32 bytes each, the sealing
 // one first. An id has 1 to 16 characters.
 func ParseRing(s string) (*Ring, error) {
-	r := &Ring{keys: map[string]cipher.AEAD{}}
+	r := &Ring{keys: map[string]ringKey{}}
 	for i, part := range strings.Split(s, ",") {
-		name, aead, err := parseKey(part)
+		name, key, err := parseKey(part)
 		if err != nil {
 			return nil, fmt.Errorf("encryption key %d %w", i+1, err)
 		}
@@ -45,43 +54,47 @@ func ParseRing(s string) (*Ring, error) {
 		if i == 0 {
 			r.first = name
 		}
-		r.keys[name] = aead
+		r.keys[name] = key
 	}
 	return r, nil
 }
 
 // parseKey reads id:base64. Its errors follow the words that name the key.
-func parseKey(s string) (string, cipher.AEAD, error) {
+func parseKey(s string) (string, ringKey, error) {
 	name, text, ok := strings.Cut(strings.TrimSpace(s), ":")
 	if !ok || name == "" || len(name) > 16 {
-		return "", nil, errors.New("is not of the form id:base64")
+		return "", ringKey{}, errors.New("is not of the form id:base64")
 	}
 	raw, err := base64.StdEncoding.DecodeString(text)
 	if err != nil || len(raw) != 32 {
-		return "", nil, errors.New("is not 32 bytes of base64")
+		return "", ringKey{}, errors.New("is not 32 bytes of base64")
 	}
 	block, err := aes.NewCipher(raw)
 	if err != nil {
-		return "", nil, fmt.Errorf("does not work: %w", err)
+		return "", ringKey{}, fmt.Errorf("does not work: %w", err)
 	}
 	aead, err := cipher.NewGCMWithRandomNonce(block)
 	if err != nil {
-		return "", nil, fmt.Errorf("does not work: %w", err)
+		return "", ringKey{}, fmt.Errorf("does not work: %w", err)
 	}
-	return name, aead, nil
+	mac, err := hkdf.Expand(sha256.New, raw, "openinsure mac", sha256.Size)
+	if err != nil {
+		return "", ringKey{}, fmt.Errorf("does not work: %w", err)
+	}
+	return name, ringKey{aead, mac}, nil
 }
 
 // Learn adds a key in the form that ParseRing reads. It opens, and seals only
 // what SealWith is asked to; a key of that name that is there already stays.
 func (r *Ring) Learn(key string) error {
-	name, aead, err := parseKey(key)
+	name, parsed, err := parseKey(key)
 	if err != nil {
 		return fmt.Errorf("the key to learn %w", err)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if _, known := r.keys[name]; !known {
-		r.keys[name] = aead
+		r.keys[name] = parsed
 	}
 	return nil
 }
@@ -133,7 +146,7 @@ func (r *Ring) SealWith(name string, plain []byte, context string) ([]byte, erro
 	return r.key(name).Seal(Prefix(name), nil, plain, []byte(context)), nil //nolint:gosec // the cipher draws a random one itself
 }
 
-func (r *Ring) key(name string) cipher.AEAD {
+func (r *Ring) key(name string) ringKey {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	return r.keys[name]
@@ -154,6 +167,29 @@ func (r *Ring) Open(sealed []byte, context string) ([]byte, error) {
 		return nil, ErrOpen
 	}
 	return plain, nil
+}
+
+// Mac is a keyed hash of plain, for what is too easily guessed to be kept as a
+// plain hash: a code of six digits, an address. Equal texts under one context
+// and one sealing key have equal Macs, so that they can be looked up by.
+func (r *Ring) Mac(plain, context string) []byte { return r.mac(r.first, plain, context) }
+
+func (r *Ring) mac(name, plain, context string) []byte {
+	h := hmac.New(sha256.New, r.key(name).mac)
+	fmt.Fprintf(h, "%d:%s%s", len(context), context, plain)
+	return h.Sum(Prefix(name))
+}
+
+// IsMac reports, in the same time whatever it answers, whether mac is that of
+// plain, under any key of the ring.
+func (r *Ring) IsMac(mac []byte, plain, context string) bool {
+	name := r.first
+	if len(mac) > 0 && len(mac) > int(mac[0]) {
+		if n := string(mac[1 : 1+int(mac[0])]); r.Has(n) {
+			name = n
+		}
+	}
+	return hmac.Equal(mac, r.mac(name, plain, context))
 }
 
 // String hides the keys.

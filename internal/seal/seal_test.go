@@ -93,3 +93,32 @@ func TestRingLearns(t *testing.T) {
 		t.Errorf("a known key, another context: err = %v", err)
 	}
 }
+
+func TestMac(t *testing.T) {
+	old, fresh := seal.NewKey("a"), seal.NewKey("b")
+	before, after := ring(t, old), ring(t, fresh+","+old)
+	mac := before.Mac("123456", "code 1")
+	if string(before.Mac("123456", "code 1")) != string(mac) || string(ring(t, seal.NewKey("a")).Mac("123456", "code 1")) == string(mac) {
+		t.Error("it is not of its key and text alone")
+	}
+	for name, tt := range map[string]struct {
+		ring           *seal.Ring
+		mac            []byte
+		plain, context string
+		want           bool
+	}{
+		"its own":             {before, mac, "123456", "code 1", true},
+		"after rotation":      {after, mac, "123456", "code 1", true},
+		"another text":        {before, mac, "123457", "code 1", false},
+		"another context":     {before, mac, "123456", "code 2", false},
+		"text and context":    {before, mac, "1123456", "code ", false},
+		"a key that was lost": {ring(t, fresh), mac, "123456", "code 1", false},
+		"empty":               {before, nil, "123456", "code 1", false},
+		"only a name":         {before, mac[:2], "123456", "code 1", false},
+		"a length that lies":  {before, []byte{200, 1}, "123456", "code 1", false},
+	} {
+		if got := tt.ring.IsMac(tt.mac, tt.plain, tt.context); got != tt.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}

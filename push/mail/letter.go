@@ -25,21 +25,29 @@ var (
 )
 
 // phrases are the fixed texts of a mail.
-type phrases struct{ Greeting, GreetingOf, Open, Paste, Why, Where string }
+type phrases struct {
+	Greeting, GreetingOf, Open, Paste, Why, Where string
+	WhyCode                                       string // in place of Why and Where, in a mail with a code
+	WhyLink                                       string // the same, in a mail that lets somebody in
+}
 
 // fixed holds the languages of mails; each notice has at least en.
 var fixed = map[string]phrases{
 	"en": {
 		Greeting: "Hello,", GreetingOf: "Hello %s,", Open: "Open in OpenInsure",
-		Paste: "If the button does not work, copy this address into your browser:",
-		Why:   "You get this mail because you take part in this business on OpenInsure.",
-		Where: "You choose which mails you get in your notification settings.",
+		Paste:   "If the button does not work, copy this address into your browser:",
+		Why:     "You get this mail because you take part in this business on OpenInsure.",
+		Where:   "You choose which mails you get in your notification settings.",
+		WhyCode: "You get this mail because somebody asked for a code with this address. If it was not you, you need to do nothing: without the code nobody gets in.",
+		WhyLink: "You get this mail because somebody wants you in a deal room on OpenInsure, or you asked for a link to it. Do not pass it on: who has the link gets in.",
 	},
 	"es": {
 		Greeting: "Hola:", GreetingOf: "Hola, %s:", Open: "Abrir en OpenInsure",
-		Paste: "Si el botón no funciona, copie esta dirección en su navegador:",
-		Why:   "Recibe este correo porque participa en este negocio en OpenInsure.",
-		Where: "En su configuración de notificaciones puede elegir qué correos recibe.",
+		Paste:   "Si el botón no funciona, copie esta dirección en su navegador:",
+		Why:     "Recibe este correo porque participa en este negocio en OpenInsure.",
+		Where:   "En su configuración de notificaciones puede elegir qué correos recibe.",
+		WhyCode: "Recibe este correo porque alguien pidió un código con esta dirección. Si no fue usted, no tiene que hacer nada: sin el código nadie entra.",
+		WhyLink: "Recibe este correo porque alguien le quiere en una sala de OpenInsure, o porque pidió un enlace a ella. No lo reenvíe: quien tenga el enlace entra.",
 	},
 }
 
@@ -78,6 +86,12 @@ func (s *Sender) compose(d push.Delivery) (*letter, error) {
 		phrases: fixed[lang], Lang: lang, Title: line(words.Title, mostSubject),
 		Paragraphs: paragraphs(words.Body), Link: s.link(d.Notice.Link),
 	}
+	switch d.Notice.Category {
+	case push.SignIn:
+		f.Why, f.Where = f.WhyCode, ""
+	case push.Invitation:
+		f.Why, f.Where, f.Link = f.WhyLink, "", d.Notice.URL
+	}
 	if f.Title == "" {
 		return nil, errors.New("the notice has no title")
 	}
@@ -112,8 +126,10 @@ func (s *Sender) compose(d push.Delivery) (*letter, error) {
 	m.SetGenHeader(gomail.HeaderContentLang, lang)
 	m.SetGenHeader("Auto-Submitted", "auto-generated") // RFC 3834: no vacation answers to it
 	m.SetGenHeader(gomail.HeaderXAutoResponseSuppress, "All")
-	m.SetGenHeader("X-OpenInsure-Event", d.Event.String())
-	m.SetGenHeader("X-OpenInsure-Event-Type", line(d.Type, 100))
+	if !d.Notice.IsLetter() { // which is of no event
+		m.SetGenHeader("X-OpenInsure-Event", d.Event.String())
+		m.SetGenHeader("X-OpenInsure-Event-Type", line(d.Type, 100))
+	}
 	m.SetGenHeader("List-Id", listID(d.Notice.Category, domain))
 	m.SetBodyString(gomail.TypeTextPlain, plain.String())
 	m.AddAlternativeString(gomail.TypeTextHTML, rich.String())

@@ -268,3 +268,34 @@ func TestAddresses(t *testing.T) {
 		t.Errorf("%v, %v: mail to nobody", files, err)
 	}
 }
+
+// A mail with a code says who asked for it and what to do if it was not he; it
+// is of no event, and is not sent once the code is good for nothing.
+func TestCodeLetter(t *testing.T) {
+	for locale, want := range map[string][2]string{
+		"en":    {"Your code to sign in", "If it was not you"},
+		"es-MX": {"Su código de acceso", "Si no fue usted"},
+	} {
+		d := delivery()
+		n := push.CodeNotice("Summit Specialty", "042617", 10*time.Minute, noon.Add(time.Minute))
+		d.Notice, d.Type, d.Mailbox.Locale = &n, push.CodeType, locale
+		m := written(t, config(), d)
+		if m.Subject != want[0] || strings.Contains(string(m.Header.Get("Subject")), "042617") {
+			t.Errorf("%s: subject %q", locale, m.Subject)
+		}
+		for _, body := range []string{m.Text, m.HTML} {
+			if !strings.Contains(body, "Summit Specialty") || !strings.Contains(body, "042617") || !strings.Contains(body, want[1]) || strings.Contains(body, "settings") {
+				t.Errorf("%s:\n%s", locale, body)
+			}
+		}
+		if m.Header.Get("X-Openinsure-Event") != "" || m.Header.Get("List-Id") != "<sign-in.notices.summit.example>" {
+			t.Errorf("%s: header %v", locale, m.Header)
+		}
+		n.Expires = noon
+		cfg := config()
+		cfg.Folder, cfg.Now = t.TempDir(), func() time.Time { return noon }
+		if r := newSender(t, cfg).Send(context.Background(), d); r.Outcome != push.Cancelled {
+			t.Errorf("expired: %+v", r)
+		}
+	}
+}

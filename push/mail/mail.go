@@ -105,6 +105,9 @@ func New(cfg Config) (*Sender, error) {
 // Send implements push.Sender.
 func (s *Sender) Send(ctx context.Context, d push.Delivery) push.Result {
 	began := s.now()
+	if n := d.Notice; n != nil && n.IsLetter() && !n.Expires.After(began) {
+		return push.Result{Outcome: push.Cancelled, Class: push.ClassGone, Detail: "What it says has expired."}
+	}
 	l, err := s.compose(d)
 	if err != nil {
 		return push.Result{Outcome: push.Failed, Class: push.ClassPayload, Detail: detail(err.Error())}

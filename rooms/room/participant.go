@@ -28,10 +28,11 @@ const MostParticipants = 200
 
 // Faults of participants.
 var (
-	ErrRole     = fault.New(fault.Refused, "participant_role", "Leads, underwriters and viewers are of the organization that the room belongs to, brokers of another.").Field("role", "enum")
-	ErrLastLead = fault.New(fault.Refused, "last_lead", "A room keeps a lead underwriter: make somebody else the lead first.")
-	ErrPresent  = fault.New(fault.Conflict, "participant_exists", "That user is in the room already.")
-	ErrFull     = fault.New(fault.Refused, "room_full", "The room has as many participants as a room can have.").With("limit", MostParticipants)
+	ErrRole      = fault.New(fault.Refused, "participant_role", "Leads, underwriters and viewers are of the organization that the room belongs to, brokers of another.").Field("role", "enum")
+	ErrLastLead  = fault.New(fault.Refused, "last_lead", "A room keeps a lead underwriter: make somebody else the lead first.")
+	ErrGuestRole = fault.New(fault.Refused, "guest_role", "Somebody without an account is a broker or a viewer.").Field("role", "enum")
+	ErrPresent   = fault.New(fault.Conflict, "participant_exists", "That user is in the room already.")
+	ErrFull      = fault.New(fault.Refused, "room_full", "The room has as many participants as a room can have.").With("limit", MostParticipants)
 )
 
 // Flags are what a participant may do, whatever his role.
@@ -62,6 +63,7 @@ type Participant struct {
 	MemberOrg     access.OrgID // his own
 	MemberOrgName string
 	Name, Email   string
+	Guest         bool // without an account: he reads, and may chat
 	Role          Role
 	Flags
 	FromSeq     int64 // entries of the shared channel up to here are not his to read
@@ -100,11 +102,20 @@ func (p Participant) Placed(c Place) Participant {
 	if p.Role == Lead {
 		p.Flags = Lead.Flags()
 	}
+	if p.Guest {
+		p.CanEdit, p.CanAnnotate = false, false
+	}
 	return p
 }
 
 // Check refuses a role that p's company cannot have in the room.
 func (p Participant) Check() error {
+	if p.Guest {
+		if p.Role != Broker && p.Role != Viewer {
+			return ErrGuestRole
+		}
+		return nil
+	}
 	ours := p.MemberOrg == p.Org
 	switch p.Role {
 	case Lead, Underwriter, Viewer:
@@ -140,7 +151,7 @@ func (p Participant) Relations() []string {
 		{access.RoomChat, p.CanChat},
 		{access.RoomAnnotate, p.CanAnnotate},
 		{access.RoomDesk, p.hasDesk()},
-		{access.RoomBroker, p.Role == Broker},
+		{access.RoomBroker, p.Role == Broker && !p.Guest},
 	} {
 		if r.holds {
 			all = append(all, r.relation)
@@ -149,7 +160,7 @@ func (p Participant) Relations() []string {
 	return all
 }
 
-func (p Participant) hasDesk() bool { return p.Role != Viewer }
+func (p Participant) hasDesk() bool { return p.Role != Viewer && !p.Guest }
 
 // LosesDesk reports whether p hears his company's desk and will not as next.
 func (p Participant) LosesDesk(next Participant) bool { return p.hasDesk() && !next.hasDesk() }
@@ -185,6 +196,6 @@ func Leads(present []Participant, besides access.UserID) bool {
 func (p Participant) Told() event.Participant {
 	return event.Participant{
 		UserID: p.User.String(), Name: p.Name, OrgID: p.MemberOrg.String(), OrgName: p.MemberOrgName, Role: string(p.Role),
-		CanEdit: p.CanEdit, CanAnnotate: p.CanAnnotate, CanChat: p.CanChat,
+		CanEdit: p.CanEdit, CanAnnotate: p.CanAnnotate, CanChat: p.CanChat, Guest: p.Guest,
 	}
 }

@@ -103,6 +103,34 @@ func TestPlaced(t *testing.T) {
 	}
 }
 
+func TestGuestsPlace(t *testing.T) {
+	guest := room.Participant{Org: summit, MemberOrg: harbor, Guest: true}
+	for _, tt := range []struct {
+		role      room.Role
+		to        room.Place
+		relations []string
+		err       error
+	}{
+		{room.Broker, room.Place{}, []string{"participant", "chat"}, nil},
+		{room.Broker, room.Place{CanEdit: new(true), CanAnnotate: new(true)}, []string{"participant", "chat"}, nil},
+		{room.Broker, room.Place{CanChat: new(false)}, []string{"participant"}, nil},
+		{room.Viewer, room.Place{}, []string{"participant"}, nil},
+		{room.Viewer, room.Place{CanChat: new(true)}, []string{"participant", "chat"}, nil},
+		{room.Underwriter, room.Place{}, nil, room.ErrGuestRole},
+		{room.Lead, room.Place{}, nil, room.ErrGuestRole},
+		{room.Actuary, room.Place{}, nil, room.ErrGuestRole},
+		{room.Manager, room.Place{}, nil, room.ErrGuestRole},
+	} {
+		p := guest.Placed(room.Place{Role: &tt.role}).Placed(tt.to)
+		if err := p.Check(); !errors.Is(err, tt.err) {
+			t.Errorf("%s: %v, want %v", tt.role, err, tt.err)
+		}
+		if got := p.Relations(); tt.err == nil && !slices.Equal(got, tt.relations) {
+			t.Errorf("%s %+v: %v, want %v", tt.role, p.Flags, got, tt.relations)
+		}
+	}
+}
+
 func TestBrings(t *testing.T) {
 	ben := in(harbor, room.Broker)
 	mute := ben.Placed(room.Place{CanChat: new(false)})

@@ -1,0 +1,539 @@
+package api
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/openinsure/openinsure/internal/access"
+	"github.com/openinsure/openinsure/internal/event"
+	"github.com/openinsure/openinsure/push"
+	"github.com/openinsure/openinsure/rooms/room"
+	"github.com/openinsure/openinsure/store"
+	"github.com/openinsure/openinsure/store/storetest"
+)
+
+// invited makes an invitation into the place's room whose link and code the test
+// knows, as nobody else does.
+func (p *place) invited(email string, role room.Role) (room.Invitation, room.Secret, string) {
+	p.t.Helper()
+	now := time.Now().UTC().Truncate(time.Microsecond)
+	v := room.Invitation{
+		ID: room.NewInvitationID(now), Room: p.Room.ID, Org: p.Room.Org, Email: email, Role: role, CanChat: role == room.Broker,
+		InvitedBy: event.Author{ID: p.Una.ID, Name: "Una", OrgName: "Summit"}, State: room.Waiting, CreatedAt: now, ExpiresAt: now.Add(room.InvitationAge),
+	}
+	link, code := room.NewSecret(), room.NewCode()
+	err := p.db.InTx(p.t.Context(), p.Una, func(tx *store.Tx) error {
+		if _, err := tx.LockRoom(p.t.Context(), p.Room.ID); err != nil {
+			return err
+		}
+		notice := push.InvitationNotice("Una", "Summit", "Builders", "https://here/rooms/join#"+string(link), "https://here/rooms/join", code, room.InvitationAge, v.ExpiresAt)
+		return tx.AddInvitation(p.t.Context(), v, link, code, notice)
+	})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return v, link, code
+}
+
+// pageCookie is what a browser is given with the page of a link.
+func (p *place) pageCookie() string {
+	p.t.Helper()
+	req, err := http.NewRequestWithContext(p.t.Context(), http.MethodGet, p.world.url+"/rooms/join", nil)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	_ = res.Body.Close()
+	cookie, _, _ := strings.Cut(res.Header.Get("Set-Cookie"), ";")
+	return cookie
+}
+
+// page sends what the page does.
+func (p *place) page(cookie, path string, body any) (int, map[string]any, http.Header) {
+	p.t.Helper()
+	b, err := json.Marshal(body)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return p.call("", "POST", "/auth/guest/"+path, string(b), "Cookie", cookie, "Origin", p.world.url, "Sec-Fetch-Site", "same-origin")
+}
+
+type fields map[string]string
+
+// joined is a guest under a name: his token and the cookie of his browser.
+func (p *place) joined(name, email string, role room.Role) (guest map[string]any, device string) {
+	p.t.Helper()
+	_, link, _ := p.invited(email, role)
+	status, body, h := p.page(p.pageCookie(), "enter", fields{"link": string(link), "name": name})
+	if status != 200 {
+		p.t.Fatalf("enter: %d %v", status, body)
+	}
+	set := h.Get("Set-Cookie")
+	if !strings.Contains(set, "HttpOnly") || !strings.Contains(set, "SameSite=Strict") || !strings.Contains(set, "Max-Age=2592000") || !strings.Contains(set, "Path=/auth/guest") {
+		p.t.Errorf("the device's cookie: %s", set)
+	}
+	p.as[name] = body["token"].(string)
+	device, _, _ = strings.Cut(set, ";")
+	return body, device
+}
+
+// guestMay are the operations that are open to guests, with what becomes of them
+// in his own room.
+var guestMay = map[string]int{
+	"get-deal-room": 200, "list-messages": 200, "post-message": 201, "read-messages": 200, "add-file": 201, "list-files": 200,
+	"get-file": 404, "get-file-content": 404, // there is no such file
+	"list-annotations": 200, "open-deal-room": 200, "create-ticket": 200,
+}
+
+// TestGuestMatrix asks every operation of the contract as a guest, in his own
+// room and in another: what is not open to him is refused, whatever it is about.
+func TestGuestMatrix(t *testing.T) {
+	p := newPlace(t)
+	p.joined("gus", "gus@harbor.example", room.Broker)
+	other := storetest.Room(t, p.db, p.Una)
+	var document struct {
+		Paths map[string]map[string]struct {
+			OperationID string
+			Security    []any
+		}
+	}
+	res := p.must(200, "", "GET", "/openapi.json", "")
+	raw, err := json.Marshal(res)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(raw, &document); err != nil {
+		t.Fatal(err)
+	}
+	bodies := map[string]string{"post-message": `{"body":"Hello."}`, "read-messages": `{"seq":1}`, "create-ticket": `{}`}
+	asked := 0
+	for path, methods := range document.Paths {
+		for method, op := range methods {
+			if op.Security == nil { // anybody's
+				continue
+			}
+			asked++
+			ask := func(id string) (int, string) {
+				at := strings.NewReplacer("{id}", id, "{fileId}", room.NewFileID(time.Now()).String(), "{messageId}", "msg_1", "{userId}", p.Ben.ID).Replace(path)
+				body, header := bodies[op.OperationID], []string(nil)
+				if op.OperationID == "add-file" {
+					body, header = "--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.txt\"\r\n\r\nx\r\n--x--\r\n", []string{"Content-Type", "multipart/form-data; boundary=x"}
+				}
+				status, m, _ := p.call(p.as["gus"], strings.ToUpper(method), at, body, header...)
+				code, _ := m["error"].(string)
+				return status, code
+			}
+			want, open := guestMay[op.OperationID]
+			status, code := ask(p.Room.ID.String())
+			if !open {
+				if status != 403 || code != "guest_room_only" {
+					t.Errorf("%s: %d %s", op.OperationID, status, code)
+				}
+				continue
+			}
+			if status != want {
+				t.Errorf("%s: %d %s, want %d", op.OperationID, status, code, want)
+			}
+			if strings.Contains(path, "{id}") {
+				if status, _ := ask(other.ID.String()); status != 404 {
+					t.Errorf("%s in another room: %d", op.OperationID, status)
+				}
+			}
+		}
+	}
+	if asked < 60 {
+		t.Errorf("only %d operations were asked", asked)
+	}
+	p.must(404, p.as["gus"], "POST", "/v1/realtime/tickets", `{"dealRoomId":"`+other.ID.String()+`"}`)
+	for name, body := range map[string]string{"own desk": `{"body":"x","visibility":"internal"}`} {
+		if status, m, _ := p.call(p.as["gus"], "POST", p.path+"/messages", body); status != 403 {
+			t.Errorf("%s: %d %v", name, status, m)
+		}
+	}
+	if status, m, _ := p.call(p.as["gus"], "GET", p.path+"/messages?channel=desk", ""); status != 403 {
+		t.Errorf("reads a desk: %d %v", status, m)
+	}
+	// One who may not chat only reads.
+	p.joined("vera", "vera@harbor.example", room.Viewer)
+	p.must(200, p.as["vera"], "GET", p.path+"/messages", "")
+	p.must(403, p.as["vera"], "POST", p.path+"/messages", `{"body":"Hello."}`)
+}
+
+// TestGuestOnASocket is the guest's row of TestWhoMayOnASocket, and what becomes
+// of his sockets when he is removed.
+func TestGuestOnASocket(t *testing.T) {
+	p := newPlace(t)
+	gus, device := p.joined("gus", "gus@harbor.example", room.Broker)
+	other := storetest.Room(t, p.db, p.Una)
+	shared := room.Shared(p.Room.ID, p.Una.Org).Name
+	var firm access.OrgID
+	for _, v := range p.must(200, p.as["una"], "GET", p.path, "")["participants"].([]any) {
+		if v := v.(map[string]any); v["userId"] == gus["userId"] {
+			if err := firm.UnmarshalText([]byte(v["orgId"].(string))); err != nil || v["guest"] != true {
+				t.Fatalf("%v %v", v, err)
+			}
+		}
+	}
+	ticket := p.must(200, p.as["gus"], "GET", p.path+"/ws", "")["ticket"].(string)
+	lines := map[string]*line{}
+	for name, at := range map[string]string{"by ticket": "/v1/ws?ticket=" + ticket, "by header": "/v1/ws", "upgraded": p.path + "/ws"} {
+		l, first := p.open("gus", at)
+		if first.Type != "init" || first.Channel != shared {
+			t.Fatalf("%s: %+v", name, first)
+		}
+		lines[name] = l
+	}
+	l := lines["by header"]
+	for name, c := range map[string]struct {
+		channel string
+		want    int
+	}{
+		"another room": {room.Shared(other.ID, p.Una.Org).Name, 403}, "the room's desk": {room.Desk(p.Room.ID, p.Una.Org).Name, 404},
+		"his firm's desk": {room.Desk(p.Room.ID, firm).Name, 404}, "the underwriters": {event.OrgChannel(p.Una.Org, event.Underwriting), 403},
+		"his own": {"person:" + gus["userId"].(string), 403},
+	} {
+		l.send(`{"id":1,"type":"subscribe","channel":%q}`, c.channel)
+		if f := l.until("subscribed", "error"); f.Type == "subscribed" || f.status() != c.want {
+			t.Errorf("%s: %+v, want %d", name, f, c.want)
+		}
+	}
+	l.send(`{"id":2,"type":"post","channel":%q,"body":"Hello.","clientId":"5f0c2f6e-9a51-4a5e-8a39-2f0f6c1f7a10"}`, shared)
+	if f := l.until("posted", "error"); f.Type != "posted" {
+		t.Errorf("post: %+v", f)
+	}
+	l.send(`{"id":3,"type":"post","channel":%q,"body":"Hello.","visibility":"internal"}`, shared)
+	if f := l.until("posted", "error"); f.Type != "error" {
+		t.Errorf("post on a desk: %+v", f)
+	}
+	left := p.must(200, p.as["gus"], "GET", p.path+"/ws", "")["ticket"].(string)
+
+	began := time.Now()
+	p.must(204, p.as["una"], "DELETE", p.path+"/participants/"+gus["userId"].(string), "")
+	for name, l := range lines {
+		if f := l.until("unsubscribed"); f.Channel != shared {
+			t.Errorf("%s: %+v", name, f)
+		}
+	}
+	if took := time.Since(began); took > time.Second {
+		t.Errorf("he heard the room for %v", took)
+	}
+	p.must(201, p.as["una"], "POST", p.path+"/messages", `{"body":"He is gone."}`)
+	for _, at := range []string{"", "/messages", "/files", "/ws"} {
+		if m := p.must(401, p.as["gus"], "GET", p.path+at, ""); m["error"] != "not_in_room" {
+			t.Errorf("%s: %v", at, m)
+		}
+	}
+	if _, status := p.reach("gus", "/v1/ws?ticket="+left); status != 401 {
+		t.Errorf("a ticket of before: %d", status)
+	}
+	if status, m, _ := p.page(device, "session", fields{"roomId": p.Room.ID.String()}); status != 401 {
+		t.Errorf("his browser: %d %v", status, m)
+	}
+	for name, l := range lines {
+		if strings.Contains(l.raw.String(), "He is gone.") {
+			t.Errorf("%s: he hears the room", name)
+		}
+	}
+
+	// Invited again he is who he was, and what he had before stays void: tokens
+	// count in seconds.
+	before := p.as["gus"]
+	deadline := time.Now().Add(2 * time.Second)
+	for time.Now().Truncate(time.Second).Equal(began.Truncate(time.Second)) && time.Now().Before(deadline) {
+		p.must(401, before, "GET", p.path, "")
+	}
+	again, _ := p.joined("gus", "GUS@harbor.example", room.Broker)
+	if again["userId"] != gus["userId"] {
+		t.Errorf("he was %v and is %v", gus["userId"], again["userId"])
+	}
+	p.must(200, p.as["gus"], "GET", p.path, "")
+	p.must(401, before, "GET", p.path, "")
+	if status, m, _ := p.page(device, "session", fields{"roomId": p.Room.ID.String()}); status != 401 {
+		t.Errorf("the browser of before: %d %v", status, m)
+	}
+}
+
+// TestInvitations is who invites strangers, sees and revokes invitations, and
+// what becomes of those that are over.
+func TestInvitations(t *testing.T) {
+	p := newPlace(t)
+	for i, tt := range []struct {
+		who          string
+		invite, list int
+	}{
+		{"una", 202, 200},
+		{"uri", 202, 200},
+		{"ada", 202, 200},
+		{"system", 202, 200},
+		{"uno", 403, 403},
+		{"ulf", 403, 403},
+		{"abe", 403, 403},
+		{"ben", 422, 403}, // brings colleagues only
+		{"bob", 422, 403},
+		{"vic", 403, 403},
+		{"bea", 404, 404},
+		{"eve", 404, 404},
+		{"writing key", 403, 403},
+		{"reading key", 403, 403},
+	} {
+		email := fmt.Sprintf("stranger%d@example.net", i)
+		status, m := p.do(tt.who, "POST", "/participants", `{"email":"`+email+`","role":"broker"}`)
+		if status != tt.invite {
+			t.Errorf("%s invites: %d %v, want %d", tt.who, status, m, tt.invite)
+		}
+		if v, ok := m["invitation"].(map[string]any); ok != (status == 202) || ok && (v["email"] != email || v["status"] != "pending" || v["role"] != "broker") {
+			t.Errorf("%s invites: %v", tt.who, m)
+		}
+		if status, m := p.do(tt.who, "GET", "/invitations", ""); status != tt.list {
+			t.Errorf("%s lists: %d %v, want %d", tt.who, status, m, tt.list)
+		}
+		if status, m := p.do(tt.who, "DELETE", "/invitations/"+room.NewInvitationID(time.Now()).String(), ""); tt.list == 200 && status != 404 || tt.list != 200 && status != tt.list {
+			t.Errorf("%s revokes: %d %v", tt.who, status, m)
+		}
+	}
+	for _, bad := range []string{`{"email":"x@example.net","role":"underwriter"}`, `{"email":"x@example.net","role":"manager"}`, `{"email":"x@example.net","role":"lead_underwriter"}`} {
+		if status, m := p.do("una", "POST", "/participants", bad); status != 422 || m["error"] != "user_unknown" {
+			t.Errorf("%s: %d %v", bad, status, m)
+		}
+	}
+
+	cookie := p.pageCookie()
+	enter := func(link room.Secret) (int, map[string]any) {
+		status, m, _ := p.page(cookie, "enter", fields{"link": string(link), "name": "X"})
+		return status, m
+	}
+	revoked, link, code := p.invited("revoked@example.net", room.Broker)
+	p.must(204, p.as["una"], "DELETE", p.path+"/invitations/"+revoked.ID.String(), "")
+	p.must(204, p.as["una"], "DELETE", p.path+"/invitations/"+revoked.ID.String(), "") // stays so
+	if status, m := enter(link); status != 422 || m["error"] != "invitation_invalid" {
+		t.Errorf("revoked: %d %v", status, m)
+	}
+	if status, m, _ := p.page(cookie, "enter", fields{"email": "revoked@example.net", "code": code, "name": "X"}); status != 422 || m["error"] != "invitation_code" {
+		t.Errorf("the code of a revoked one: %d %v", status, m)
+	}
+	_, first, _ := p.invited("twice@example.net", room.Broker)
+	second, newer, _ := p.invited("TWICE@example.net", room.Viewer)
+	if status, m := enter(first); status != 422 {
+		t.Errorf("replaced: %d %v", status, m)
+	}
+	if status, m := enter(newer); status != 200 {
+		t.Errorf("the later one: %d %v", status, m)
+	}
+	if status, m := enter(newer); status != 422 || m["details"].(map[string]any)["roomId"] != p.Room.ID.String() {
+		t.Errorf("used: %d %v", status, m)
+	}
+	if m := p.must(422, p.as["una"], "DELETE", p.path+"/invitations/"+second.ID.String(), ""); m["error"] != "invitation_over" {
+		t.Errorf("revoke what was used: %v", m)
+	}
+	if status, m := p.do("una", "POST", "/participants", `{"email":"twice@example.net","role":"broker"}`); status != 409 || m["error"] != "participant_exists" {
+		t.Errorf("who is in is invited: %d %v", status, m)
+	}
+	_, late, _ := p.invited("late@example.net", room.Broker)
+	storetest.SQL(t, p.db, `UPDATE invitation SET expires_at = now() WHERE email = 'late@example.net'`)
+	if status, m := enter(late); status != 422 {
+		t.Errorf("expired: %d %v", status, m)
+	}
+	states := map[string]string{}
+	for _, v := range p.must(200, p.as["una"], "GET", p.path+"/invitations?limit=100", "")["data"].([]any) {
+		v := v.(map[string]any)
+		states[v["email"].(string)] += v["status"].(string) + " "
+	}
+	for email, want := range map[string]string{"revoked@example.net": "revoked ", "twice@example.net": "replaced ", "TWICE@example.net": "accepted ", "late@example.net": "expired ", "stranger0@example.net": "pending "} {
+		if states[email] != want {
+			t.Errorf("%s is %q, want %q", email, states[email], want)
+		}
+	}
+	_, closed, _ := p.invited("closed@example.net", room.Broker)
+	p.must(200, p.as["una"], "PATCH", p.path, `{"status":"closed","reason":"Bound."}`)
+	if status, m := enter(closed); status != 422 || m["error"] != "room_state" && m["error"] != "room_closed" {
+		t.Errorf("a closed room: %d %v", status, m)
+	}
+}
+
+// TestInvitationAtRest looks for the link and the code of an invitation in all
+// that is kept: there are only hashes, and the sealed mail.
+func TestInvitationAtRest(t *testing.T) {
+	p := newPlace(t)
+	v, link, code := p.invited("gus@harbor.example", room.Broker)
+	for _, secret := range []string{string(link), code, room.ReadCode(code)} {
+		for _, table := range []string{"invitation", "delivery", "notification", "event", "outbox", "entry"} {
+			// Found, it divides by zero.
+			storetest.SQL(t, p.db, `SELECT 1 / (1 - least(1, count(*))) FROM `+table+` t WHERE t::text LIKE '%' || $1::text || '%' OR t::text LIKE '%' || encode($1::text::bytea, 'hex') || '%'`, secret)
+		}
+	}
+	storetest.SQL(t, p.db, `SELECT 1 / least(1, count(*)) FROM delivery WHERE event_id = $1 AND kind = 'mail' AND notification_id IS NULL AND state = 'pending'`, v.ID.UUID())
+	ds, err := p.db.Lease(t.Context(), push.Mail, "test", 10, time.Minute)
+	if err != nil || len(ds) != 1 || ds[0].Mailbox == nil || ds[0].Mailbox.Address != "gus@harbor.example" || !strings.Contains(ds[0].Notice.URL, string(link)) {
+		t.Errorf("the mail: %+v %v", ds, err)
+	}
+}
+
+// TestLinkIsUsedOnce has many browsers use one link at once.
+func TestLinkIsUsedOnce(t *testing.T) {
+	p := newPlace(t)
+	_, link, _ := p.invited("gus@harbor.example", room.Broker)
+	cookie := p.pageCookie()
+	var mu sync.Mutex
+	var got []int
+	var wg sync.WaitGroup
+	for i := range 8 {
+		wg.Go(func() {
+			status, _, _ := p.page(cookie, "enter", fields{"link": string(link), "name": fmt.Sprint("Gus ", i)})
+			mu.Lock()
+			defer mu.Unlock()
+			got = append(got, status)
+		})
+	}
+	wg.Wait()
+	slices.Sort(got)
+	if !slices.Equal(got, []int{200, 422, 422, 422, 422, 422, 422, 422}) {
+		t.Errorf("%v", got)
+	}
+}
+
+// TestOneGuestOfTwoRooms has two rooms welcome one address for the first time at
+// once: he is one user, and each token and cookie is for its own room.
+func TestOneGuestOfTwoRooms(t *testing.T) {
+	p := newPlace(t)
+	q := &place{world: p.world, Deal: p.Deal, as: map[string]string{}}
+	q.Room = storetest.Room(t, p.db, p.Una)
+	q.path = "/v1/deal-rooms/" + q.Room.ID.String()
+	cookie := p.pageCookie()
+	var wg sync.WaitGroup
+	tokens, users, devices := make([]string, 2), make([]any, 2), make([]string, 2)
+	for i, at := range []*place{p, q} {
+		_, link, _ := at.invited("gus@harbor.example", room.Broker)
+		wg.Go(func() {
+			status, m, h := at.page(cookie, "enter", fields{"link": string(link), "name": "Gus"})
+			if status != 200 {
+				t.Errorf("room %d: %d %v", i, status, m)
+				return
+			}
+			tokens[i], users[i] = m["token"].(string), m["userId"]
+			devices[i], _, _ = strings.Cut(h.Get("Set-Cookie"), ";")
+		})
+	}
+	wg.Wait()
+	if users[0] != users[1] || users[0] == nil {
+		t.Errorf("users %v", users)
+	}
+	p.must(200, tokens[0], "GET", p.path, "")
+	p.must(404, tokens[0], "GET", q.path, "")
+	p.must(404, tokens[1], "GET", p.path, "")
+	p.must(200, tokens[1], "GET", q.path, "")
+	if status, _, _ := p.page(devices[0], "session", fields{"roomId": q.Room.ID.String()}); status != 401 {
+		t.Errorf("the cookie of one room in the other: %d", status)
+	}
+	// He is nobody's user: the system cannot make him one either.
+	for _, v := range p.must(200, p.as["una"], "GET", p.path, "")["participants"].([]any) {
+		if v := v.(map[string]any); v["userId"] == users[0] {
+			p.must(404, worldSecret, "PATCH", "/v1/users/"+v["userId"].(string)+"?orgId="+v["orgId"].(string), `{"status":"active"}`)
+			if list := p.must(200, worldSecret, "GET", "/v1/users?orgId="+v["orgId"].(string), "")["data"].([]any); len(list) > 0 {
+				t.Errorf("users of his firm: %v", list)
+			}
+		}
+	}
+	// Being a guest keeps nobody from getting an account, which a guest's is not.
+	p.must(201, p.as["ada"], "POST", "/v1/users", `{"email":"gus@harbor.example","name":"Gus","role":"auditor"}`)
+}
+
+// TestGuestTokens are tokens that look like a guest's.
+func TestGuestTokens(t *testing.T) {
+	p := newPlace(t)
+	gus, _ := p.joined("gus", "gus@harbor.example", room.Broker)
+	other := storetest.Room(t, p.db, p.Una)
+	var firm access.OrgID
+	for _, v := range p.must(200, p.as["una"], "GET", p.path, "")["participants"].([]any) {
+		if v := v.(map[string]any); v["userId"] == gus["userId"] {
+			_ = firm.UnmarshalText([]byte(v["orgId"].(string))) // or it is zero, and all is refused
+		}
+	}
+	good := access.Actor{Kind: access.Guest, ID: gus["userId"].(string), Org: firm, Room: p.Room.ID.String()}
+	for name, tt := range map[string]struct {
+		change func(*access.Actor)
+		want   int
+	}{
+		"as it is":                 {func(*access.Actor) {}, 200},
+		"as a user":                {func(a *access.Actor) { a.Kind, a.Room = access.User, "" }, 401},
+		"of another room":          {func(a *access.Actor) { a.Room = other.ID.String() }, 401},
+		"of no room":               {func(a *access.Actor) { a.Room = "" }, 401},
+		"of another organisation":  {func(a *access.Actor) { a.Org = p.Una.Org }, 401},
+		"a user as a guest":        {func(a *access.Actor) { a.ID, a.Org = p.Ben.ID, p.Ben.Org }, 401},
+		"an underwriter's, as his": {func(a *access.Actor) { a.ID, a.Org = p.Una.ID, p.Una.Org }, 401},
+	} {
+		a := good
+		tt.change(&a)
+		if status, m, _ := p.call(p.token(a), "GET", p.path, ""); status != tt.want {
+			t.Errorf("%s: %d %v, want %d", name, status, m, tt.want)
+		}
+	}
+}
+
+// TestPageOfRoom looks at what stands around the page: its policy, its cookie,
+// and that nothing is looked up for it.
+func TestPageOfRoom(t *testing.T) {
+	tokens, err := access.ParseTokens(access.NewTokenKey("t"), "http://test", time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := New(Deps{}, Config{Environment: "production"})
+	a.registerRoomPage(Platform{Door: &Door{Tokens: tokens}}) // without a database
+	for _, method := range []string{http.MethodGet, http.MethodHead} {
+		for path, contentType := range map[string]string{
+			"/rooms/join": "text/html; charset=utf-8", "/rooms/room_1": "text/html; charset=utf-8", "/rooms/room.js": "text/javascript; charset=utf-8", "/rooms/room.css": "text/css; charset=utf-8",
+		} {
+			w := httptest.NewRecorder()
+			a.Handler().ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), method, path, nil))
+			h := w.Header()
+			if w.Code != 200 || h.Get("Content-Type") != contentType || h.Get("Content-Security-Policy") != roomPolicy || h.Get("Referrer-Policy") != "no-referrer" {
+				t.Errorf("%s %s: %d %v", method, path, w.Code, h)
+			}
+			if set := h.Get("Set-Cookie"); (set != "") != (path == "/rooms/join") || set != "" && (!strings.Contains(set, "; Secure") || h.Get("Cache-Control") != "no-store") {
+				t.Errorf("%s %s: cookie %q", method, path, set)
+			}
+		}
+	}
+	for _, word := range []string{"'unsafe-inline'", "'unsafe-eval'", "http:", "https:"} {
+		if strings.Contains(roomPolicy, word) {
+			t.Errorf("the policy allows %s", word)
+		}
+	}
+	html, err := roomFiles.ReadFile("rooms/index.html")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, word := range []string{"style=", "onclick", "http://", "https://", "<script>"} {
+		if strings.Contains(string(html), word) {
+			t.Errorf("the page has %s", word)
+		}
+	}
+}
+
+// TestFromNow has a guest who does not read what was said before he was invited.
+func TestFromNow(t *testing.T) {
+	p := newPlace(t)
+	p.must(201, p.as["una"], "POST", p.path+"/messages", `{"body":"Before."}`)
+	v, link, _ := p.invited("gus@harbor.example", room.Broker)
+	storetest.SQL(t, p.db, `UPDATE invitation SET from_seq = (SELECT head FROM channel WHERE room_id = $2) WHERE id = $1`, v.ID.UUID(), p.Room.ID.UUID())
+	p.must(201, p.as["una"], "POST", p.path+"/messages", `{"body":"After."}`)
+	_, m, _ := p.page(p.pageCookie(), "enter", fields{"link": string(link), "name": "Gus"})
+	p.as["gus"] = m["token"].(string)
+	got := p.must(200, p.as["gus"], "GET", p.path+"/messages", "")["data"].([]any)
+	if len(got) != 1 || got[0].(map[string]any)["body"] != "After." {
+		t.Errorf("he reads %v", got)
+	}
+	l, first := p.open("gus", p.path+"/ws")
+	if len(first.Messages) != 1 || strings.Contains(l.raw.String(), "Before.") {
+		t.Errorf("he is shown %v", first.Messages)
+	}
+}
