@@ -35,7 +35,7 @@ func appendPublication(b []byte, p hub.Publication) []byte {
 		flags |= flagRewrites
 	}
 	b = append(b, byte(p.Kind), flags)
-	b = binary.AppendUvarint(b, uint64(p.Seq)) //nolint:gosec // positions are not negative
+	b = binary.AppendUvarint(b, uint64(p.Seq)) //nolint:gosec // the bits, whatever the sign
 	for _, s := range []string{p.Channel, p.Epoch, p.Revokes} {
 		b = binary.AppendUvarint(b, uint64(len(s)))
 		b = append(b, s...)
@@ -61,10 +61,10 @@ func (d *decoder) decode(message string, receive func(hub.Publication)) error {
 		p := hub.Publication{Kind: hub.Kind(rest[0]), Rewrites: rest[1]&flagRewrites != 0}
 		rest = rest[2:]
 		seq, ok := uvarint(&rest)
-		if !ok || seq > math.MaxInt64 {
+		if !ok {
 			return errTruncated
 		}
-		p.Seq = int64(seq)
+		p.Seq = int64(seq) //nolint:gosec // the way back from uint64(p.Seq)
 		var fields [4]string
 		for i := range fields {
 			n, ok := uvarint(&rest)
