@@ -219,7 +219,8 @@ func TestKeyEnumeration(t *testing.T) {
 			t.Errorf("%.20s…: ran %q, the first %q", bad, all, statements)
 		}
 	}
-	if len(statements) != 1 || !strings.Contains(statements[0], "t.hash = $1") {
+	// Whoever comes with a key that is none is looked for among those that were.
+	if len(statements) != 2 || !strings.Contains(statements[0], "t.hash = $1") {
 		t.Errorf("ran %q", statements)
 	}
 }

@@ -29,11 +29,11 @@ const addLetterSQL = `INSERT INTO delivery (org_id, kind, target, event_id, type
 // queueLetter owes a policyholder a letter. It names the event that did not
 // happen: a delivery has one.
 func (db *DB) queueLetter(b *pgx.Batch, to access.PersonID, org access.OrgID, of event.ID, typ string, l letter) error {
-	plain, err := json.Marshal(l)
+	sealed, err := db.sealLetter(of, l)
 	if err != nil {
-		return fmt.Errorf("letter: %w", err)
+		return err
 	}
-	b.Queue(addLetterSQL, org.UUID(), to.UUID(), of.UUID(), typ, db.seal.Seal(plain, letterLabel(of)))
+	b.Queue(addLetterSQL, org.UUID(), to.UUID(), of.UUID(), typ, sealed)
 	return nil
 }
 

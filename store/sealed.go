@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/openinsure/openinsure/internal/access"
+	"github.com/openinsure/openinsure/internal/event"
 	"github.com/openinsure/openinsure/internal/seal"
 	"github.com/openinsure/openinsure/push"
 )
@@ -88,6 +89,20 @@ const writeAnswersSQL = `UPDATE idempotency t SET answer = u.fresh
 	FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::bytea[], $6::bytea[]) AS u(org_id, principal, route, key, old, fresh)
 	WHERE t.org_id = u.org_id AND t.principal = u.principal AND t.route = u.route AND t.key = u.key AND t.answer = u.old`
 
+// countLettersSQL counts mails that lie sealed by key; crosses orgs: a key seals
+// those of all.
+const countLettersSQL = `SELECT CASE WHEN length(t.payload) > 0 THEN encode(substring(t.payload FROM 2 FOR get_byte(t.payload, 0)), 'escape') ELSE '' END, count(*)
+	FROM delivery t WHERE t.kind = 'mail' AND t.payload IS NOT NULL GROUP BY 1`
+
+// readLettersSQL reads mails that other keys sealed; crosses orgs: a key seals
+// those of all.
+const readLettersSQL = `SELECT t.id, t.event_id, t.payload FROM delivery t
+	WHERE t.kind = 'mail' AND t.payload IS NOT NULL AND t.id > $3::uuid AND substring(t.payload FROM 1 FOR length($1::bytea)) <> $1 ORDER BY t.id LIMIT $2`
+
+// writeLettersSQL seals mails anew; crosses orgs: a key seals those of all.
+const writeLettersSQL = `UPDATE delivery t SET payload = u.fresh FROM unnest($1::uuid[], $2::bytea[], $3::bytea[]) AS u(id, old, fresh)
+	WHERE t.id = u.id AND t.payload = u.old`
+
 const zeroUUID = "00000000-0000-0000-0000-000000000000"
 
 var sealedColumns = []sealedColumn{
@@ -111,6 +126,17 @@ var sealedColumns = []sealedColumn{
 			var s sealedRow
 			err := row.Scan(&id, &org, &subject, &s.sealed)
 			s.key, s.label = []any{id.UUID()}, deviceLabel(subject, org)
+			return s, err
+		},
+	},
+	{
+		name: "delivery.payload", by: "sealLetter", count: countLettersSQL, read: readLettersSQL, write: writeLettersSQL, first: []any{zeroUUID},
+		scan: func(row pgx.CollectableRow) (sealedRow, error) {
+			var id push.ID
+			var of event.ID
+			var s sealedRow
+			err := row.Scan(&id, &of, &s.sealed)
+			s.key, s.label = []any{id.UUID()}, letterLabel(of)
 			return s, err
 		},
 	},

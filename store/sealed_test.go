@@ -27,6 +27,7 @@ import (
 // sealsNoRow are the functions that call Seal and yet seal no column that a
 // rotation would have to seal anew.
 var sealsNoRow = map[string]string{
+	"Ask":           "a request for a code, which is answered within moments and worth nothing after ten minutes",
 	"AddSealingKey": "a key under the one before it, which goes with that",
 	"Seal":          "the cipher itself",
 	"SealWith":      "the cipher itself",
