@@ -224,7 +224,7 @@ func cookieOf(ctx context.Context, name string) string {
 // cookie is a cookie for the operations of guests, for a time; a negative time
 // takes it away.
 func (a *API) cookie(name, value string, age time.Duration) *http.Cookie {
-	return &http.Cookie{
+	return &http.Cookie{ //nolint:gosec // Secure wherever it is not a developer's own machine
 		Name: name, Value: value, Path: cookiePath, MaxAge: int(age.Seconds()), HttpOnly: true, SameSite: http.SameSiteStrictMode,
 		Secure: a.cfg.Environment != "development",
 	}
