@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/openinsure/openinsure/internal/access"
 	"github.com/openinsure/openinsure/internal/audit"
@@ -20,7 +21,7 @@ const reclaimLimit = 500
 // $2 attempts, and logs those that were lost; crosses orgs: a node cleans up
 // after any other.
 const reclaimSQL = `WITH lost AS (
-		SELECT id FROM delivery WHERE state = 'leased' AND lease_until < now() ORDER BY id LIMIT $1 FOR NO KEY UPDATE SKIP LOCKED
+		SELECT id FROM delivery WHERE state = 'leased' AND lease_until < now() LIMIT $1 FOR NO KEY UPDATE SKIP LOCKED
 	), freed AS (
 		UPDATE delivery d SET state = CASE WHEN d.attempt < $2 THEN 'pending' ELSE 'failed' END, next_at = now(), lease_until = NULL, worker = '',
 			code = 0, class = 'crash', done_at = CASE WHEN d.attempt < $2 THEN NULL ELSE now() END
@@ -39,24 +40,28 @@ const orphansSQL = `WITH RECURSIVE owed AS (
 			WHERE d.state = 'pending' AND d.kind = 'webhook' AND d.target > owed.target ORDER BY d.target LIMIT 1) n
 	)
 	UPDATE delivery d SET state = 'cancelled', class = 'gone', done_at = now()
-	WHERE d.state = 'pending' AND d.kind = 'webhook' AND d.target IN (SELECT o.target FROM owed o WHERE NOT EXISTS (SELECT FROM endpoint e WHERE e.id = o.target))`
+	WHERE d.state = 'pending' AND d.kind = 'webhook'
+		AND d.target = ANY (ARRAY(SELECT o.target FROM owed o WHERE NOT EXISTS (SELECT FROM endpoint e WHERE e.id = o.target)))`
 
 // Reclaim implements push.Queue.
 func (db *DB) Reclaim(ctx context.Context) (int, error) {
 	total := 0
 	for {
-		n, err := run(ctx, db.everywhere(), reclaimSQL, reclaimLimit, push.MostAttempts)
+		var n int
+		err := db.owing(ctx, func(b *pgx.Batch) {
+			b.Queue(reclaimSQL, reclaimLimit, push.MostAttempts).Exec(func(tag pgconn.CommandTag) error {
+				n = int(tag.RowsAffected())
+				return nil
+			})
+			b.Queue(orphansSQL)
+		})
 		if err != nil {
 			return total, fmt.Errorf("reclaim: %w", err)
 		}
-		if total += int(n); n < reclaimLimit {
-			break
+		if total += n; n < reclaimLimit {
+			return total, nil
 		}
 	}
-	if _, err := run(ctx, db.everywhere(), orphansSQL); err != nil {
-		return total, fmt.Errorf("drop what is owed to nobody: %w", err)
-	}
-	return total, nil
 }
 
 // disableEndpointSQL stops an endpoint that is enabled, and still at the address

@@ -37,7 +37,7 @@ type fanning struct {
 func (db *DB) fan(ctx context.Context, fn func(*fanning) error) (push.Fanned, error) {
 	f := &fanning{db: db, made: push.Fanned{}}
 	var told *flush
-	err := pgx.BeginFunc(ctx, db.worker, func(tx pgx.Tx) error {
+	err := pgx.BeginTxFunc(ctx, db.worker, pgx.TxOptions{BeginQuery: "BEGIN; " + planByIndexSQL}, func(tx pgx.Tx) error {
 		f.conn, f.Reader = tx, Reader{q: tx}
 		if err := fn(f); err != nil {
 			return err

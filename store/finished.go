@@ -14,7 +14,9 @@ import (
 )
 
 // finishSQL records attempts and moves their deliveries on, where the attempt is
-// the one that was leased, and else does nothing at all.
+// the one that was leased, and else does nothing at all. Which those are it asks
+// by lease_until, and not by state, so that each is looked up by its id: a
+// planner that thinks that none is leased would compare all with all.
 //
 // Endpoints that cannot keep up get half as much at once, and one more for each
 // success until it is as much as their owners allow; and nothing as long as they
@@ -30,27 +32,26 @@ const finishSQL = `WITH f AS (
 	), moved AS (
 		UPDATE delivery d SET state = f.state, next_at = now() + f.after * interval '1 microsecond', lease_until = NULL, worker = '',
 			code = f.code, class = f.class, done_at = CASE WHEN f.state <> 'pending' THEN now() END
-		FROM f WHERE d.id = f.id AND d.attempt = f.attempt AND d.state = 'leased' AND d.worker = $23
-		RETURNING d.id, d.attempt, d.org_id, d.kind, d.target
-	), over AS (
-		SELECT f.*, m.org_id, m.kind, m.target FROM f JOIN moved m USING (id, attempt)
+		FROM f WHERE d.id = f.id AND d.attempt = f.attempt AND d.lease_until IS NOT NULL AND d.worker = $23
+		RETURNING d.org_id, d.kind, d.target, f.*
 	), paced AS (
 		UPDATE endpoint e SET at_once_now = CASE WHEN u.slow THEN greatest(e.at_once_now / 2, 1) ELSE least(e.at_once, e.at_once_now + u.went) END,
 			paused_until = greatest(e.paused_until, CASE WHEN u.pause > 0 THEN now() + u.pause * interval '1 microsecond' END)
 		FROM (SELECT target, bool_or(slow) AS slow, count(*) FILTER (WHERE outcome = 'delivered') AS went, max(pause) AS pause
-			FROM over WHERE kind = 'webhook' GROUP BY target ORDER BY target) u
+			FROM moved WHERE kind = 'webhook' GROUP BY target ORDER BY target) u
 		WHERE e.id = u.target AND (u.slow OR u.pause > 0 OR e.at_once_now < e.at_once)
 	), marked AS (
 		UPDATE device d SET invalid_at = CASE WHEN o.outcome = 'gone' THEN now() ELSE d.invalid_at END,
 			invalid_reason = CASE WHEN o.outcome = 'gone' THEN o.detail ELSE d.invalid_reason END,
 			environment = CASE WHEN o.environment <> '' THEN o.environment ELSE d.environment END
-		FROM over o WHERE o.kind IN ('apns', 'fcm') AND (o.outcome = 'gone' OR o.environment <> '') AND d.id = o.target AND d.last_seen_at = o.registered_at
+		FROM moved o WHERE o.kind IN ('apns', 'fcm') AND (o.outcome = 'gone' OR o.environment <> '') AND d.id = o.target AND d.last_seen_at = o.registered_at
+			AND d.id = ANY (ARRAY(SELECT target FROM moved WHERE kind IN ('apns', 'fcm') AND (outcome = 'gone' OR environment <> '')))
 	)
 	INSERT INTO attempt (delivery_id, attempt, org_id, outcome, code, class, detail, ip, dns_us, connect_us, tls_us, first_byte_us, total_us,
 		request_header, response_header, response_body, provider_id, worker)
 	SELECT id, attempt, org_id, outcome, code, class, detail, ip, dns, connect, tls, first_byte, total,
 		convert_from(request, 'UTF8')::jsonb, convert_from(response, 'UTF8')::jsonb, body, provider, $23
-	FROM over`
+	FROM moved`
 
 // Finish implements push.Queue.
 func (db *DB) Finish(ctx context.Context, worker string, fs []push.Finished) error {
