@@ -134,9 +134,9 @@ func Make(s submission.Submission, p Program, t RateTable, d Dates, at time.Time
 // ErrNotBindable carries every blocker in its details.
 var ErrNotBindable = fault.New(fault.Refused, "not_bindable", "The quote cannot be bound.")
 
-// Bindable returns nil when a quote may be bound at the given time without
-// anybody's authority, or ErrNotBindable with all that stands against it.
-func (q Quote) Bindable(p Program, at time.Time) error {
+// Blockers lists what stands against binding a quote at the given time without
+// anybody's authority; nil when nothing does.
+func (q Quote) Blockers(p Program, at time.Time) []string {
 	var blockers []string
 	if q.Decision != Quoted {
 		blockers = append(blockers, "quote_"+string(q.Decision))
@@ -149,10 +149,7 @@ func (q Quote) Bindable(p Program, at time.Time) error {
 	if q.GrossPremium > p.AutoBindThreshold {
 		blockers = append(blockers, "authority_required")
 	}
-	if len(blockers) > 0 {
-		return ErrNotBindable.With("blockers", blockers)
-	}
-	return nil
+	return blockers
 }
 
 // NewProgramID mints the id of a program made at the given time.

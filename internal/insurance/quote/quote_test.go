@@ -8,7 +8,6 @@ import (
 	"cloud.google.com/go/civil"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/openinsure/openinsure/internal/fault"
 	"github.com/openinsure/openinsure/internal/insurance/money"
 	"github.com/openinsure/openinsure/internal/insurance/quote"
 	"github.com/openinsure/openinsure/internal/insurance/rating"
@@ -100,7 +99,7 @@ func TestMakeWithoutARateIsNoQuote(t *testing.T) {
 	}
 }
 
-func TestBindableEachBlocker(t *testing.T) {
+func TestEachBlocker(t *testing.T) {
 	tests := []struct {
 		name   string
 		change func(*quote.Quote)
@@ -120,27 +119,20 @@ func TestBindableEachBlocker(t *testing.T) {
 				t.Fatal(err)
 			}
 			tt.change(&q)
-			var got []string
-			err = q.Bindable(program, noon)
-			if f, ok := errors.AsType[*fault.Error](err); ok {
-				got, _ = f.Details()["blockers"].([]string)
-			}
-			if d := cmp.Diff(tt.want, got); d != "" || (err == nil) != (tt.want == nil) || err != nil && !errors.Is(err, quote.ErrNotBindable) {
-				t.Errorf("err = %v\n%s", err, d)
+			if d := cmp.Diff(tt.want, q.Blockers(program, noon)); d != "" {
+				t.Error(d)
 			}
 		})
 	}
 }
 
-func TestBindableListsEveryBlocker(t *testing.T) {
+func TestEveryBlocker(t *testing.T) {
 	q, _ := quote.Make(builder(800_000_000, "236220", today), program, table, quote.Dates{MaxBackdate: -1}, noon)
-	if err := q.Bindable(program, noon.Add(quote.Age-1)); err != nil {
-		t.Errorf("in its last moment: %v", err)
+	if got := q.Blockers(program, noon.Add(quote.Age-1)); got != nil {
+		t.Errorf("in its last moment: %v", got)
 	}
 	q.Decision, q.GrossPremium = quote.Referred, 10_000_001
-	err := q.Bindable(program, noon.Add(quote.Age))
-	f, ok := err.(*fault.Error) //nolint:errorlint // the rule returns the fault itself
-	if !ok || !cmp.Equal(f.Details()["blockers"], []string{"quote_referred", "quote_expired", "authority_required"}) {
-		t.Errorf("err = %v", err)
+	if d := cmp.Diff([]string{"quote_referred", "quote_expired", "authority_required"}, q.Blockers(program, noon.Add(quote.Age))); d != "" {
+		t.Error(d)
 	}
 }

@@ -1,0 +1,134 @@
+package insurance
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/openinsure/openinsure/internal/access"
+	"github.com/openinsure/openinsure/internal/audit"
+	"github.com/openinsure/openinsure/internal/event"
+	"github.com/openinsure/openinsure/internal/insurance/billing"
+	"github.com/openinsure/openinsure/internal/insurance/policy"
+	"github.com/openinsure/openinsure/internal/insurance/quote"
+	"github.com/openinsure/openinsure/internal/insurance/submission"
+	"github.com/openinsure/openinsure/rooms"
+	"github.com/openinsure/openinsure/store"
+)
+
+// Bind makes a policy of a submission's newest quote, with its first
+// transaction and its invoices. Of two binds at once the later one to lock the
+// submission gets submission.ErrState.
+func (d *Desk) Bind(ctx context.Context, by access.Actor, id submission.ID, o policy.Order, seen Version) (policy.Policy, error) {
+	var bound policy.Policy
+	err := d.db.InTx(ctx, by, func(tx *store.Tx) error {
+		at := d.now()
+		s, p, err := d.open(ctx, tx, by, access.Bind, id, seen)
+		if err != nil {
+			return err
+		}
+		q, quoted, err := tx.LatestQuote(ctx, id)
+		if err != nil {
+			return err
+		}
+		if quoted && s.Status != submission.Bound {
+			if err := d.pass(ctx, tx, bid{By: by, At: at, Submission: s, Quote: q, Program: p, Order: o}); err != nil {
+				return err
+			}
+		}
+		if s, err = s.Bind(at); err != nil {
+			return err
+		}
+		// Refuse a plan before a number is taken: the counter is the last lock.
+		if _, err := billing.Schedule(o.Plan, q.GrossPremium, s.EffectiveDate); err != nil {
+			return err
+		}
+		if err := rooms.ScheduleClose(ctx, tx, s.ID, at.Add(d.cfg.CloseAfter)); err != nil {
+			return err
+		}
+		series := policy.Series(s.LineOfBusiness, s.EffectiveDate)
+		n, err := tx.NextNumber(ctx, series)
+		if err != nil {
+			return err
+		}
+		made, first, invoices, err := policy.Bind(s, q, o, policy.Number(series, n), by.ID, at)
+		if err != nil {
+			return err
+		}
+		bound = made
+		if err := saveBound(ctx, tx, s, q, made, first, invoices); err != nil {
+			return err
+		}
+		persons, err := d.partiesTo(ctx, tx, s, made, invoices)
+		if err != nil {
+			return err
+		}
+		tx.Emit(boundEvents(s, made, invoices, persons, at)...)
+		tx.Audit(by, audit.Fact{Action: audit.PolicyBound, Object: made.ID.String(), Details: audit.Details{"submissionId": s.ID.String(), "quoteId": q.ID.String()}})
+		return rooms.ShowCard(ctx, tx, s.ID, boundCard(made), at)
+	})
+	if err != nil {
+		return policy.Policy{}, fmt.Errorf("bind %s: %w", id, err)
+	}
+	return bound, nil
+}
+
+func saveBound(ctx context.Context, tx *store.Tx, s submission.Submission, q quote.Quote, p policy.Policy, t policy.Transaction, invoices []billing.Invoice) error {
+	if err := tx.AddPolicy(ctx, p, t); err != nil {
+		return err
+	}
+	if err := tx.AddInvoices(ctx, p, invoices); err != nil {
+		return err
+	}
+	if err := tx.BoundQuote(ctx, q.ID); err != nil {
+		return err
+	}
+	return tx.SaveSubmission(ctx, s)
+}
+
+// boundEvents tells of a bind to persons. Of the invoices that it made, only the
+// one that is due first rings a phone.
+func boundEvents(s submission.Submission, p policy.Policy, invoices []billing.Invoice, persons []event.Person, at time.Time) []event.Event {
+	told := []event.Event{event.New(p.Org, p.ID.String(), event.PolicyBound{
+		PolicyID: p.ID.String(), PolicyNumber: p.Number, SubmissionID: s.ID.String(), GrossPremium: p.GrossPremium,
+		EffectiveDate: p.Effective.String(), ExpirationDate: p.Expiration.String(), ExternalID: p.ExternalID,
+	}, at)}
+	for n, i := range invoices {
+		e := event.New(p.Org, i.ID.String(), event.InvoiceCreated{
+			InvoiceID: i.ID.String(), PolicyID: i.Policy, Amount: i.Amount, DueDate: i.Due.String(),
+		}, at)
+		e.Quiet = n > 0
+		told = append(told, e)
+	}
+	for i := range told {
+		told[i].Persons = persons
+	}
+	return told
+}
+
+// partiesTo are who hears of a policy in person: those who brought it, and its
+// policyholder, when the submission says how to reach him. He may read the
+// policy and its invoices from now on.
+func (d *Desk) partiesTo(ctx context.Context, tx *store.Tx, s submission.Submission, p policy.Policy, invoices []billing.Invoice) ([]event.Person, error) {
+	parties, err := tx.Producers(ctx, s.ID)
+	if err != nil || s.Insured == nil || s.Insured.Email == "" {
+		return parties, err
+	}
+	holder, err := tx.Holder(ctx, store.Person{
+		ID: access.NewPersonID(p.CreatedAt), Org: s.Org, Name: cmp.Or(s.Insured.Name, s.InsuredName), Email: s.Insured.Email, CreatedAt: p.CreatedAt,
+	})
+	if err != nil {
+		return nil, err
+	}
+	objects := []access.Object{{Type: access.Policy, ID: p.ID.UUID(), Org: p.Org}}
+	for _, i := range invoices {
+		objects = append(objects, access.Object{Type: access.Invoice, ID: i.ID.UUID(), Org: p.Org})
+	}
+	for _, o := range objects {
+		if err := tx.Relate(ctx, o, access.Tuple{Relation: event.Insured, SubjectType: "person", SubjectID: holder.ID.UUID()}); err != nil {
+			return nil, err
+		}
+	}
+	return append(parties, event.Person{Subject: holder.ID.String(), Org: s.Org, As: event.Insured}), nil
+}

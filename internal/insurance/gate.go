@@ -1,0 +1,53 @@
+package insurance
+
+import (
+	"context"
+	"time"
+
+	"github.com/openinsure/openinsure/internal/access"
+	"github.com/openinsure/openinsure/internal/insurance/policy"
+	"github.com/openinsure/openinsure/internal/insurance/quote"
+	"github.com/openinsure/openinsure/internal/insurance/submission"
+	"github.com/openinsure/openinsure/store"
+)
+
+// A bid is a quote that somebody wants to bind: its submission is locked.
+type bid struct {
+	By         access.Actor
+	At         time.Time
+	Submission submission.Submission
+	Quote      quote.Quote
+	Program    quote.Program
+	Order      policy.Order
+}
+
+// A gate finds what stands between a bid and its policy, as the codes that
+// quote.ErrNotBindable lists. What it locks stays locked until the bind commits,
+// so that what it found still holds then.
+type gate func(context.Context, *store.Tx, bid) ([]string, error)
+
+// gates are all asked, in this order, which is also that of their locks.
+func (d *Desk) gates() []gate {
+	return []gate{
+		func(_ context.Context, _ *store.Tx, b bid) ([]string, error) {
+			return b.Quote.Blockers(b.Program, b.At), nil
+		},
+	}
+}
+
+// pass returns quote.ErrNotBindable with everything that any gate has against
+// a bid.
+func (d *Desk) pass(ctx context.Context, tx *store.Tx, b bid) error {
+	var blockers []string
+	for _, g := range d.gates() {
+		found, err := g(ctx, tx, b)
+		if err != nil {
+			return err
+		}
+		blockers = append(blockers, found...)
+	}
+	if len(blockers) > 0 {
+		return quote.ErrNotBindable.With("blockers", blockers)
+	}
+	return nil
+}

@@ -1,0 +1,42 @@
+package insurance
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/openinsure/openinsure/internal/access"
+	"github.com/openinsure/openinsure/internal/event"
+	"github.com/openinsure/openinsure/internal/insurance/submission"
+	"github.com/openinsure/openinsure/store"
+)
+
+// Submit receives a submission. What s says of its id, organisation, state and
+// times is overwritten.
+func (d *Desk) Submit(ctx context.Context, by access.Actor, s submission.Submission) (submission.Submission, error) {
+	at := d.now()
+	s.ID, s.Org, s.Status, s.CreatedBy = submission.NewID(at), by.Org, submission.Received, by.ID
+	s.CreatedAt, s.UpdatedAt, s.Version = at, at, 1
+	if s.Metadata == nil {
+		s.Metadata = map[string]string{}
+	}
+	err := d.db.InTx(ctx, by, func(tx *store.Tx) error {
+		if err := access.Check(ctx, tx, by, access.Write, access.OrgObject(by.Org)); err != nil {
+			return err
+		}
+		if err := s.Check(); err != nil {
+			return err
+		}
+		if _, err := tx.Program(ctx, s.LineOfBusiness); err != nil {
+			return err
+		}
+		tx.Emit(event.New(s.Org, s.ID.String(), event.SubmissionCreated{
+			SubmissionID: s.ID.String(), InsuredName: s.InsuredName, LineOfBusiness: s.LineOfBusiness, State: s.State,
+			EffectiveDate: s.EffectiveDate.String(), ExternalID: s.ExternalID,
+		}, at))
+		return tx.AddSubmission(ctx, s)
+	})
+	if err != nil {
+		return submission.Submission{}, fmt.Errorf("submit: %w", err)
+	}
+	return s, nil
+}
