@@ -22,8 +22,11 @@ type server struct {
 	served  chan error
 	closing chan struct{}
 	once    sync.Once
-	busy    sync.WaitGroup
 	opened  atomic.Int64
+
+	mu   sync.Mutex
+	gone bool           // no handler starts any more
+	busy sync.WaitGroup // counts up under mu, before gone
 }
 
 type connKey struct{}
@@ -38,7 +41,9 @@ func serve(h http.Handler, cert *tls.Certificate) (*server, error) {
 	s := &server{addr: l.Addr().String(), served: make(chan error, 1), closing: make(chan struct{})}
 	s.http = &http.Server{
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			s.busy.Add(1)
+			if !s.enter() {
+				panic(http.ErrAbortHandler)
+			}
 			defer s.busy.Done()
 			h.ServeHTTP(w, r)
 		}),
@@ -74,9 +79,24 @@ func (s *server) Close() error {
 		if ended := <-s.served; !errors.Is(ended, http.ErrServerClosed) {
 			err = errors.Join(err, ended)
 		}
+		s.mu.Lock()
+		s.gone = true
+		s.mu.Unlock()
 		s.busy.Wait()
 	})
 	return err
+}
+
+// enter counts a handler in, unless the server is closing: Close on the HTTP
+// server does not wait for one that it has just accepted.
+func (s *server) enter() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.gone {
+		return false
+	}
+	s.busy.Add(1)
+	return true
 }
 
 // hang keeps a request waiting until the client or the server leaves.
