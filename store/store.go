@@ -49,6 +49,7 @@ type DB struct {
 
 	known   sync.Map                        // names of channels that are committed
 	served  atomic.Pointer[push.EndpointID] // the last endpoint that was leased for; nil: none yet
+	judge   access.Evaluator                // nil: none
 	publish func(context.Context, []Entry)
 	owed    func(channels []string)
 	asked   func()
@@ -173,16 +174,25 @@ func (db *DB) OnCommit(f func(context.Context, []Entry)) { db.publish = f }
 
 // As returns a Reader that sees what belongs to the actor's organisation.
 func (db *DB) As(by access.Actor) Reader {
-	return Reader{q: walled{db.app, by.Org}, org: by.Org}
+	return Reader{q: walled{db.app, by.Org}, org: by.Org, judge: db.judge}
 }
+
+// Judge sets the authority that every question about permission is put to as
+// well. Set it before anything is read.
+func (db *DB) Judge(e access.Evaluator) { db.judge = e }
+
+// Evaluator returns the authority that questions are put to; nil when there is
+// none.
+func (r Reader) Evaluator() access.Evaluator { return r.judge }
 
 // everywhere returns a Reader that sees every organisation.
 func (db *DB) everywhere() Reader { return Reader{q: plain{db.worker}} }
 
 // A Reader runs the statements that only read, in a transaction or outside.
 type Reader struct {
-	q   querier
-	org access.OrgID
+	q     querier
+	org   access.OrgID
+	judge access.Evaluator // nil: none
 }
 
 type querier interface {

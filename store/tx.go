@@ -72,7 +72,7 @@ func (db *DB) begin(ctx context.Context, org access.OrgID, more ...func(*pgx.Bat
 		conn.Release() // the pool closes a connection that is not idle
 		return nil, faultOf(err)
 	}
-	return &Tx{Reader: Reader{q: conn, org: org}, db: db, conn: conn}, nil
+	return &Tx{Reader: Reader{q: conn, org: org, judge: db.judge}, db: db, conn: conn}, nil
 }
 
 // Snapshot runs fn over one state of the database, in which nothing changes
@@ -86,7 +86,7 @@ func (db *DB) Snapshot(ctx context.Context, by access.Actor, fn func(Reader) err
 	b := &pgx.Batch{}
 	b.Queue("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
 	b.Queue(setOrgSQL, by.Org.UUID())
-	tx := &Tx{Reader: Reader{q: conn, org: by.Org}, db: db, conn: conn}
+	tx := &Tx{Reader: Reader{q: conn, org: by.Org, judge: db.judge}, db: db, conn: conn}
 	defer tx.undo(ctx)
 	if err := conn.SendBatch(ctx, b).Close(); err != nil {
 		return faultOf(err)

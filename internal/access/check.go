@@ -40,6 +40,28 @@ type Tuples interface {
 	Relationships(ctx context.Context, object Object, subjectType, subjectID string) ([]Tuple, error)
 }
 
+// An Evaluator is an outside authority that every question is put to as well.
+// It can only refuse: what it allows must follow from our own tuples, too.
+type Evaluator interface {
+	// Evaluate says whether by holds a permission, or stands in a relation, and
+	// whether a stored relation of the object reaches him.
+	Evaluate(ctx context.Context, by Actor, want Permission, on Object) (Opinion, error)
+}
+
+// An Opinion is what an Evaluator says.
+type Opinion struct{ Holds, Known bool }
+
+// opinion asks the authority that the tuples come with; without one nothing is
+// refused here.
+func (c *check) opinion(ctx context.Context, want Permission, on Object) (Opinion, error) {
+	if t, ok := c.tuples.(interface{ Evaluator() Evaluator }); ok {
+		if e := t.Evaluator(); e != nil {
+			return e.Evaluate(ctx, c.by, want, on)
+		}
+	}
+	return Opinion{Holds: true, Known: true}, nil
+}
+
 // A Grant is the stored relationship by which somebody holds a permission: the
 // one that names him. While it is there and the schema is the same, he holds it.
 // The zero Grant is the system's, which needs none.
@@ -69,9 +91,12 @@ func Find(ctx context.Context, tuples Tuples, by Actor, want Permission, on Obje
 		return Grant{}, fault.ErrNotFound
 	}
 	c := check{tuples: tuples, by: by}
+	said, err := c.opinion(ctx, want, on)
+	if err != nil {
+		return Grant{}, err
+	}
 	ok := false
-	var err error
-	if by.Kind != Guest || slices.Contains(guestMay, want) {
+	if said.Holds && (by.Kind != Guest || slices.Contains(guestMay, want)) {
 		ok, err = c.holds(ctx, on, string(want), 0)
 	}
 	switch {
@@ -81,6 +106,8 @@ func Find(ctx context.Context, tuples Tuples, by Actor, want Permission, on Obje
 		return c.grant, nil
 	case by.Org == on.Org && by.Kind != Insured:
 		return Grant{}, fault.ErrForbidden
+	case !said.Known:
+		return Grant{}, fault.ErrNotFound
 	}
 	known, err := c.knows(ctx, on)
 	if err != nil {
@@ -129,11 +156,16 @@ func Visible(ctx context.Context, tuples Tuples, by Actor, t Type) (Scope, error
 			s.Relations = append(s.Relations, term.Name)
 			continue
 		}
-		ok, err := c.holds(ctx, OrgObject(by.Org), term.Name, 1)
+		said, err := c.opinion(ctx, Permission(term.Name), OrgObject(by.Org))
 		if err != nil {
 			return Scope{}, err
 		}
-		s.All = s.All || ok
+		if s.All || !said.Holds {
+			continue
+		}
+		if s.All, err = c.holds(ctx, OrgObject(by.Org), term.Name, 1); err != nil {
+			return Scope{}, err
+		}
 	}
 	return s, nil
 }
@@ -172,7 +204,7 @@ func (c *check) holds(ctx context.Context, on Object, name string, depth int) (b
 
 // knows reports whether any stored relation of the object reaches the actor.
 func (c *check) knows(ctx context.Context, on Object) (bool, error) {
-	for name := range Schema[on.Type].Relations {
+	for _, name := range Schema[on.Type].stored() {
 		if ok, err := c.related(ctx, on, name, 0); err != nil || ok {
 			return ok, err
 		}

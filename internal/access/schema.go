@@ -1,6 +1,7 @@
 package access
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -149,6 +150,15 @@ var Schema = map[Type]Definition{
 	},
 }
 
+// Known is the permission that Zed adds to every type: the object is known to
+// whoever a stored relation of it reaches.
+const Known Permission = "known"
+
+// stored lists the relations of a type that are tuples.
+func (d Definition) stored() []string {
+	return slices.DeleteFunc(sorted(d.Relations), func(r string) bool { return r == orgRelation })
+}
+
 // Zed prints the schema in SpiceDB's language.
 func Zed() string {
 	var b strings.Builder
@@ -169,6 +179,7 @@ func Zed() string {
 			}
 			fmt.Fprintf(&b, "\tpermission %s = %s\n", p, strings.Join(terms, " + "))
 		}
+		fmt.Fprintf(&b, "\tpermission %s = %s\n", Known, cmp.Or(strings.Join(d.stored(), " + "), "nil"))
 		b.WriteString("}\n")
 	}
 	return b.String()
