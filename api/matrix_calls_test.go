@@ -1,0 +1,105 @@
+package api
+
+// A call says how an operation is called, so that somebody who may do it
+// succeeds. {words} stand for the id of a thing, which makers know.
+type call struct {
+	ids    map[string]string // the things of the path's parameters, where pathThings does not say it
+	query  string
+	body   string
+	header []string
+	page   bool   // as a page of ours sends it
+	keeps  bool   // it can be done again on the same things
+	nobody string // why nobody of the matrix succeeds; empty: somebody has to
+}
+
+// pathThings are the things that the parameters of paths name: an operation
+// under a path that is here needs nothing more said of it.
+var pathThings = map[string]string{
+	"/v1/api-keys/{id}":                              "key",
+	"/v1/deal-rooms/{id}":                            "room",
+	"/v1/deal-rooms/{id}/annotations/{annotationId}": "annotation",
+	"/v1/deal-rooms/{id}/files/{fileId}":             "file",
+	"/v1/deal-rooms/{id}/invitations/{invitationId}": "invitation",
+	"/v1/deal-rooms/{id}/messages/{messageId}":       "message",
+	"/v1/deal-rooms/{id}/participants/{userId}":      "seat",
+	"/v1/events/{id}":                                "event",
+	"/v1/invoices/{id}":                              "invoice",
+	"/v1/me/devices/{id}":                            "device",
+	"/v1/me/notifications/{id}":                      "notice",
+	"/v1/organizations/{id}":                         "org",
+	"/v1/policies/{id}":                              "policy",
+	"/v1/portal/notifications/{id}":                  "portal notice",
+	"/v1/portal/push-tokens/{id}":                    "push token",
+	"/v1/portal/sessions/{id}":                       "session",
+	"/v1/quotes/{id}":                                "quote",
+	"/v1/referrals/{id}":                             "referral",
+	"/v1/requests/{id}":                              "request",
+	"/v1/submissions/{id}":                           "submission",
+	"/v1/users/{id}":                                 "user",
+	"/v1/webhooks/{id}":                              "webhook",
+	"/v1/webhooks/{id}/deliveries/{deliveryId}":      "delivery",
+}
+
+// calls are the operations that need more said than their path does: those with
+// a body, above all. "operation, how" is a row of its own for one operation.
+var calls = map[string]call{
+	"exchange-session": {nobody: "no sign-in server is configured"},
+	"demo-token":       {body: `{"secret":"` + worldSecret + `"}`},
+	"use-login-link":   {body: `{"code":"{login}"}`},
+	"knock":            {body: `{"link":"{guest link}"}`, page: true},
+	"enter":            {body: `{"link":"{guest link}","name":"Gus"}`, page: true},
+	"guest-session":    {body: `{"roomId":"{room}"}`, page: true, nobody: "no browser is known"},
+	"guest-forget":     {body: `{"roomId":"{room}"}`, page: true, keeps: true},
+	"guest-link":       {body: `{"roomId":"{room}","email":"gus@example.com"}`, page: true, keeps: true},
+
+	"request-policyholder-code":  {body: `{"policyNumber":"{policy number}","email":"nobody@example.com"}`, keeps: true},
+	"create-policyholder-token":  {body: `{"policyNumber":"{policy number}","code":"000000"}`, nobody: "the code is a secret"},
+	"refresh-policyholder-token": {body: `{"refreshToken":"ort_none"}`, nobody: "the token is a secret"},
+
+	"create-api-key": {body: `{"name":"k","scopes":["policies:read"]}`, keeps: true},
+
+	"create-organization": {body: `{"name":"Third","kind":"brokerage"}`, keeps: true},
+	"update-organization": {body: `{"name":"Renamed"}`, keeps: true},
+	"create-user":         {body: `{"email":"{address}","name":"New","role":"broker"}`},
+	"update-user":         {body: `{"name":"Renamed"}`, keeps: true},
+
+	"create-submission": {body: `{"insuredName":"Builders","naicsCode":"236220","annualRevenue":8000000,"requestedLimit":1000000,"effectiveDate":"2026-05-01","state":"OR","lineOfBusiness":"GL"}`, keeps: true},
+	"bind-submission":   {ids: map[string]string{"id": "quoted submission"}, body: `{"installmentPlan":"PIF"}`},
+
+	"create-referral":                        {body: `{"entityType":"submission","entityId":"{submission}","reason":"prior_losses","rationale":"Three losses."}`},
+	"create-referral, in a room":             {body: `{"entityType":"submission","entityId":"{room submission}","dealRoomId":"{room}","reason":"prior_losses","rationale":"Three losses."}`},
+	"decide-referral":                        {body: `{"decision":"approve","rationale":"Inside appetite."}`},
+	"create-ticket":                          {body: `{}`, keeps: true},
+	"create-ticket, for a room":              {body: `{"dealRoomId":"{room}"}`, keeps: true},
+	"create-deal-room":                       {body: `{"submissionId":"{submission}"}`},
+	"update-deal-room, its title":            {body: `{"title":"Another"}`, keeps: true},
+	"update-deal-room, its end":              {body: `{"status":"closed","reason":"Bound."}`},
+	"annotate":                               {body: annotated, keeps: true},
+	"change-annotation":                      {body: `{"resolved":true}`},
+	"add-file":                               {body: oneFile, header: formOf, keeps: true},
+	"add-file, on the desk":                  {body: deskFile, header: formOf, keeps: true},
+	"list-messages":                          {},
+	"list-messages, of the desk":             {query: "channel=desk"},
+	"post-message":                           {body: `{"body":"Hello."}`, keeps: true},
+	"post-message, on the desk":              {body: `{"body":"Hello.","visibility":"internal"}`, keeps: true},
+	"edit-message":                           {body: `{"body":"Changed."}`},
+	"edit-message, of another":               {ids: map[string]string{"messageId": "others message"}, body: `{"body":"Changed."}`, nobody: "only the author edits"},
+	"delete-message":                         {},
+	"delete-message, of another":             {ids: map[string]string{"messageId": "others message"}},
+	"read-messages":                          {body: `{"seq":1}`, keeps: true},
+	"add-deal-room-participant":              {body: `{"userId":"{colleague}","role":"underwriter"}`},
+	"add-deal-room-participant, of the firm": {body: `{"email":"{outsider}@example.com","role":"broker"}`},
+	"add-deal-room-participant, by mail":     {body: `{"email":"{address}","role":"broker"}`, keeps: true},
+	"update-deal-room-participant":           {body: `{"canEdit":false}`, keeps: true},
+	"remove-deal-room-participant, himself":  {ids: map[string]string{"userId": "self"}},
+	"remove-deal-room-participant":           {},
+
+	"register-my-device":         {body: `{"token":"{phone token}","platform":"ios"}`},
+	"register-portal-push-token": {body: `{"token":"{phone token}","platform":"ios"}`},
+	"set-my-preferences":         {body: `{}`, keeps: true},
+	"set-portal-preferences":     {body: `{}`, keeps: true},
+
+	"create-webhook": {body: goodWebhook, keeps: true},
+	"update-webhook": {body: `{"description":"Changed"}`, keeps: true},
+	"test-webhook":   {keeps: true},
+}

@@ -1,0 +1,196 @@
+package api
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/openinsure/openinsure/internal/access"
+	"github.com/openinsure/openinsure/push"
+	"github.com/openinsure/openinsure/rooms/room"
+	"github.com/openinsure/openinsure/store"
+	"github.com/openinsure/openinsure/store/storetest"
+)
+
+// A maker makes a thing for a principal who asks for it, owned by somebody when
+// it is a person's, and answers its id.
+type maker func(c *tenant, who, of string) string
+
+// makers are the things that calls are about, by the name that stands for their
+// id in a call. An operation on a new resource adds its own here.
+func makers() map[string]maker {
+	return map[string]maker{
+		"org": func(c *tenant, _, _ string) string { return c.org.String() },
+		"submission": func(c *tenant, _, _ string) string {
+			return c.field(c.done("lead", "POST", "/v1/submissions", strings.Replace(goodSubmission, `,"externalId":"ext-1"`, "", 1)), "id")
+		},
+		"quoted submission": func(c *tenant, who, _ string) string {
+			s := makers()["submission"](c, who, "")
+			c.things["quote"] = c.field(c.done("lead", "POST", "/v1/submissions/"+s+"/quote", ""), "id")
+			return s
+		},
+		"quote": func(c *tenant, who, _ string) string {
+			c.thing(who, "quoted submission")
+			return c.things["quote"]
+		},
+		"policy": func(c *tenant, _, _ string) string {
+			c.bind(c.actors["lead"], "pat@"+c.name+".example")
+			return c.first("lead", "/v1/policies?limit=1")
+		},
+		"policy number": func(c *tenant, _, _ string) string {
+			return c.bind(c.actors["lead"], "pat@"+c.name+".example")
+		},
+		"invoice": func(c *tenant, who, _ string) string {
+			return c.first("lead", "/v1/invoices?policyId="+c.thing(who, "policy"))
+		},
+		"referral": func(c *tenant, who, _ string) string {
+			return c.field(c.done("participant", "POST", "/v1/referrals", fmt.Sprintf(
+				`{"entityType":"submission","entityId":%q,"reason":"prior_losses","rationale":"Three losses."}`, makers()["submission"](c, who, ""))), "id")
+		},
+		"room": func(c *tenant, who, _ string) string {
+			c.things["room submission"] = makers()["submission"](c, who, "")
+			return c.field(c.done("lead", "POST", "/v1/deal-rooms", fmt.Sprintf(`{"submissionId":%q,"participants":[
+			{"userId":%q,"role":"underwriter"}, {"userId":%q,"role":"underwriter"}, {"userId":%q,"role":"viewer"},
+			{"email":"%s@example.com","role":"broker"}, {"email":"%s@example.com","role":"broker"}, {"email":"%s@example.com","role":"manager"}]}`,
+				c.things["room submission"], c.actors["participant"].ID, c.actors["seated"].ID, c.actors["viewer"].ID,
+				c.actors["partner"].ID, c.actors["partner's seated"].ID, c.actors["partner's manager"].ID)), "id")
+		},
+		"room submission": func(c *tenant, who, _ string) string {
+			c.thing("lead", "room")
+			return c.things["room submission"]
+		},
+		"seat": func(c *tenant, _, _ string) string { return c.actors["seated"].ID },
+		"self": func(c *tenant, _, of string) string {
+			if id := c.actors[of].ID; id != "" {
+				return id
+			}
+			return c.actors["seated"].ID // of one who is no user
+		},
+		"user": func(c *tenant, _, _ string) string {
+			return storetest.User(c.t, c.db, c.actors["lead"], "Hired", "broker").ID
+		},
+		"colleague": func(c *tenant, _, _ string) string { return c.actors["hired"].ID },
+		"outsider":  func(c *tenant, _, _ string) string { return c.actors["partner's colleague"].ID },
+		"key": func(c *tenant, _, _ string) string {
+			return c.field(c.done("admin", "POST", "/v1/api-keys", `{"name":"k","scopes":["policies:read"]}`), "id")
+		},
+		"file": func(c *tenant, who, _ string) string {
+			return c.field(c.done("lead", "POST", c.room(who)+"/files", oneFile, formOf...), "id")
+		},
+		"annotation": func(c *tenant, who, _ string) string {
+			return c.field(c.done("lead", "POST", c.room(who)+"/annotations", c.fill(who, annotated)), "id")
+		},
+		"invitation": func(c *tenant, who, _ string) string {
+			c.invite(c.thing(who, "room"))
+			return c.first("lead", c.room(who)+"/invitations")
+		},
+		"guest link": func(c *tenant, _, _ string) string { return c.invite(c.lobby) },
+		"webhook": func(c *tenant, _, _ string) string {
+			return c.field(c.done("admin", "POST", "/v1/webhooks", goodWebhook), "id")
+		},
+		"event": func(c *tenant, who, _ string) string {
+			c.thing(who, "submission")
+			return c.first("admin", "/v1/events?limit=1")
+		},
+		"push token": func(c *tenant, _, of string) string {
+			return c.field(c.done(of, "POST", "/v1/portal/push-tokens", c.phone()), "id")
+		},
+		"device": func(c *tenant, _, of string) string {
+			return c.field(c.done(of, "POST", "/v1/me/devices", c.phone()), "id")
+		},
+		"address": func(c *tenant, _, _ string) string {
+			c.number++
+			return fmt.Sprintf("%s-%d@new.example", c.name, c.number)
+		},
+		"phone token":    func(c *tenant, _, _ string) string { c.number++; return fmt.Sprintf("%063x%d", c.number, len(c.name)) },
+		"message":        say,
+		"others message": say,
+		"delivery": func(c *tenant, who, _ string) string {
+			id := storetest.Value[[16]byte](c.t, c.db, `INSERT INTO delivery (org_id, kind, target, event_id, type, state, attempt, next_at, done_at, code, class)
+			SELECT org_id, 'webhook', id, new_ulid(), 'policy.bound', 'failed', 1, now() + interval '1 hour', now(), 500, 'status' FROM endpoint WHERE id = $1 RETURNING id`,
+				uuidOf[push.EndpointID](c.t, c.thing(who, "webhook")))
+			return push.ID(id).String()
+		},
+		"notice":        func(c *tenant, _, of string) string { return c.tell(of) },
+		"portal notice": func(c *tenant, _, of string) string { return c.tell(of) },
+		"session": func(c *tenant, _, of string) string {
+			id := storetest.Value[[16]byte](c.t, c.db, `INSERT INTO sign_in (id, org_id, person_id, device, family, current, asker, created_at, last_used_at, expires_at)
+			SELECT u, org_id, id, 'phone', sha256(u::text::bytea), sha256(u::text::bytea), 'c', now(), now(), now() + interval '1 day'
+			FROM person, new_ulid() u WHERE id = $1 RETURNING id`, *c.actors[of].UUID())
+			return access.SignInID(id).String()
+		},
+		"request": func(c *tenant, _, _ string) string {
+			r := store.Request{ID: access.NewRequestID(time.Now()), Org: c.org, Actor: c.actors["lead"].ID, Method: "POST", Route: "/v1/submissions", Status: 201, At: time.Now()}
+			if err := c.db.AddRequests(c.t.Context(), []store.Request{r}); err != nil {
+				c.t.Fatal(err)
+			}
+			return r.ID.String()
+		},
+		"login": func(c *tenant, _, _ string) string {
+			c.number++
+			code := fmt.Sprintf("%s %d", c.name, c.number)
+			var una access.UserID
+			if err := una.UnmarshalText([]byte(c.actors["lead"].ID)); err != nil {
+				c.t.Fatal(err)
+			}
+			err := c.db.InTx(c.t.Context(), c.actors["lead"], func(tx *store.Tx) error {
+				return tx.AddLoginLink(c.t.Context(), code, una, time.Now().Add(time.Minute))
+			})
+			if err != nil {
+				c.t.Fatal(err)
+			}
+			return code
+		},
+	}
+}
+
+const (
+	oneFile   = "--x\r\nContent-Disposition: form-data; name=\"visibility\"\r\n\r\nshared\r\n--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.pdf\"\r\n\r\n%PDF-1.7\nsome pages\r\n--x--\r\n"
+	deskFile  = "--x\r\nContent-Disposition: form-data; name=\"visibility\"\r\n\r\ninternal\r\n--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.pdf\"\r\n\r\n%PDF-1.7\nsome pages\r\n--x--\r\n"
+	annotated = `{"fileId":"{file}","page":1,"x":0,"y":0,"width":1,"height":1,"body":"Why?"}`
+)
+
+var formOf = []string{"Content-Type", "multipart/form-data; boundary=x"}
+
+func (c *tenant) room(who string) string { return "/v1/deal-rooms/" + c.thing(who, "room") }
+
+func (c *tenant) phone() string { return phone(makers()["phone token"](c, "", ""), "ios") }
+
+// say has somebody write in the room that a principal asks about.
+func say(c *tenant, who, of string) string {
+	if of == "" {
+		of = author(who)
+	}
+	return c.field(c.done(of, "POST", c.room(who)+"/messages", `{"body":"Hello."}`), "id")
+}
+
+// tell puts a notice into somebody's inbox.
+func (c *tenant) tell(who string) string {
+	c.t.Helper()
+	id := storetest.Value[[16]byte](c.t, c.db, `INSERT INTO notification (org_id, subject, event_id, type, category, about, link, words, expires_at)
+		VALUES ($1, $2, new_ulid(), 'policy.bound', 'policies', 'pol_1', '/policies/pol_1', '{"en":{"title":"Bound","body":"Bound."}}', now()) RETURNING id`, c.actors[who].Org.UUID(), c.actors[who].ID)
+	return push.NoticeID(id).String()
+}
+
+// invite invites somebody without an account into a room and answers his link.
+func (c *tenant) invite(into string) string {
+	c.t.Helper()
+	c.number++
+	r := struct{ room.Invitation }{}
+	now := time.Now().UTC().Truncate(time.Microsecond)
+	r.Invitation = room.Invitation{
+		ID: room.NewInvitationID(now), Org: c.org, Email: fmt.Sprintf("gus%d@%s.example", c.number, c.name), Role: room.Broker, CanChat: true,
+		State: room.Waiting, CreatedAt: now, ExpiresAt: now.Add(room.InvitationAge),
+	}
+	if err := r.Room.UnmarshalText([]byte(into)); err != nil {
+		c.t.Fatal(err)
+	}
+	link := room.NewSecret()
+	err := c.db.InTx(c.t.Context(), c.actors["lead"], func(tx *store.Tx) error {
+		return tx.AddInvitation(c.t.Context(), r.Invitation, link, room.NewCode(), push.InvitationNotice("Una", c.name, "Builders", "https://x/#"+string(link), "https://x", room.NewCode(), room.InvitationAge, r.ExpiresAt))
+	})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return string(link)
+}
