@@ -40,6 +40,7 @@ type schema struct {
 	Ref         string `json:"$ref"`
 	Type        any
 	Format      string
+	Pattern     string
 	Description string
 	Enum        []any
 	Properties  map[string]schema
@@ -102,32 +103,63 @@ func waysOf(id string) []string {
 	return ways
 }
 
-// pathOf fills in the parameters of a path with things of a company.
-func (c *tenant) pathOf(d described, k call, who string) string {
-	c.t.Helper()
-	path, done := "", d.Path
-	for done != "" {
-		head, rest, ok := strings.Cut(done, "{")
-		path += head
-		if !ok {
-			break
-		}
-		name, after, _ := strings.Cut(rest, "}")
-		prefix := strings.TrimSuffix(d.Path, after)
-		thing := k.ids[name]
-		if thing == "" {
-			thing = pathThings[prefix]
-		}
-		if thing == "" {
-			c.t.Fatalf("%s: nothing is known of %s: add it to pathThings in matrix_calls_test.go", d.ID, prefix)
-		}
-		path += c.thing(who, thing)
-		done = after
+// pathThing is the thing that a parameter of the path names.
+func (d described) pathThing(k call, parameter string) string {
+	if thing := k.ids[parameter]; thing != "" {
+		return thing
 	}
+	head, _, _ := strings.Cut(d.Path, "{"+parameter+"}")
+	return pathThings[head+"{"+parameter+"}"]
+}
+
+// A spot is a place of a call in which a thing's id stands.
+type spot struct {
+	name   string // the path's parameter, or the placeholder
+	inPath bool
+}
+
+var parameter = regexp.MustCompile(`\{\w+\}`)
+
+// spots are the places of a call in which ids stand, in the order of build.
+func (d described) spots(k call) []spot {
+	var all []spot
+	for _, name := range parameter.FindAllString(d.Path, -1) {
+		all = append(all, spot{strings.Trim(name, "{}"), true})
+	}
+	for _, name := range placeholder.FindAllString(k.query+k.body, -1) {
+		all = append(all, spot{strings.Trim(name, "{}"), false})
+	}
+	return all
+}
+
+// build is the path and the body of a call with a thing in each spot.
+func (d described) build(k call, things []string) (path, body string) {
+	next := func(string) string {
+		thing := things[0]
+		things = things[1:]
+		return thing
+	}
+	path = parameter.ReplaceAllStringFunc(d.Path, next)
 	if k.query != "" {
-		path += "?" + c.fill(who, k.query)
+		path += "?" + placeholder.ReplaceAllStringFunc(k.query, next)
 	}
-	return path
+	return path, placeholder.ReplaceAllStringFunc(k.body, next)
+}
+
+// thingsOf are a company's things for each spot, as a principal has them.
+func (c *tenant) thingsOf(d described, k call, who string) []string {
+	c.t.Helper()
+	var all []string
+	for _, s := range d.spots(k) {
+		name := s.name
+		if s.inPath {
+			if name = d.pathThing(k, s.name); name == "" {
+				c.t.Fatalf("%s: nothing is known of {%s} in %s: add it to pathThings in matrix_calls_test.go", d.ID, s.name, d.Path)
+			}
+		}
+		all = append(all, c.thing(who, name))
+	}
+	return all
 }
 
 // try makes a call as a principal of one company on the things of another.
@@ -137,7 +169,8 @@ func (c *tenant) try(who string, d described, k call, on *tenant) int {
 	if k.page {
 		header = c.ofPage()
 	}
-	got, _ := c.send(c.with(who, d.Scope), d.Method, on.pathOf(d, k, who), on.fill(who, k.body), header...)
+	path, body := d.build(k, on.thingsOf(d, k, who))
+	got, _ := c.send(c.with(who, d.Scope), d.Method, path, body, header...)
 	if got < 300 && d.Method != "GET" && !k.keeps {
 		clear(on.things)
 	}
@@ -184,7 +217,7 @@ func readTables(t *testing.T) (string, map[string]table) {
 	}
 	tables := map[string]table{}
 	var now table
-	for _, line := range strings.Split(string(b), "\n") {
+	for line := range strings.SplitSeq(string(b), "\n") {
 		if tag, ok := strings.CutPrefix(line, "## "); ok {
 			now = table{tag: tag}
 		}

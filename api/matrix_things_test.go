@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/openinsure/openinsure/internal/access"
+	"github.com/openinsure/openinsure/internal/event"
 	"github.com/openinsure/openinsure/push"
 	"github.com/openinsure/openinsure/rooms/room"
 	"github.com/openinsure/openinsure/store"
@@ -69,6 +70,7 @@ func makers() map[string]maker {
 		"user": func(c *tenant, _, _ string) string {
 			return storetest.User(c.t, c.db, c.actors["lead"], "Hired", "broker").ID
 		},
+		"channel":   func(c *tenant, _, _ string) string { return event.OrgChannel(c.org, event.Underwriting) },
 		"colleague": func(c *tenant, _, _ string) string { return c.actors["hired"].ID },
 		"outsider":  func(c *tenant, _, _ string) string { return c.actors["partner's colleague"].ID },
 		"key": func(c *tenant, _, _ string) string {

@@ -153,6 +153,12 @@ func Open(t testing.TB, cfg store.Config) *store.DB {
 	return db
 }
 
+// Address is where a database is reached that Open opened.
+func Address(db *store.DB) string {
+	url, _ := urls.Load(db)
+	return url.(string)
+}
+
 // SQL runs a statement as the login role, which no wall holds.
 func SQL(t testing.TB, db *store.DB, sql string, args ...any) {
 	t.Helper()
