@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -72,6 +73,8 @@ func decodeAny(b []byte, into *any) error {
 	var bad []fault.Field
 	*into = normal(v, "", &bad)
 	if len(bad) > 0 {
+		// Maps are walked in any order.
+		slices.SortFunc(bad, func(a, b fault.Field) int { return strings.Compare(a.Field, b.Field) })
 		return fieldsError(bad)
 	}
 	return nil
