@@ -69,8 +69,9 @@ func (d *Door) signedIn(ctx context.Context, who access.Actor, by string) error 
 }
 
 // refused tells the audit log of a request that was refused for who asked: a
-// credential that proves nothing, something that he may not, or a sign-in, also
-// one that came too often or that we could not answer.
+// credential that proves nothing, something that he may not or that nobody could
+// say whether he may, or a sign-in, also one that came too often or that we could
+// not answer.
 func (a *API) refused(r *http.Request, st *state, route string, status int, at time.Time) {
 	if a.deps.Refusals == nil {
 		return
@@ -86,6 +87,8 @@ func (a *API) refused(r *http.Request, st *state, route string, status int, at t
 		f.Action = audit.Authenticate
 	case status == http.StatusForbidden:
 		f.Action, f.Object = audit.Permission, objectOf(r)
+	case st.errorCode == access.ErrUnavailable.Code():
+		f.Action, f.Object, f.Outcome = audit.Permission, objectOf(r), audit.Failed
 	default:
 		return
 	}

@@ -50,7 +50,7 @@ func Migrate(ctx context.Context, url string, log *slog.Logger) error {
 	for _, m := range done {
 		log.InfoContext(ctx, "migrated", "version", m.Source.Version, "milliseconds", m.Duration.Milliseconds())
 	}
-	return nil
+	return followSchema(ctx, db)
 }
 
 func provider(db *sql.DB) (*goose.Provider, error) {

@@ -25,6 +25,7 @@ const relateSQL = `INSERT INTO relationship (org_id, object_type, object_id, rel
 
 // Relate writes a tuple on an object of the transaction's organisation.
 func (tx *Tx) Relate(ctx context.Context, o access.Object, t access.Tuple) error {
+	tx.judge = nil
 	_, err := run(ctx, tx.Reader, relateSQL, tx.org.UUID(), string(o.Type), o.ID, t.Relation, t.SubjectType, t.SubjectID, t.SubjectRelation)
 	return err
 }
@@ -34,6 +35,7 @@ const unrelateSQL = `DELETE FROM relationship WHERE org_id = $1 AND object_type 
 
 // Unrelate removes what relates a subject to an object.
 func (tx *Tx) Unrelate(ctx context.Context, o access.Object, subjectType, subjectID string) error {
+	tx.judge = nil
 	_, err := run(ctx, tx.Reader, unrelateSQL, tx.org.UUID(), string(o.Type), o.ID, subjectType, subjectID)
 	return err
 }

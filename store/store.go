@@ -182,7 +182,8 @@ func (db *DB) As(by access.Actor) Reader {
 func (db *DB) Judge(e access.Evaluator) { db.judge = e }
 
 // Evaluator returns the authority that questions are put to; nil when there is
-// none.
+// none, and once the transaction has changed relationships, of which nobody else
+// can know yet: those by which it was allowed to have been asked about before.
 func (r Reader) Evaluator() access.Evaluator { return r.judge }
 
 // everywhere returns a Reader that sees every organisation.

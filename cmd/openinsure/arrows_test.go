@@ -17,7 +17,7 @@ import (
 // docs/architecture.md.
 var arrows = map[string][]string{
 	"clients/live":        {},
-	"cmd/openinsure":      {"api", "api/redislimit", "clients/live", "cmd/openinsure/demo", "hub", "hub/redisbroker", "internal/access", "internal/audit", "internal/betterauth", "internal/fault", "internal/insurance", "internal/seal", "push", "push/apns", "push/fcm", "push/mail", "push/webhook", "push/webhook/egress", "rooms", "store", "store/embedded"},
+	"cmd/openinsure":      {"api", "api/redislimit", "clients/live", "cmd/openinsure/demo", "hub", "hub/redisbroker", "internal/access", "internal/access/spicedb", "internal/audit", "internal/betterauth", "internal/fault", "internal/insurance", "internal/seal", "push", "push/apns", "push/fcm", "push/mail", "push/webhook", "push/webhook/egress", "rooms", "store", "store/embedded"},
 	"cmd/openinsure/demo": {"clients/live", "push/pushtest", "store/embedded"}, // an outsider: it knows the API and nothing else
 	"api": {
 		"hub", "internal/access", "internal/audit", "internal/betterauth", "internal/event", "internal/fault", "internal/id", "internal/insurance", "internal/insurance/billing",
@@ -60,17 +60,19 @@ var arrows = map[string][]string{
 	"internal/insurance/quote": {
 		"internal/access", "internal/fault", "internal/id", "internal/insurance/money", "internal/insurance/rating", "internal/insurance/submission",
 	},
-	"internal/insurance/submission": {"internal/access", "internal/fault", "internal/id", "internal/insurance/money"},
-	"internal/insurance/billing":    {"internal/access", "internal/fault", "internal/id", "internal/insurance/money"},
-	"internal/insurance/rating":     {"internal/fault", "internal/insurance/money"},
-	"internal/insurance/money":      {"internal/fault"},
-	"internal/event":                {"internal/access", "internal/id", "internal/insurance/money"},
-	"internal/access":               {"internal/fault", "internal/id"},
-	"internal/audit":                {"internal/access", "internal/id"},
-	"internal/betterauth":           {"internal/fault"},
-	"internal/id":                   {"internal/fault"},
-	"internal/fault":                {},
-	"internal/seal":                 {},
+	"internal/insurance/submission":     {"internal/access", "internal/fault", "internal/id", "internal/insurance/money"},
+	"internal/insurance/billing":        {"internal/access", "internal/fault", "internal/id", "internal/insurance/money"},
+	"internal/insurance/rating":         {"internal/fault", "internal/insurance/money"},
+	"internal/insurance/money":          {"internal/fault"},
+	"internal/event":                    {"internal/access", "internal/id", "internal/insurance/money"},
+	"internal/access":                   {"internal/fault", "internal/id"},
+	"internal/access/spicedb":           {"internal/access"},
+	"internal/access/spicedb/spicetest": {},
+	"internal/audit":                    {"internal/access", "internal/id"},
+	"internal/betterauth":               {"internal/fault"},
+	"internal/id":                       {"internal/fault"},
+	"internal/fault":                    {},
+	"internal/seal":                     {},
 	"rooms": {
 		"internal/access", "internal/audit", "internal/event", "internal/fault", "internal/insurance/submission", "push", "rooms/room", "store",
 	},

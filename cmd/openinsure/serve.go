@@ -101,6 +101,10 @@ func (c *serveCmd) serve(ctx context.Context, p *platform, listener net.Listener
 	if err != nil {
 		return err
 	}
+	authority, err := c.newAuthority(p, registry)
+	if err != nil {
+		return err
+	}
 	l := c.newLive(p, files, broker, registry)
 	out, err := c.newOutbound(ctx, p, registry)
 	if err != nil {
@@ -111,6 +115,11 @@ func (c *serveCmd) serve(ctx context.Context, p *platform, listener net.Listener
 	if limiter != nil {
 		cfg.Limiter = limiter
 		cfg.Parts = func() map[string]string { return withLimits(l.parts(), limiter.Shared()) }
+	}
+	if authority != nil {
+		parts := cfg.Parts
+		cfg.Parts = func() map[string]string { return withAuthority(parts(), authority.Well()) }
+		defer func() { err = errors.Join(err, authority.Close()) }() // after the requests and the mirror are done
 	}
 	rest := newAPI(p, l, out, api.Deps{Requests: records, Refusals: refused}, cfg, c.publicURL(), c.production())
 	admin, err := c.serveAdmin(p.log, registry)
@@ -125,6 +134,9 @@ func (c *serveCmd) serve(ctx context.Context, p *platform, listener net.Listener
 	work.Go(func() { _ = records.Run(background) })        // returns nil
 	work.Go(func() { _ = sweep(background, p.db, p.log) }) // returns nil
 	work.Go(func() { _ = keepAudit(background, refused) }) // returns nil
+	if authority != nil {
+		work.Go(func() { _ = authority.Mirror(background) }) // returns nil
+	}
 	if limiter != nil {
 		work.Go(func() { _ = limiter.Run(background) }) // returns nil
 	}
@@ -170,6 +182,15 @@ func withLimits(parts map[string]string, shared bool) map[string]string {
 	parts["limits"] = "ok"
 	if !shared {
 		parts["limits"] = "unwell: each node counts requests by itself"
+	}
+	return parts
+}
+
+// withAuthority adds whether SpiceDB answers to what /readyz tells.
+func withAuthority(parts map[string]string, well bool) map[string]string {
+	parts["permissions"] = "ok"
+	if !well {
+		parts["permissions"] = "unwell: SpiceDB does not answer, and what it is asked for is 503"
 	}
 	return parts
 }

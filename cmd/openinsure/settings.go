@@ -28,6 +28,10 @@ type settings struct {
 	PublicURL          string `env:"PUBLIC_URL" default:"http://localhost:8787" help:"Address under which clients reach this server; also the issuer of tokens."`
 	AuthSessionURL     string `env:"AUTH_SESSION_URL" name:"auth-session-url" help:"Address of a better-auth server whose sessions POST /auth/better/exchange takes. Default: none."`
 	RedisURL           secret `env:"REDIS_URL" name:"redis-url" help:"Redis that carries messages between nodes and counts requests for all of them. Default: one node, in this process."`
+	SpiceDBEndpoint    string `env:"SPICEDB_ENDPOINT" name:"spicedb-endpoint" help:"host:port of a SpiceDB that every question about permission is put to as well. Default: none."`
+	SpiceDBToken       secret `env:"SPICEDB_TOKEN" name:"spicedb-token" help:"Preshared key of SpiceDB."`
+	SpiceDBPlaintext   bool   `env:"SPICEDB_PLAINTEXT" name:"spicedb-plaintext" help:"Speak to SpiceDB without TLS. Default: TLS."`
+	SpiceDBCAFile      string `env:"SPICEDB_CA_FILE" name:"spicedb-ca-file" type:"path" help:"Certificates that vouch for SpiceDB. Default: the system's."`
 	BlobURL            string `env:"BLOB_URL" help:"Where uploaded files are kept, as file:///folder; several nodes need one that they share. Default: a folder in DATA_DIR."`
 	SMTPURL            secret `env:"SMTP_URL" name:"smtp-url" help:"Mail server: smtp://user:password@host:587 or smtps://…:465. Default: mails are files in DATA_DIR/mail."`
 	LogLevel           string `env:"LOG_LEVEL" enum:"debug,info,warn,error" default:"info" help:"debug, info, warn or error."`
@@ -52,7 +56,7 @@ func (s *settings) secrets() map[string]*secret {
 	return map[string]*secret{
 		"API_SECRET": &s.APISecret, "ENCRYPTION_KEY": &s.EncryptionKey, "JWT_KEYS": &s.JWTKeys,
 		"DATABASE_URL": &s.DatabaseURL, "MIGRATE_DATABASE_URL": &s.MigrateDatabaseURL,
-		"REDIS_URL": &s.RedisURL, "SMTP_URL": &s.SMTPURL,
+		"REDIS_URL": &s.RedisURL, "SMTP_URL": &s.SMTPURL, "SPICEDB_TOKEN": &s.SpiceDBToken,
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/oklog/ulid/v2"
 
@@ -47,6 +48,11 @@ type Evaluator interface {
 	// whether a stored relation of the object reaches him.
 	Evaluate(ctx context.Context, by Actor, want Permission, on Object) (Opinion, error)
 }
+
+// ErrUnavailable is the answer when an Evaluator has none: it is away or slow,
+// or was not told in time of a change that the question is about.
+var ErrUnavailable = fault.New(fault.Unavailable, "permissions_unavailable", "Permissions cannot be checked right now; try again.").
+	With("part", "permissions").Retry(time.Second)
 
 // An Opinion is what an Evaluator says.
 type Opinion struct{ Holds, Known bool }

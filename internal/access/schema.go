@@ -193,3 +193,19 @@ func sorted[K ~string, V any](m map[K]V) []K {
 	slices.Sort(keys)
 	return keys
 }
+
+// Belonging lists the types whose objects belong to an organisation by their
+// row.
+func Belonging() []Type {
+	return slices.DeleteFunc(sorted(Schema), func(t Type) bool { return Schema[t].Relations[orgRelation] == nil })
+}
+
+// Allows reports whether the schema has the relation of a stored relationship,
+// and that relation takes such a subject.
+func Allows(r Relationship) bool {
+	subject := r.SubjectType
+	if r.SubjectRelation != "" {
+		subject += "#" + r.SubjectRelation
+	}
+	return slices.Contains(Schema[r.Type].Relations[r.Relation], subject)
+}

@@ -1,0 +1,223 @@
+// Package spicetest gives a test a real SpiceDB of its own, to be stopped,
+// frozen and lost. It never skips: where it cannot be built, the test fails.
+package spicetest
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/health/grpc_health_v1"
+)
+
+// startIn is how long a SpiceDB may take to answer, which only a crowded machine
+// needs.
+const startIn = time.Minute
+
+// main is what is built, of the module in internal/access/spicedbtest.
+const main = "github.com/authzed/spicedb/cmd/spicedb"
+
+// build builds the server once for each version of it and of Go, into the
+// user's cache, and returns where it is. Test binaries that come at the same
+// time wait for one another.
+var build = sync.OnceValues(func() (string, error) {
+	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/openinsure/openinsure").Output()
+	if err != nil {
+		return "", fmt.Errorf("find the repository: %w", err)
+	}
+	dir := filepath.Join(strings.TrimSpace(string(out)), "internal", "access", "spicedbtest")
+	hash := sha256.New()
+	for _, file := range []string{"go.mod", "go.sum"} {
+		b, err := os.ReadFile(filepath.Join(dir, file))
+		if err != nil {
+			return "", err
+		}
+		_, _ = hash.Write(b) // never fails
+	}
+	_, _ = hash.Write([]byte(runtime.Version()))
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", err
+	}
+	cache = filepath.Join(cache, "openinsure-test")
+	if err := os.MkdirAll(cache, 0o755); err != nil { //nolint:gosec // a cache of programs
+		return "", err
+	}
+	binary := filepath.Join(cache, "spicedb-"+hex.EncodeToString(hash.Sum(nil))[:16])
+	lock, err := os.Create(binary + ".lock") //nolint:gosec // in our own cache
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = lock.Close() }()
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
+		return "", fmt.Errorf("wait for another build: %w", err)
+	}
+	if _, err := os.Stat(binary); err == nil {
+		return binary, nil
+	}
+	cmd := exec.Command("go", "-C", dir, "build", "-ldflags=-s -w", "-o", binary+".new", main) //nolint:gosec // a constant, to our own cache
+	cmd.Env = append(os.Environ(), "GOFLAGS=-buildvcs=false")
+	if said, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build SpiceDB: %w\n%s", err, said)
+	}
+	return binary, os.Rename(binary+".new", binary)
+})
+
+// A Server is one SpiceDB, which keeps everything in memory. Its methods are for
+// the goroutine of the test.
+type Server struct {
+	t     testing.TB
+	addr  string
+	token string
+	log   *bytes.Buffer // read when cmd is gone
+	cmd   *exec.Cmd
+	ended chan struct{} // closed when cmd is gone
+}
+
+// Start starts a server on a free port of the loopback and stops it when the
+// test is over.
+func Start(t testing.TB) *Server {
+	t.Helper()
+	s := Reserved(t)
+	var err error
+	for range 5 { // somebody else may take the free port before SpiceDB does
+		if err = s.start(); err == nil {
+			return s
+		}
+		if s.addr, err = free(); err != nil {
+			break
+		}
+	}
+	t.Fatalf("start a SpiceDB for the test: %v", err)
+	return nil
+}
+
+// Reserved returns the address of a server that was never started; Restart
+// starts it.
+func Reserved(t testing.TB) *Server {
+	t.Helper()
+	addr, err := free()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &Server{t: t, addr: addr, token: rand.Text()}
+	t.Cleanup(s.Kill)
+	return s
+}
+
+func free() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	return l.Addr().String(), l.Close()
+}
+
+func (s *Server) start() error {
+	binary, err := build()
+	if err != nil {
+		return err
+	}
+	s.log = &bytes.Buffer{}
+	s.cmd = exec.Command(binary, "serve", "--grpc-addr", s.addr, "--grpc-preshared-key", s.token, //nolint:gosec // what we built
+		"--datastore-engine", "memory", "--http-enabled=false", "--metrics-enabled=false", "--dispatch-cluster-enabled=false",
+		"--telemetry-endpoint", "", "--skip-release-check", "--log-level", "warn")
+	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
+	s.cmd.SysProcAttr = dieWithUs()
+	if err := s.cmd.Start(); err != nil {
+		return err
+	}
+	s.ended = make(chan struct{})
+	cmd, ended := s.cmd, s.ended
+	go func() { // ends with the server, for which Kill waits
+		_ = cmd.Wait() // a killed server is what was wanted
+		close(ended)
+	}()
+	if err := s.answers(); err != nil {
+		s.Kill()
+		return fmt.Errorf("%w; it said:\n%s", err, s.log)
+	}
+	return nil
+}
+
+// answers waits until the server says that it is well.
+func (s *Server) answers() error {
+	conn, err := grpc.NewClient(s.addr, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close() }()
+	ctx, cancel := context.WithTimeoutCause(context.Background(), startIn, errors.New("the start of SpiceDB"))
+	defer cancel()
+	for {
+		res, err := grpc_health_v1.NewHealthClient(conn).Check(ctx, &grpc_health_v1.HealthCheckRequest{Service: "authzed.api.v1.PermissionsService"})
+		if err == nil && res.GetStatus() == grpc_health_v1.HealthCheckResponse_SERVING {
+			return nil
+		}
+		select {
+		case <-s.ended:
+			return errors.New("SpiceDB ended")
+		case <-ctx.Done():
+			return fmt.Errorf("no answer: %w (%w)", context.Cause(ctx), err)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// Addr is host:port.
+func (s *Server) Addr() string { return s.addr }
+
+// Token is the preshared key.
+func (s *Server) Token() string { return s.token }
+
+// Kill ends the server as kill -9 does and waits until it is gone.
+func (s *Server) Kill() {
+	if s.cmd == nil {
+		return
+	}
+	_ = s.cmd.Process.Kill() // it may be gone already
+	<-s.ended
+	s.cmd = nil
+}
+
+// Restart starts the server again at its address, empty; a running one is
+// killed first.
+func (s *Server) Restart() {
+	s.t.Helper()
+	s.Kill()
+	if err := s.start(); err != nil {
+		s.t.Fatalf("restart SpiceDB: %v", err)
+	}
+}
+
+// Pause freezes the server: its connections stay, and nothing answers.
+func (s *Server) Pause() {
+	s.t.Helper()
+	if err := s.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// Continue lets a frozen server go on.
+func (s *Server) Continue() {
+	s.t.Helper()
+	if err := s.cmd.Process.Signal(syscall.SIGCONT); err != nil {
+		s.t.Fatal(err)
+	}
+}
