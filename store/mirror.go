@@ -53,9 +53,9 @@ const lockMirrorSQL = `SELECT seq FROM mirror WHERE holder = $1 FOR UPDATE`
 const changesSQL = `SELECT n.id, n.object_type, n.object_id, n.relation, n.subject_type, n.subject_id, n.subject_relation, mirror_has(n)
 	FROM mirror_note n ORDER BY n.id LIMIT $1`
 
-// keepTokensSQL keeps the token of a write beside the ends of what it wrote;
+// keepFreshSQL keeps the token of a write beside the ends of what it wrote;
 // crosses orgs: see leaseMirrorSQL.
-const keepTokensSQL = `WITH moved AS (UPDATE mirror SET seq = $3)
+const keepFreshSQL = `WITH moved AS (UPDATE mirror SET seq = $3)
 	INSERT INTO mirror_token (type, id, seq, token)
 	SELECT DISTINCT type, id, $3::bigint, $4 FROM unnest($1::text[], $2::text[]) AS u(type, id)
 	ON CONFLICT (type, id) DO UPDATE SET seq = excluded.seq, token = excluded.token`
@@ -96,7 +96,7 @@ func (db *DB) PassOn(ctx context.Context, holder string, write func(context.Cont
 		}
 		if token != "" {
 			types, ids := ends(changes)
-			if _, err := run(ctx, r, keepTokensSQL, types, ids, seqs[0]+1, token); err != nil {
+			if _, err := run(ctx, r, keepFreshSQL, types, ids, seqs[0]+1, token); err != nil {
 				return err
 			}
 		}
