@@ -16,7 +16,9 @@ import (
 
 	"github.com/openinsure/openinsure/internal/access"
 	"github.com/openinsure/openinsure/internal/audit"
+	"github.com/openinsure/openinsure/internal/event"
 	"github.com/openinsure/openinsure/push"
+	"github.com/openinsure/openinsure/rooms/room"
 	"github.com/openinsure/openinsure/store"
 	"github.com/openinsure/openinsure/store/storetest"
 )
@@ -70,7 +72,7 @@ const newCanaryURL = "https://hooks.example.com/" + canary
 // notOfRequests are the actions that no request of an organisation brings about.
 var notOfRequests = map[audit.Action]string{
 	audit.KeysRotated: "of the command line", audit.KeysDropped: "of the command line",
-	audit.Authenticate: "see TestRefusalsAreTold", audit.Permission: "see TestRefusalsAreTold",
+	audit.Authenticate: "see TestRefusalsAreTold", audit.Permission: "see TestRefusalsAreTold", audit.SessionCut: "see TestDeniedOnASocket",
 }
 
 // TestEveryActionIsAudited does each thing that is kept, once, and looks for
@@ -92,6 +94,14 @@ func TestEveryActionIsAudited(t *testing.T) {
 	key := c.want(201, "ada", "POST", "/v1/api-keys", `{"name":"`+canary+`","scopes":["rooms:write"]}`)
 	secrets = append(secrets, key["key"].(string), key["prefix"].(string))
 	did(audit.KeyCreated)
+	next := c.want(201, "ada", "POST", "/v1/api-keys/"+key["id"].(string)+"/rotate", `{"overlapHours":1}`)
+	secrets = append(secrets, next["key"].(string), next["prefix"].(string))
+	did(audit.KeyRotated)
+	if _, err := c.db.EndKeys(t.Context(), time.Now().Add(2*time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	did(audit.KeyRevoked) // by itself
+	key = next
 	c.want(204, "ada", "DELETE", "/v1/api-keys/"+key["id"].(string), "")
 	did(audit.KeyRevoked)
 	c.want(404, "ada", "DELETE", "/v1/api-keys/"+access.NewKeyID(time.Now()).String(), "")
@@ -126,6 +136,7 @@ func TestEveryActionIsAudited(t *testing.T) {
 	if got := c.kept("mel"); !slices.Equal(got, []string{"participant.removed"}) {
 		t.Errorf("the broker's own company kept %v", got)
 	}
+	secrets = append(secrets, c.guestComesAndGoes(room, did)...)
 	c.want(200, "una", "PATCH", room, `{"status":"closed","reason":"`+canary+`"}`)
 	did(audit.RoomClosed)
 	c.want(200, "una", "PATCH", room, `{"status":"active"}`)
@@ -184,6 +195,7 @@ func TestEveryActionIsAudited(t *testing.T) {
 	did(audit.SignIn)
 	secrets = append(secrets, c.must(200, "", "POST", "/auth/demo", `{"secret":"`+worldSecret+`","as":"underwriter"}`)["token"].(string), worldSecret)
 	did(audit.SignIn)
+	secrets = append(secrets, c.insuredComesAndGoes(did)...)
 	if status, body, _ := c.raw("ada", "/v1/audit/export"); status != 200 || len(body) == 0 {
 		t.Fatalf("export: %d", status)
 	}
@@ -204,6 +216,189 @@ func TestEveryActionIsAudited(t *testing.T) {
 		if strings.Contains(all, s) {
 			t.Errorf("the log says %.20q", s)
 		}
+	}
+}
+
+// guestComesAndGoes has people invited by mail into a room; it returns what is
+// secret of it.
+func (c *cast) guestComesAndGoes(path string, did func(...audit.Action)) []string {
+	c.t.Helper()
+	letter := func() *push.Notice {
+		c.t.Helper()
+		ds, err := c.db.Lease(c.t.Context(), push.Mail, "test", 100, time.Minute)
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		for _, d := range slices.Backward(ds) {
+			if d.Type == push.InvitationType || d.Type == push.GuestLinkType {
+				return d.Notice
+			}
+		}
+		c.t.Fatal("there is no letter")
+		return nil
+	}
+	link := func() string {
+		c.t.Helper()
+		_, found, _ := strings.Cut(letter().URL, "#")
+		return found
+	}
+	p := &place{world: c.world}
+	invite := func(email string) string {
+		c.t.Helper()
+		m := c.want(202, "una", "POST", path+"/participants", fmt.Sprintf(`{"email":%q,"role":"broker"}`, email))
+		return m["invitation"].(map[string]any)["id"].(string)
+	}
+	gus := canary + "@guests.example.com"
+	invite(gus)
+	did(audit.InvitationSent)
+	old := link()
+	invite(gus)
+	did(audit.InvitationReplaced, audit.InvitationSent)
+	secret := link()
+	cookie := p.pageCookie()
+	for range 3 {
+		if status, m, _ := p.page(cookie, "knock", fields{"link": secret}); status != 200 {
+			c.t.Fatalf("knock: %d %v", status, m)
+		}
+	}
+	did(audit.InvitationOpened) // once
+	status, m, h := p.page(cookie, "enter", fields{"link": secret, "name": canary, "firm": canary})
+	if status != 200 {
+		c.t.Fatalf("enter: %d %v", status, m)
+	}
+	did(audit.ParticipantAdded, audit.InvitationAccepted)
+	device, _, _ := strings.Cut(h.Get("Set-Cookie"), ";")
+	id := m["roomId"].(string)
+	if status, m, _ := p.page(device, "session", fields{"roomId": id}); status != 200 {
+		c.t.Fatalf("session: %d %v", status, m)
+	}
+	did(audit.SignIn)
+	p.page(cookie, "link", fields{"roomId": id, "email": gus})
+	did(audit.GuestLinkMailed)
+	p.page(cookie, "link", fields{"roomId": id, "email": "nobody@guests.example.com"})
+	did() // nobody was mailed
+	back := link()
+	if status, m, _ := p.page(cookie, "enter", fields{"link": back}); status != 200 {
+		c.t.Fatalf("enter again: %d %v", status, m)
+	}
+	did(audit.SignIn)
+	gone := invite("x" + gus)
+	did(audit.InvitationSent)
+	c.want(204, "una", "DELETE", path+"/invitations/"+gone, "")
+	did(audit.InvitationRevoked)
+	_, cookieValue, _ := strings.Cut(device, "=")
+	return []string{old, secret, back, cookieValue}
+}
+
+// insuredComesAndGoes has a policyholder sign in and out; it returns what is
+// secret of it.
+func (c *cast) insuredComesAndGoes(did func(...audit.Action)) []string {
+	c.t.Helper()
+	number := c.bind(c.una, canary+"@example.com")
+	did(audit.Quoted, audit.PolicyBound)
+	if got, m := c.askCode(home, number, canary+"@example.com"); got != 202 {
+		c.t.Fatalf("ask: %d %v", got, m)
+	}
+	code := c.codes()[canary+"@example.com"]
+	did(audit.CodeMailed)
+	got, s := c.tryCode(home, number, code, `,"device":"`+canary+`"`)
+	if got != 200 {
+		c.t.Fatalf("sign in: %d %v", got, s)
+	}
+	did(audit.SignIn)
+	first := s["refreshToken"].(string)
+	got, again := c.refresh(first)
+	if got != 200 {
+		c.t.Fatalf("refresh: %d %v", got, again)
+	}
+	did(audit.Refreshed)
+	c.must(204, again["token"].(string), "DELETE", "/v1/portal/sessions/"+s["sessionId"].(string), "")
+	did(audit.SignedOut)
+	return []string{first, again["refreshToken"].(string), number}
+}
+
+// heard waits for the rows that the audit log was told of, up to one that fits.
+func (r *refusedRows) heard(t *testing.T, fits func(audit.Row) bool) audit.Row {
+	t.Helper()
+	var all []audit.Row
+	for {
+		rows := r.take()
+		if len(rows) == 0 {
+			t.Fatalf("the audit log was told of %+v only", all)
+		}
+		for i, row := range rows {
+			if fits(row) {
+				r.mu.Lock()
+				r.rows = append(rows[i+1:len(rows):len(rows)], r.rows...)
+				r.mu.Unlock()
+				return row
+			}
+		}
+		all = append(all, rows...)
+	}
+}
+
+// TestDeniedOnASocket is what an open connection is refused, and what the audit
+// log is told of it.
+func TestDeniedOnASocket(t *testing.T) {
+	p := newPlace(t)
+	shared := room.Shared(p.Room.ID, p.Una.Org).Name
+	roomID := p.Room.ID.String()
+	ben, _ := p.open("ben", p.path+"/ws")
+	uno, _ := p.open("uno", p.path+"/ws")
+	vic, _ := p.open("vic", "/v1/ws")
+	p.refused.take()
+	for _, tt := range []struct {
+		name           string
+		l              *line
+		by             access.Actor
+		frame          string
+		action         audit.Action
+		reason, object string
+	}{
+		{"post", uno, p.Uno, `"type":"post","channel":"` + shared + `","body":"` + canary + `"`, audit.Permission, "forbidden", roomID},
+		{"typing", uno, p.Uno, `"type":"typing","channel":"` + shared + `","on":true`, audit.Permission, "forbidden", roomID},
+		{"the other desk", ben, p.Ben, `"type":"subscribe","channel":"` + room.Desk(p.Room.ID, p.Una.Org).Name + `"`, audit.Permission, "not_found", roomID},
+		{"another room, by a ticket for this one", ben, p.Ben, `"type":"subscribe","channel":"` + room.Shared(room.NewID(time.Now()), p.Una.Org).Name + `"`, audit.Permission, "ticket_room", ""},
+		{"an organisation", vic, p.Vic, `"type":"subscribe","channel":"` + event.OrgChannel(p.Una.Org, event.Underwriting) + `"`, audit.Permission, "not_found", p.Una.Org.String()},
+		{"another person", vic, p.Vic, `"type":"subscribe","channel":"person:` + p.Una.ID + `"`, audit.Permission, "not_found", p.Una.ID},
+		{"no channel", vic, p.Vic, `"type":"subscribe","channel":"` + canary + `"`, audit.Permission, "not_found", ""},
+		{"a forged token", vic, p.Vic, `"type":"refresh","token":"` + canary + `"`, audit.Authenticate, "token", ""},
+		{"another's token", vic, p.Vic, `"type":"refresh","token":"` + p.as["ben"] + `"`, audit.Authenticate, "token", ""},
+	} {
+		tt.l.send(`{"id":1,%s}`, tt.frame)
+		if f := tt.l.until("error", "subscribed", "posted", "refreshed"); f.Type != "error" {
+			t.Fatalf("%s: %+v", tt.name, f)
+		}
+		row := p.refused.heard(t, func(audit.Row) bool { return true })
+		if row.ActorID != tt.by.ID || row.Org != tt.by.Org || row.Action != tt.action || row.Reason != tt.reason || row.Outcome != audit.Refused ||
+			tt.object != "" && row.ObjectID != tt.object || row.Address != "127.0.0.1" {
+			t.Errorf("%s: %+v", tt.name, row)
+		}
+		if s := fmt.Sprintf("%+v", row); strings.Contains(s, canary) {
+			t.Errorf("%s: it says what it must not: %s", tt.name, s)
+		}
+		if err := p.db.AddAudit(t.Context(), row); err != nil {
+			t.Errorf("%s: it cannot be written: %v", tt.name, err)
+		}
+	}
+	// Being behind, or wrong, is no matter of rights.
+	vic.send(`{"id":2,"type":"unsubscribe","channel":%q}`, shared)
+	vic.until("error")
+	uno.send(`{"id":2,"type":"read","channel":%q,"seq":99999}`, shared)
+	uno.until("error")
+
+	p.must(204, p.as["una"], "DELETE", p.path+"/participants/"+p.Ben.ID, "")
+	ben.until("unsubscribed")
+	row := p.refused.heard(t, func(audit.Row) bool { return true })
+	if row.Action != audit.SessionCut || row.Reason != "removed" || row.ActorID != p.Ben.ID || row.ObjectID != roomID {
+		t.Errorf("of one who was removed: %+v", row)
+	}
+	p.must(204, p.as["ada"], "DELETE", "/v1/users/"+p.Uno.ID, "")
+	uno.until("unsubscribed")
+	row = p.refused.heard(t, func(audit.Row) bool { return true })
+	if row.Action != audit.SessionCut || row.Reason != "token" || row.ActorID != p.Uno.ID || row.ObjectID != roomID {
+		t.Errorf("of one who was stopped: %+v", row)
 	}
 }
 
@@ -321,10 +516,19 @@ func TestRefusalsAreTold(t *testing.T) {
 	expired := c.want(201, "ada", "POST", "/v1/api-keys", fmt.Sprintf(`{"name":"e","scopes":["rooms:read"],"expiresAt":%q}`, time.Now().Add(time.Hour).Format(time.RFC3339)))
 	storetest.SQL(t, c.db, `UPDATE api_key SET expires_at = now() - interval '1 hour' WHERE expires_at IS NOT NULL`)
 	c.bearers["expired"], c.actors["expired"] = expired["key"].(string), access.Actor{Kind: access.Machine, ID: expired["id"].(string), Org: c.una.Org}
+	roomID := c.room()["id"].(string)
 	c.want(204, "ada", "DELETE", "/v1/users/"+c.id("uno"), "")
 	ticket := c.want(200, "una", "POST", "/v1/realtime/tickets", `{}`)["ticket"].(string)
 	c.bearers["forged"], c.bearers["nobody"] = "oik_test_"+strings.Repeat("ab", 32), "x.y.z"
 	nobody := access.Actor{}
+	unused := c.want(200, "una", "GET", "/v1/deal-rooms/"+roomID+"/ws", "")["ticket"].(string)
+	late, err := access.ParseTokens(c.key, "http://test", func() time.Time { return time.Now().Add(-time.Hour) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.bearers["late"], _, err = late.Mint(c.una); err != nil {
+		t.Fatal(err)
+	}
 	sub := c.submission()
 	c.refused.take()
 	for _, r := range []struct {
@@ -348,7 +552,12 @@ func TestRefusalsAreTold(t *testing.T) {
 		{"login link", "none", "POST", "/auth/login", `{"code":"` + canary + `"}`, 401, nobody, audit.SignIn, "invalid_credential", ""},
 		{"another's ticket", "none", "GET", "/v1/events/stream?channel=org:x&ticket=" + canary, "", 401, nobody, audit.Authenticate, "invalid_ticket", ""},
 		{"a ticket twice", "none", "GET", "/v1/events/stream?channel=room:" + canary + "&ticket=" + ticket, "", 401, c.una, audit.Authenticate, "ticket_used", ""},
-		{"not found", "ben", "GET", "/v1/submissions/" + sub, "", 404, nobody, "", "", ""},
+		{"another company's", "ben", "GET", "/v1/submissions/" + sub, "", 404, c.actors["ben"], audit.Permission, "not_found", sub},
+		{"no such id", "una", "GET", "/v1/submissions/" + canary, "", 404, nobody, "", "", ""},
+		{"no such route", "una", "GET", "/v1/" + canary + "/" + sub, "", 404, nobody, "", "", ""},
+		{"a token of yesterday", "late", "GET", "/v1/policies", "", 401, c.una, audit.Authenticate, "expired", ""},
+		{"a page of another site", "none", "GET", "/v1/events/stream?channel=room:x&ticket=" + unused, "", 403, c.una, audit.Permission, "origin_not_allowed", roomID},
+		{"a ticket for another room", "none", "GET", "/v1/events/stream?channel=room:x&ticket=" + unused, "", 401, c.una, audit.Authenticate, "ticket_room", roomID},
 		{"bad input", "una", "POST", "/v1/submissions", `{}`, 400, nobody, "", "", ""},
 		{"all is well", "una", "GET", "/v1/submissions", "", 200, nobody, "", "", ""},
 	} {
@@ -357,7 +566,11 @@ func TestRefusalsAreTold(t *testing.T) {
 				c.call("", r.method, r.path, r.body) // the first time it is only of no use there
 				c.refused.take()
 			}
-			if got, m, _ := c.as(r.who, r.method, r.path, r.body); got != r.status {
+			var header []string
+			if r.reason == errOrigin.Code() {
+				header = []string{"Origin", "https://" + canary + ".example"}
+			}
+			if got, m, _ := c.as(r.who, r.method, r.path, r.body, header...); got != r.status {
 				t.Fatalf("%d %v, want %d", got, m, r.status)
 			}
 			if r.action == "" {
@@ -376,7 +589,7 @@ func TestRefusalsAreTold(t *testing.T) {
 				row.ObjectID != r.object || row.Outcome != audit.Refused || row.Request.IsZero() || row.Address != "127.0.0.1" {
 				t.Errorf("told of %+v", row)
 			}
-			if s := fmt.Sprintf("%+v", row); strings.Contains(s, canary) || strings.Contains(s, ticket) || strings.Contains(s, "oik_") {
+			if s := fmt.Sprintf("%+v", row); strings.Contains(s, canary) || strings.Contains(s, ticket) || strings.Contains(s, unused) || strings.Contains(s, "oik_") {
 				t.Errorf("it says what it must not: %s", s)
 			}
 			if err := c.db.AddAudit(t.Context(), row); err != nil {

@@ -94,6 +94,9 @@ func parseOrg(s string) (access.OrgID, error) {
 func (d *Door) token(ctx context.Context, token string) (access.Actor, error) {
 	a, err := d.Tokens.Verify(token)
 	if err != nil {
+		if was, ok := d.Tokens.Expired(token); ok {
+			err = suspected(was, "expired", err)
+		}
 		return access.Actor{}, err
 	}
 	by, err := d.person(ctx, a)

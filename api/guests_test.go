@@ -34,7 +34,7 @@ func (p *place) invited(email string, role room.Role) (room.Invitation, room.Sec
 			return err
 		}
 		notice := push.InvitationNotice("Una", "Summit", "Builders", "https://here/rooms/join#"+string(link), "https://here/rooms/join", code, room.InvitationAge, v.ExpiresAt)
-		return tx.AddInvitation(p.t.Context(), v, link, code, notice)
+		return tx.AddInvitation(p.t.Context(), p.Una, v, link, code, notice)
 	})
 	if err != nil {
 		p.t.Fatal(err)

@@ -152,8 +152,11 @@ func (p Platform) rotateKey(ctx context.Context, in *rotateKeyInput) (*bodyOf[ne
 	k, secret := NewKey(by.Org, "", by.ID, p.IsLive, now)
 	err := p.DB.InTx(ctx, by, func(tx *store.Tx) error {
 		var err error
-		k, err = tx.ReplaceKey(ctx, old, k, secret, now.Add(overlap))
-		return err
+		if k, err = tx.ReplaceKey(ctx, old, k, secret, now.Add(overlap)); err != nil {
+			return err
+		}
+		tx.Audit(by, audit.Fact{Action: audit.KeyRotated, Object: old.String(), Details: audit.Details{"replacedBy": k.ID.String(), "overlapHours": int(overlap.Hours())}})
+		return nil
 	})
 	if err != nil {
 		return nil, err

@@ -10,6 +10,7 @@ import (
 
 	"github.com/openinsure/openinsure/hub"
 	"github.com/openinsure/openinsure/internal/access"
+	"github.com/openinsure/openinsure/internal/audit"
 	"github.com/openinsure/openinsure/internal/event"
 	"github.com/openinsure/openinsure/internal/fault"
 	"github.com/openinsure/openinsure/rooms"
@@ -22,9 +23,36 @@ import (
 type Live struct {
 	Platform Platform
 	Posts    *store.Poster
+	Refusals Refusals // nil: nobody is told
 }
 
 var _ hub.App = (*Live)(nil)
+
+// Denied tells the audit log of what an open connection was refused, or lost.
+func (l *Live) Denied(d hub.Denial) {
+	if l.Refusals == nil {
+		return
+	}
+	by := callerOf(d.Principal).Actor
+	f := audit.Fact{Action: audit.Permission, Outcome: audit.Refused, Reason: d.Code}
+	switch {
+	case d.Frame == "":
+		f.Action = audit.SessionCut
+	case d.Code == codeToken:
+		f.Action, f.Details = audit.Authenticate, audit.Details{"frame": d.Frame}
+	default:
+		f.Details = audit.Details{"frame": d.Frame}
+	}
+	// What a client calls a channel is kept only when it is one.
+	if id, _, ok := room.ParseChannel(d.Channel); ok {
+		f.Object = id.String()
+	} else if sort, name, _ := strings.Cut(d.Channel, ":"); (sort == "org" || sort == "person") && idShape.MatchString(strings.SplitN(name, ":", 2)[0]) {
+		f.Object = strings.SplitN(name, ":", 2)[0]
+	}
+	row := audit.New(by, f, l.Platform.Now())
+	row.Address = d.Principal.Address
+	l.Refusals.Refused(row)
+}
 
 // A caller is who opened a connection, and the one room that it is for; with
 // none it is for everything that he may hear.
@@ -194,6 +222,9 @@ func (p Platform) principal(ctx context.Context, by access.Actor, roomID string)
 	}, nil
 }
 
+// codeToken is the code of a credential that proves nothing any more.
+const codeToken = "token"
+
 // refusal is an error as a client of the hub may see it; what is ours stays
 // hidden.
 func refusal(err error) error {
@@ -202,14 +233,15 @@ func refusal(err error) error {
 	case err == nil || !errors.As(err, &f) || f.Kind() == fault.Internal:
 		return err
 	case f.Kind() == fault.Unauthenticated:
-		return &hub.Refusal{Code: "token", Message: f.Message()}
+		return &hub.Refusal{Code: codeToken, Message: f.Message(), Denied: true}
 	}
 	message := f.Message()
 	if fields := f.Fields(); len(fields) > 0 && message == fault.ErrValidation.Message() {
 		message = sentence(fields[0])
 	}
 	wait := f.Kind() == fault.Unavailable || f.Kind() == fault.TooMany
-	return &hub.Refusal{Code: f.Code(), Message: message, Retry: wait, After: f.RetryAfter()}
+	denied := f.Kind() == fault.Forbidden || f.Kind() == fault.NotFound
+	return &hub.Refusal{Code: f.Code(), Message: message, Retry: wait, After: f.RetryAfter(), Denied: denied}
 }
 
 // faultOf is a refusal of the hub as an answer over HTTP.
@@ -224,7 +256,7 @@ func faultOf(err error) error {
 		kind = fault.TooMany
 	case "unavailable":
 		kind = fault.Unavailable
-	case "token":
+	case codeToken:
 		return access.ErrToken
 	case "not_found":
 		kind = fault.NotFound

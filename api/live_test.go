@@ -28,7 +28,7 @@ import (
 // runHub runs a hub over the world's database until the test is over.
 func runHub(t *testing.T, app *Live, log *slog.Logger) *hub.Hub {
 	t.Helper()
-	h := hub.New(Entries{app.Platform.DB}, hub.NewMemory(), app, hub.Config{Logger: log})
+	h := hub.New(Entries{app.Platform.DB}, hub.NewMemory(), app, hub.Config{Logger: log, Denied: app.Denied})
 	app.Platform.DB.OnCommit(func(_ context.Context, es []store.Entry) { h.Publish(HubEntries(es)...) })
 	ctx, cancel := context.WithCancel(context.Background())
 	over := make(chan error, 1)

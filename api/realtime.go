@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/openinsure/openinsure/hub"
 	"github.com/openinsure/openinsure/internal/access"
+	"github.com/openinsure/openinsure/internal/audit"
 	"github.com/openinsure/openinsure/internal/fault"
 	"github.com/openinsure/openinsure/rooms"
 	"github.com/openinsure/openinsure/rooms/room"
@@ -159,11 +161,14 @@ func (a *API) enter(w http.ResponseWriter, r *http.Request, p Platform, socket b
 	if socket {
 		check = func(r *http.Request) error { return a.mayOpen(p, r) }
 	}
+	text := r.URL.Query().Get("ticket")
 	if err := check(r); err != nil {
+		if t, bad := p.Door.Tokens.VerifyTicket(text); errors.Is(err, errOrigin) && bad == nil {
+			err = audit.Suspect(err, t.Actor, t.Room, errOrigin.Code()) // for the log of whose page it tried; the ticket is good yet
+		}
 		a.fail(w, r, err)
 		return by, "", false
 	}
-	text := r.URL.Query().Get("ticket")
 	var err error
 	if text == "" {
 		by, err = a.authenticate(r, st)
@@ -242,7 +247,7 @@ func (a *API) openStream(p Platform) http.HandlerFunc {
 			return
 		}
 		if roomID != "" && q.Get("channel") != "room:"+roomID {
-			a.fail(w, r, access.ErrTicket)
+			a.fail(w, r, audit.Suspect(access.ErrTicket, by, roomID, "ticket_room"))
 			return
 		}
 		who, err := p.principal(r.Context(), by, roomID)

@@ -21,28 +21,18 @@ type Refusals interface {
 	Refused(audit.Row)
 }
 
-// A suspectError is a refused credential that was somebody's: he is not told
-// so, and the audit log is.
-type suspectError struct {
-	error
-	by     access.Actor
-	reason string
-}
-
-func (e *suspectError) Unwrap() error { return e.error }
-
 // suspected notes whom a refused credential was of, and why it was refused. What
 // is no refusal stays as it is.
 func suspected(by access.Actor, reason string, err error) error {
 	if err == nil || fault.KindOf(err) != fault.Unauthenticated {
 		return err
 	}
-	return &suspectError{err, by, reason}
+	return audit.Suspect(err, by, "", reason)
 }
 
 func noteSuspect(st *state, err error) {
-	if s, ok := errors.AsType[*suspectError](err); ok {
-		st.suspect, st.reason = s.by, s.reason
+	if s, ok := errors.AsType[*audit.Suspicion](err); ok {
+		st.suspect, st.object, st.reason = s.By, s.Object, s.Reason
 	}
 }
 
@@ -69,9 +59,9 @@ func (d *Door) signedIn(ctx context.Context, who access.Actor, by string) error 
 }
 
 // refused tells the audit log of a request that was refused for who asked: a
-// credential that proves nothing, something that he may not or that nobody could
-// say whether he may, or a sign-in, also one that came too often or that we could
-// not answer.
+// credential that proves nothing, something that he may not, has no business
+// knowing, or that nobody could say whether he may, or a sign-in, also one that
+// came too often or that we could not answer.
 func (a *API) refused(r *http.Request, st *state, route string, status int, at time.Time) {
 	if a.deps.Refusals == nil {
 		return
@@ -87,6 +77,8 @@ func (a *API) refused(r *http.Request, st *state, route string, status int, at t
 		f.Action = audit.Authenticate
 	case status == http.StatusForbidden:
 		f.Action, f.Object = audit.Permission, objectOf(r)
+	case status == http.StatusNotFound && st.errorCode == fault.ErrNotFound.Code() && objectOf(r) != "":
+		f.Action, f.Object = audit.Permission, objectOf(r) // whether there is none, or it is none of his
 	case st.errorCode == access.ErrUnavailable.Code():
 		f.Action, f.Object, f.Outcome = audit.Permission, objectOf(r), audit.Failed
 	default:
@@ -98,6 +90,9 @@ func (a *API) refused(r *http.Request, st *state, route string, status int, at t
 	}
 	if st.reason != "" {
 		f.Reason = st.reason
+	}
+	if st.object != "" {
+		f.Object = st.object
 	}
 	row := audit.New(by, f, at)
 	row.Request, row.Address = access.RequestFrom(r.Context()), access.AddressFrom(r.Context())

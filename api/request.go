@@ -30,6 +30,7 @@ type state struct {
 	errorCode       string
 	replayed        bool
 	suspect         access.Actor // whom a refused credential was of, when that is known
+	object          string       // the id of what he was after, when the path does not say
 	reason          string       // why it was refused, beyond the code that he is told
 	key             *IdempotencyKey
 	form            *form          // of an upload

@@ -72,6 +72,7 @@ func newWorld(t *testing.T) *world {
 func newWorldOn(t *testing.T, db *store.DB) *world {
 	t.Helper()
 	w := &world{t: t, db: db}
+	db.OnRefused(w.refused.Refused)
 	var err error
 	w.key = access.NewTokenKey("t")
 	if w.tokens, err = access.ParseTokens(w.key, "http://test", time.Now); err != nil {
@@ -100,7 +101,7 @@ func newWorldOn(t *testing.T, db *store.DB) *world {
 	posts := storetest.Poster(t, w.db)
 	w.rooms = rooms.New(w.db, posts, w.files, rooms.Config{})
 	p := Platform{DB: w.db, Desk: desk, Rooms: w.rooms, Door: door, Now: time.Now}
-	p.Hub = runHub(t, &Live{Platform: p, Posts: posts}, slog.New(slog.NewTextHandler(&w.log, nil)))
+	p.Hub = runHub(t, &Live{Platform: p, Posts: posts, Refusals: &w.refused}, slog.New(slog.NewTextHandler(&w.log, nil)))
 	a.RegisterAll(p)
 	s := httptest.NewServer(a.Handler())
 	t.Cleanup(s.Close)

@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/openinsure/openinsure/internal/access"
+	"github.com/openinsure/openinsure/internal/seal"
 	"github.com/openinsure/openinsure/push"
 	"github.com/openinsure/openinsure/store"
 	"github.com/openinsure/openinsure/store/storetest"
@@ -505,6 +506,36 @@ func TestMostSignIns(t *testing.T) {
 	}
 	if n := storetest.Value[int](t, w.db, `SELECT count(*) FROM sign_in WHERE ended_at IS NULL`); n != access.MostSignIns {
 		t.Errorf("%d are signed in", n)
+	}
+}
+
+// TestLettersSurviveRotation: a code that waits to be mailed is sealed anew with
+// the rest, so that the key of before can be dropped.
+func TestLettersSurviveRotation(t *testing.T) {
+	k1, k2 := seal.NewKey("k1"), seal.NewKey("k2")
+	url := storetest.URL(t)
+	open := func(keys string) *store.DB {
+		ring, err := seal.ParseRing(keys)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return storetest.Open(t, store.Config{URL: url, Sealer: ring})
+	}
+	w := newWorldOn(t, open(k1))
+	number := w.bind(w.una, "pat@example.com")
+	w.askCode(home, number, "pat@example.com")
+	if _, err := w.db.MakeCodes(t.Context(), 10); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := open(k2+","+k1).Reseal(t.Context(), "k2"); err != nil {
+		t.Fatal(err)
+	}
+	ds, err := open(k2).Lease(t.Context(), push.Mail, "test", 10, time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(ds) != 1 || ds[0].Notice == nil || !regexp.MustCompile(`\b[0-9]{6}\b`).MatchString(ds[0].Notice.Words["en"].Body) {
+		t.Errorf("leased %+v", ds)
 	}
 }
 

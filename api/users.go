@@ -121,11 +121,12 @@ func (p Platform) patchUser(ctx context.Context, in *patchUserInput) (*bodyOf[us
 		if in.ID == by.ID && (in.Body.Role != nil || in.Body.Status != nil) {
 			return errOwnAccess
 		}
+		was := u.Role
 		set(&u.Name, in.Body.Name)
 		set(&u.Role, in.Body.Role)
 		set(&u.Status, in.Body.Status)
 		u.UpdatedAt = p.Now().UTC().Truncate(time.Microsecond)
-		tx.Audit(by, in.fact(target, u))
+		tx.Audit(by, in.fact(target, was, u))
 		if err := tx.SaveUser(ctx, u); err != nil {
 			return err
 		}
@@ -138,10 +139,12 @@ func (p Platform) patchUser(ctx context.Context, in *patchUserInput) (*bodyOf[us
 	return &bodyOf[userBody]{userOf(u)}, nil
 }
 
-// fact is what the audit log keeps of a change to a user: his new role and
-// status, and whether he was renamed, but not how.
-func (in *patchUserInput) fact(target access.UserID, u store.User) audit.Fact {
-	f := audit.Fact{Action: audit.UserChanged, Object: target.String(), Details: audit.Details{"role": u.Role, "status": u.Status, "renamed": in.Body.Name != nil}}
+// fact is what the audit log keeps of a change to a user: his role before and
+// now, his status, and whether he was renamed, but not how.
+func (in *patchUserInput) fact(target access.UserID, was string, u store.User) audit.Fact {
+	f := audit.Fact{Action: audit.UserChanged, Object: target.String(), Details: audit.Details{
+		"role": u.Role, "roleBefore": was, "status": u.Status, "renamed": in.Body.Name != nil,
+	}}
 	if in.Body.Status != nil && u.Status != "active" {
 		f.Action = audit.UserStopped
 	}

@@ -67,6 +67,16 @@ type Refusal struct {
 	Message string
 	Retry   bool          // the same frame may succeed later
 	After   time.Duration // when, if Retry
+	Denied  bool          // for lack of a right, which Config.Denied hears of
+}
+
+// A Denial is something that a session was denied after it was opened: a frame,
+// or a channel that it heard until then.
+type Denial struct {
+	Principal Principal
+	Frame     string // type of the frame; empty: the channel was taken away
+	Channel   string // as the client named it
+	Code      string // of the Refusal
 }
 
 // Error implements error.

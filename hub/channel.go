@@ -195,7 +195,7 @@ func (ch *channel) revoke(e Entry) {
 	}
 	for _, s := range ch.hub.registry.of(e.Revokes) {
 		if sub := s.subscription(ch.name); sub != nil {
-			s.cut(sub, "You were removed from this channel.")
+			s.cut(sub, "removed", "You were removed from this channel.")
 		}
 		if _, ok := ch.governs[s]; ok {
 			s.revalidate()

@@ -15,6 +15,7 @@ type Config struct {
 	Logger     *slog.Logger          // nil discards
 	Registerer prometheus.Registerer // nil keeps no metrics
 	Shards     int                   // workers that deliver; 0 is one a processor
+	Denied     func(Denial)          // is told of lacking rights, and must not block; nil: nobody is
 
 	Ping  time.Duration // between two pings of a session; 25 s
 	Pong  time.Duration // for a sign of life after a ping, else 4003; 10 s

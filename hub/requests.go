@@ -43,9 +43,17 @@ func (s *session) handle(data []byte) bool {
 		err = &Refusal{Code: "unknown_type", Message: "There is no frame of this type."}
 	}
 	if err != nil {
+		s.deny(q.Type, q.Channel, err)
 		s.fail(q.ID, err)
 	}
 	return !s.over.Load()
+}
+
+// deny tells of a frame that was refused for lack of a right.
+func (s *session) deny(frame, channel string, err error) {
+	if no, ok := errors.AsType[*Refusal](err); ok && no.Denied && s.hub.cfg.Denied != nil {
+		s.hub.cfg.Denied(Denial{Principal: s.who(), Frame: frame, Channel: channel, Code: no.Code})
+	}
 }
 
 // fail answers with an error; one that is not a Refusal is for the log only.
@@ -151,7 +159,7 @@ func (s *session) unsubscribe(q request) error {
 
 var (
 	errNotSubscribed = &Refusal{Code: "not_subscribed", Message: "Subscribe to the channel first."}
-	errMayNotType    = &Refusal{Code: "forbidden", Message: "You may not post in this channel."}
+	errMayNotType    = &Refusal{Code: "forbidden", Message: "You may not post in this channel.", Denied: true}
 )
 
 // rights returns what the session may do in a channel, as last authorised.
@@ -174,10 +182,11 @@ func (s *session) post(q request, data []byte) error {
 		s.posts.Add(-1)
 		return tooMany("posts in flight of a session", s.hub.cfg.Posts)
 	}
-	id := slices.Clone(q.ID)
+	id, channel := slices.Clone(q.ID), q.Channel
 	s.hub.app.Post(s.hub.ctx, s.who(), rights, q.Channel, slices.Clone(data), func(p Posted, err error) {
 		s.posts.Add(-1)
 		if err != nil {
+			s.deny("post", channel, err)
 			s.fail(id, err)
 			return
 		}
@@ -237,7 +246,7 @@ func (s *session) refresh(q request) error {
 		return err
 	}
 	if p.Subject != s.subject {
-		return &Refusal{Code: "forbidden", Message: "The token is another subject's."}
+		return &Refusal{Code: "forbidden", Message: "The token is another subject's.", Denied: true}
 	}
 	controls, err := s.hub.holdAll(ctx, p.Control)
 	if err != nil {

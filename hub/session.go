@@ -231,10 +231,13 @@ func (s *session) freshSince(ch *channel, at int64) bool {
 	return true
 }
 
-// cut stops a subscription at once and tells the client.
-func (s *session) cut(sub *subscription, why string) {
+// cut stops a subscription at once and tells the client, who is not told the code.
+func (s *session) cut(sub *subscription, code, why string) {
 	if sub.cut.Swap(true) {
 		return
+	}
+	if s.hub.cfg.Denied != nil {
+		s.hub.cfg.Denied(Denial{Principal: s.who(), Channel: sub.ch.name, Code: code})
 	}
 	s.shard.do(func() {
 		s.shard.detach(sub)
@@ -301,7 +304,7 @@ func (s *session) askEach(p Principal) error {
 		rights, err := s.authorize(p, sub.ch.name)
 		if no, ok := errors.AsType[*Refusal](err); ok {
 			left--
-			s.cut(sub, no.Message)
+			s.cut(sub, no.Code, no.Message)
 			if no.Code == "token" {
 				left = 0
 				break

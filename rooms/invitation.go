@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/openinsure/openinsure/internal/access"
+	"github.com/openinsure/openinsure/internal/audit"
 	"github.com/openinsure/openinsure/internal/event"
 	"github.com/openinsure/openinsure/internal/fault"
 	"github.com/openinsure/openinsure/push"
@@ -45,7 +47,7 @@ func (a *admission) mail(ctx context.Context, i Invitation) (*room.Invitation, e
 	link, code := room.NewSecret(), room.NewCode()
 	// What follows # stays in the browser: no server and no scanner logs it.
 	notice := push.InvitationNotice(a.author.Name, a.author.OrgName, a.room.Title, i.Page+"#"+string(link), i.Page, code, room.InvitationAge, v.ExpiresAt)
-	return &v, a.tx.AddInvitation(ctx, v, link, code, notice)
+	return &v, a.tx.AddInvitation(ctx, a.by, v, link, code, notice)
 }
 
 // Invitations lists the invitations into a room, for those who may make them.
@@ -82,6 +84,7 @@ func (h *House) Revoke(ctx context.Context, by access.Actor, id room.ID, invitat
 		switch v.State {
 		case room.Waiting:
 			v.State = room.Revoked
+			tx.Audit(by, audit.Fact{Action: audit.InvitationRevoked, Object: v.ID.String(), Details: audit.Details{"roomId": id.String()}})
 			return tx.EndInvitation(ctx, v)
 		case room.Revoked:
 			return nil
@@ -133,7 +136,10 @@ func (h *House) Knock(ctx context.Context, link room.Secret) (Door, error) {
 	}
 	d := Door{Room: v.Room, InvitedBy: v.InvitedBy, Email: v.Email}
 	if v.At(at).State != room.Waiting {
-		return Door{}, spent(v)
+		return Door{}, spent(v, at)
+	}
+	if err := h.db.OpenInvitation(ctx, v, at); err != nil {
+		return Door{}, err
 	}
 	d.Title, err = h.title(ctx, v.Org, v.Room)
 	return d, err
@@ -141,11 +147,12 @@ func (h *House) Knock(ctx context.Context, link room.Secret) (Door, error) {
 
 // spent is why an invitation lets nobody in. Who has the link of one that was
 // used is told to which room it led: he may be the guest that came of it.
-func spent(v room.Invitation) error {
+func spent(v room.Invitation, at time.Time) error {
+	err := room.ErrInvitation
 	if v.State == room.Accepted {
-		return room.ErrInvitation.With("roomId", v.Room)
+		err = err.With("roomId", v.Room)
 	}
-	return room.ErrInvitation
+	return audit.Suspect(err, access.Actor{Org: v.Org}, v.ID.String(), "invitation_"+string(v.At(at).State))
 }
 
 func (h *House) title(ctx context.Context, org access.OrgID, id room.ID) (string, error) {
@@ -205,7 +212,7 @@ func (h *House) accept(ctx context.Context, v room.Invitation, name, firm string
 		case err != nil:
 			return err
 		case v.At(at).State != room.Waiting:
-			return spent(v)
+			return spent(v, at)
 		case r.Status != room.Active:
 			return room.ErrClosed
 		}
@@ -234,6 +241,7 @@ func (h *House) accept(ctx context.Context, v room.Invitation, name, firm string
 		if err := tx.EndInvitation(ctx, v); err != nil {
 			return err
 		}
+		tx.Audit(guest, audit.Fact{Action: audit.InvitationAccepted, Object: v.ID.String(), Details: audit.Details{"roomId": v.Room.String()}})
 		if err := tx.AddGuestDevice(ctx, device, v.Room, g.User.ID, at); err != nil {
 			return err
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/openinsure/openinsure/internal/access"
+	"github.com/openinsure/openinsure/internal/audit"
 	"github.com/openinsure/openinsure/internal/event"
 	"github.com/openinsure/openinsure/push"
 )
@@ -66,7 +67,7 @@ func over(n, most int, ends, at time.Time) time.Duration {
 
 // askSQL keeps a wish for the background step; crosses orgs: nobody has looked
 // up whose it is.
-const askSQL = `INSERT INTO sign_in_ask (id, policy_number, contact, sort, asker, asked_at) VALUES ($1, $2, $3, $4, $5, $6)`
+const askSQL = `INSERT INTO sign_in_ask (id, policy_number, contact, sort, asker, asked_at, address, request_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`
 
 // OnAsk sets who is told, on the asking goroutine, that somebody asked for a
 // code. It must not block. Set it before the first Ask.
@@ -90,7 +91,12 @@ func (db *DB) Ask(ctx context.Context, a Ask) error {
 	}
 	id := event.NewID(a.At)
 	sealed := db.seal.Seal([]byte(contact), "ask "+id.String())
-	if _, err := run(ctx, db.everywhere(), askSQL, id.UUID(), number(a.Policy), sealed, sort, db.askerMac(a.From), a.At); err != nil {
+	var request *string
+	if r := access.RequestFrom(ctx); !r.IsZero() {
+		request = new(r.UUID())
+	}
+	_, err = run(ctx, db.everywhere(), askSQL, id.UUID(), number(a.Policy), sealed, sort, db.askerMac(a.From), a.At, access.AddressFrom(ctx), request)
+	if err != nil {
 		return fmt.Errorf("ask for a code: %w", err)
 	}
 	if db.asked != nil {
@@ -102,7 +108,7 @@ func (db *DB) Ask(ctx context.Context, a Ask) error {
 // takeAskSQL takes the oldest wish that no other node is at; crosses orgs: whose
 // it is follows.
 const takeAskSQL = `DELETE FROM sign_in_ask WHERE id = (SELECT id FROM sign_in_ask ORDER BY asked_at LIMIT 1 FOR UPDATE SKIP LOCKED)
-	RETURNING id, policy_number, contact, sort, asker, asked_at`
+	RETURNING id, policy_number, contact, sort, asker, asked_at, address, request_id`
 
 type taken struct {
 	ID      event.ID
@@ -111,6 +117,22 @@ type taken struct {
 	Sort    string
 	Asker   []byte
 	At      time.Time
+	Address string
+	Request *access.RequestID
+}
+
+// row is the audit row of what became of a wish. Who asked is not known; it is of
+// the policyholder's organisation when there is one.
+func (t taken) row(who insured, f audit.Fact, at time.Time) audit.Row {
+	f.Action = audit.CodeMailed
+	if !who.ID.IsZero() {
+		f.Object = who.ID.String()
+	}
+	r := audit.New(access.Actor{Org: who.Org}, f, at)
+	if r.Address = t.Address; t.Request != nil {
+		r.Request = *t.Request
+	}
+	return r
 }
 
 // insuredSQL finds who has a policy of a number and an address, and which
@@ -163,6 +185,9 @@ func (db *DB) makeCode(ctx context.Context, tx pgx.Tx) error {
 	if err != nil {
 		return err
 	}
+	if len(found) == 0 && db.refused != nil {
+		db.refused(ask.row(insured{}, audit.Fact{Outcome: audit.Refused, Reason: "nobody_to_mail"}, db.now()))
+	}
 	for _, who := range found {
 		if err := db.mailCode(ctx, tx, ask, contact, who); err != nil {
 			return err
@@ -200,6 +225,9 @@ func (db *DB) mailCode(ctx context.Context, tx pgx.Tx, ask taken, contact string
 	}
 	if lately >= access.CodesOfOne && !known {
 		db.log.WarnContext(ctx, "a policyholder gets no more codes for now", "person", who.ID, "org", who.Org, "limit", access.CodesOfOne)
+		if db.refused != nil {
+			db.refused(ask.row(who, audit.Fact{Outcome: audit.Refused, Reason: access.ErrTooManyCodes.Code()}, db.now()))
+		}
 		return nil
 	}
 	code, id := access.NewCode(), event.NewID(ask.At)
@@ -208,6 +236,9 @@ func (db *DB) mailCode(ctx context.Context, tx pgx.Tx, ask taken, contact string
 	b.Queue(addCodeSQL, id.UUID(), who.Org.UUID(), who.ID.UUID(), ask.Policy, db.seal.Mac(code, codeLabel(id)), db.contactMac(contact), ask.Asker, ask.At, until)
 	l := letter{Notice: push.CodeNotice(who.Company, code, access.CodeAge, until), Locale: locale}
 	if err := db.queueLetter(b, who.ID, who.Org, id, push.CodeType, l); err != nil {
+		return err
+	}
+	if err := queueAudit(b, []audit.Row{ask.row(who, audit.Fact{}, db.now())}); err != nil {
 		return err
 	}
 	return tx.SendBatch(ctx, b).Close()

@@ -104,6 +104,21 @@ func (db *DB) AddAudit(ctx context.Context, rows ...audit.Row) error {
 	return nil
 }
 
+// auditIn keeps rows in a transaction of the worker's, in which nobody's
+// organisation acts yet. Without rows it runs the same statement.
+func auditIn(ctx context.Context, tx pgx.Tx, rows ...audit.Row) error {
+	of(ctx, rows)
+	b := &pgx.Batch{}
+	if err := queueAudit(b, rows); err != nil {
+		return err
+	}
+	return tx.SendBatch(ctx, b).Close()
+}
+
+// OnRefused sets who is told, on the goroutine that noticed, of a refusal that
+// is no request's answer. It must not block. Set it before the first Ask.
+func (db *DB) OnRefused(f func(audit.Row)) { db.refused = f }
+
 // An AuditFilter narrows the log; empty fields do not.
 type AuditFilter struct {
 	Action   audit.Action

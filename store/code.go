@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/openinsure/openinsure/internal/access"
+	"github.com/openinsure/openinsure/internal/audit"
 	"github.com/openinsure/openinsure/internal/event"
 	"github.com/openinsure/openinsure/internal/fault"
 )
@@ -74,9 +75,18 @@ func (db *DB) SignInByCode(ctx context.Context, t Try) (SignIn, access.RefreshTo
 	}
 	meant, ok := db.matching(tried, t.Code)
 	if !ok {
-		return SignIn{}, access.RefreshToken{}, access.ErrCode
+		return SignIn{}, access.RefreshToken{}, guessedAt(tried)
 	}
 	return db.useCode(ctx, meant, t, asker)
+}
+
+// guessedAt is the refusal of a wrong code, which the audit log of the policyholder's
+// company hears of.
+func guessedAt(tried []goodCode) error {
+	if len(tried) == 0 {
+		return access.ErrCode
+	}
+	return audit.Suspect(access.ErrCode, access.Actor{Org: tried[0].Org}, tried[0].Person.String(), "wrong_code")
 }
 
 // matching returns the code that was meant: of several, which only companies
@@ -117,6 +127,7 @@ func (db *DB) useCode(ctx context.Context, c goodCode, t Try, asker []byte) (Sig
 		if err != nil {
 			return err
 		}
+		tx.Audit(by, audit.Fact{Action: audit.SignIn, Object: s.ID.String(), Details: audit.Details{"by": "code"}})
 		return tx.addSignIn(ctx, s, token, asker)
 	})
 	if err != nil {

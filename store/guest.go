@@ -7,6 +7,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/openinsure/openinsure/internal/access"
+	"github.com/openinsure/openinsure/internal/audit"
 	"github.com/openinsure/openinsure/internal/event"
 	"github.com/openinsure/openinsure/push"
 	"github.com/openinsure/openinsure/rooms/room"
@@ -115,7 +116,23 @@ const useDeviceSQL = `UPDATE guest_device d SET last_seen_at = $3` + seats + `
 // UseGuestDevice finds the guest whose browser has a secret; fault.ErrNotFound
 // when it is unknown or too old, or he is not in the room any more.
 func (db *DB) UseGuestDevice(ctx context.Context, s room.Secret, id room.ID, at time.Time) (Seat, error) {
-	return one(ctx, db.everywhere(), scanSeat, useDeviceSQL, hashOf(s), id.UUID(), at)
+	return db.returns(ctx, "guest_device", at, useDeviceSQL, hashOf(s), id.UUID(), at)
+}
+
+// returns runs the statement by which a guest comes back, and keeps in the audit
+// log that he did.
+func (db *DB) returns(ctx context.Context, by string, at time.Time, sql string, args ...any) (Seat, error) {
+	var s Seat
+	err := pgx.BeginFunc(ctx, db.worker, func(tx pgx.Tx) error {
+		var err error
+		if s, err = one(ctx, Reader{q: tx}, scanSeat, sql, args...); err != nil {
+			return err
+		}
+		who := s.Actor()
+		who.Org = s.Org // the room's is where it is looked for
+		return auditIn(ctx, tx, audit.New(who, audit.Fact{Action: audit.SignIn, Object: s.Room.String(), Details: audit.Details{"by": by}}, at))
+	})
+	return s, faultOf(err)
 }
 
 // forgetDeviceSQL forgets a browser; crosses orgs: nobody acts.
@@ -140,7 +157,8 @@ const forgetGuestLinksSQL = `DELETE FROM guest_link WHERE room_id = $1 AND user_
 const addGuestLinkSQL = `INSERT INTO guest_link (hash, org_id, room_id, user_id, created_at, expires_at)
 	SELECT $1, t.org_id, t.room_id, t.user_id, $4, $5` + seats + `
 	WHERE t.room_id = $2 AND lower(u.email) = lower($3) AND t.guest AND t.left_at IS NULL
-		AND (SELECT count(*) FROM guest_link l WHERE l.user_id = t.user_id AND l.room_id = t.room_id AND l.created_at > $4::timestamptz - interval '1 hour') < $6`
+		AND (SELECT count(*) FROM guest_link l WHERE l.user_id = t.user_id AND l.room_id = t.room_id AND l.created_at > $4::timestamptz - interval '1 hour') < $6
+	RETURNING org_id, user_id`
 
 // addGuestLetterSQL owes a guest the mail with his link, when there is one;
 // crosses orgs: nobody acts yet.
@@ -163,10 +181,24 @@ func (db *DB) SendGuestLink(ctx context.Context, id room.ID, email string, link 
 		return err
 	}
 	return faultOf(pgx.BeginFunc(ctx, db.worker, func(tx pgx.Tx) error {
-		b := &pgx.Batch{}
-		b.Queue(addGuestLinkSQL, hashOf(link), id.UUID(), email, at, at.Add(room.LinkAge), room.MostLinks)
-		b.Queue(addGuestLetterSQL, hashOf(link), of.UUID(), push.GuestLinkType, sealed)
-		return tx.SendBatch(ctx, b).Close()
+		r := Reader{q: tx}
+		type owner struct {
+			Org  access.OrgID
+			User access.UserID
+		}
+		owners, err := many(ctx, r, pgx.RowToStructByPos[owner], addGuestLinkSQL, hashOf(link), id.UUID(), email, at, at.Add(room.LinkAge), room.MostLinks)
+		if err != nil {
+			return err
+		}
+		if _, err := run(ctx, r, addGuestLetterSQL, hashOf(link), of.UUID(), push.GuestLinkType, sealed); err != nil {
+			return err
+		}
+		var rows []audit.Row
+		for _, o := range owners {
+			f := audit.Fact{Action: audit.GuestLinkMailed, Object: id.String(), Details: audit.Details{"userId": o.User.String()}}
+			rows = append(rows, audit.New(access.Actor{Org: o.Org}, f, at))
+		}
+		return auditIn(ctx, tx, rows...)
 	}))
 }
 
@@ -193,5 +225,5 @@ const useGuestLinkSQL = `WITH used AS (
 // UseGuestLink uses a link up and lets the browser that did back in by a secret
 // of its own. Of two uses at once one succeeds.
 func (db *DB) UseGuestLink(ctx context.Context, link, device room.Secret, at time.Time) (Seat, error) {
-	return one(ctx, db.everywhere(), scanSeat, useGuestLinkSQL, hashOf(link), at, hashOf(device), at.Add(room.DeviceAge))
+	return db.returns(ctx, "guest_link", at, useGuestLinkSQL, hashOf(link), at, hashOf(device), at.Add(room.DeviceAge))
 }

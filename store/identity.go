@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/openinsure/openinsure/internal/audit"
 	"github.com/openinsure/openinsure/internal/fault"
 )
 
@@ -66,23 +67,34 @@ func (db *DB) Identify(ctx context.Context, i Identity, at time.Time) (User, err
 			return err
 		}
 		if len(ls) == 0 {
-			who, err = linkIdentity(ctx, r, i, at)
-			return err
+			if who, err = linkIdentity(ctx, r, i, at); err != nil {
+				return err
+			}
+			return exchanged(ctx, tx, who, true, at)
 		}
 		who = ls[0].user
 		switch known := ls[0].organization; {
 		case who.Status != "active":
-			return ErrIdentityUnknown
+			return audit.Suspect(ErrIdentityUnknown, who.actor(), "", "stopped")
 		case known != "" && i.Organization != "" && i.Organization != known:
-			return ErrIdentityOrganization
+			return audit.Suspect(ErrIdentityOrganization, who.actor(), "", ErrIdentityOrganization.Code())
 		}
-		_, err = run(ctx, r, usedIdentitySQL, i.Provider, i.Subject, at, i.Organization)
-		return err
+		if _, err = run(ctx, r, usedIdentitySQL, i.Provider, i.Subject, at, i.Organization); err != nil {
+			return err
+		}
+		return exchanged(ctx, tx, who, false, at)
 	})
 	if err != nil {
 		return User{}, fmt.Errorf("identify: %w", faultOf(err))
 	}
 	return who, nil
+}
+
+// exchanged keeps in the audit log that somebody signed in by another server, and
+// whether it was for the first time.
+func exchanged(ctx context.Context, tx pgx.Tx, u User, linked bool, at time.Time) error {
+	by := u.actor()
+	return auditIn(ctx, tx, audit.New(by, audit.Fact{Action: audit.SignIn, Object: by.ID, Details: audit.Details{"by": "session_exchange", "linked": linked}}, at))
 }
 
 func linkIdentity(ctx context.Context, r Reader, i Identity, at time.Time) (User, error) {

@@ -8,6 +8,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/openinsure/openinsure/internal/access"
+	"github.com/openinsure/openinsure/internal/audit"
 	"github.com/openinsure/openinsure/internal/event"
 	"github.com/openinsure/openinsure/push"
 	"github.com/openinsure/openinsure/rooms/room"
@@ -38,8 +40,11 @@ func invitationLabel(id room.InvitationID) string { return "invitation " + id.St
 const replaceInvitationSQL = `WITH gone AS (
 		UPDATE invitation SET state = 'replaced' WHERE org_id = $1 AND room_id = $2 AND lower(email) = lower($3) AND state = 'pending' RETURNING id
 	)
-	UPDATE delivery d SET state = 'cancelled', class = 'gone', done_at = now() FROM gone
-	WHERE d.org_id = $1 AND d.event_id = gone.id AND d.kind = 'mail' AND d.state = 'pending'`
+	, unsent AS (
+		UPDATE delivery d SET state = 'cancelled', class = 'gone', done_at = now() FROM gone
+		WHERE d.org_id = $1 AND d.event_id = gone.id AND d.kind = 'mail' AND d.state = 'pending'
+	)
+	SELECT id FROM gone`
 
 // waitingSQL counts the invitations to a room that wait.
 const waitingSQL = `SELECT count(*) FROM invitation t WHERE t.org_id = $1 AND t.room_id = $2 AND t.state = 'pending' AND t.expires_at > $3`
@@ -50,10 +55,15 @@ const addInvitationSQL = `INSERT INTO invitation (id, org_id, room_id, email, ro
 
 // AddInvitation adds an invitation into a room that this transaction locked, in
 // place of the one that waits for the same address, and owes it the mail that
-// has the link and the code in it.
-func (tx *Tx) AddInvitation(ctx context.Context, v room.Invitation, link room.Secret, code string, mail push.Notice) error {
-	if _, err := run(ctx, tx.Reader, replaceInvitationSQL, tx.org.UUID(), v.Room.UUID(), v.Email); err != nil {
+// has the link and the code in it. The audit log keeps both, by whom they were
+// brought about.
+func (tx *Tx) AddInvitation(ctx context.Context, by access.Actor, v room.Invitation, link room.Secret, code string, mail push.Notice) error {
+	replaced, err := many(ctx, tx.Reader, pgx.RowTo[room.InvitationID], replaceInvitationSQL, tx.org.UUID(), v.Room.UUID(), v.Email)
+	if err != nil {
 		return err
+	}
+	for _, id := range replaced {
+		tx.Audit(by, audit.Fact{Action: audit.InvitationReplaced, Object: id.String(), Details: audit.Details{"roomId": v.Room.String(), "replacedBy": v.ID.String()}})
 	}
 	waiting, err := one(ctx, tx.Reader, pgx.RowTo[int], waitingSQL, tx.org.UUID(), v.Room.UUID(), v.CreatedAt)
 	if err != nil {
@@ -62,15 +72,16 @@ func (tx *Tx) AddInvitation(ctx context.Context, v room.Invitation, link room.Se
 	if waiting >= room.MostInvitations {
 		return room.ErrInvited
 	}
-	by, err := json.Marshal(v.InvitedBy)
+	inviter, err := json.Marshal(v.InvitedBy)
 	if err != nil {
 		return err
 	}
-	_, err = run(ctx, tx.Reader, addInvitationSQL, v.ID.UUID(), tx.org.UUID(), v.Room.UUID(), v.Email, string(v.Role), v.CanChat, v.FromSeq, by, hashOf(link),
+	_, err = run(ctx, tx.Reader, addInvitationSQL, v.ID.UUID(), tx.org.UUID(), v.Room.UUID(), v.Email, string(v.Role), v.CanChat, v.FromSeq, inviter, hashOf(link),
 		tx.db.seal.Mac(room.ReadCode(code), invitationLabel(v.ID)), v.CreatedAt, v.ExpiresAt)
 	if err != nil {
 		return err
 	}
+	tx.Audit(by, audit.Fact{Action: audit.InvitationSent, Object: v.ID.String(), Details: audit.Details{"roomId": v.Room.String(), "role": string(v.Role), "canChat": v.CanChat}})
 	return tx.owe(ctx, event.ID(v.ID), push.InvitationType, letter{Notice: mail, To: v.Email})
 }
 
@@ -127,6 +138,23 @@ func (db *DB) InvitationByLink(ctx context.Context, link room.Secret) (room.Invi
 	return one(ctx, db.everywhere(), scanInvitation, invitationByLinkSQL, hashOf(link))
 }
 
+// openInvitationSQL notes that the link of an invitation was followed for the
+// first time; crosses orgs: nobody acts yet.
+const openInvitationSQL = `UPDATE invitation t SET opened_at = $2 WHERE t.id = $1 AND t.opened_at IS NULL`
+
+// OpenInvitation keeps in the audit log that somebody follows the link of an
+// invitation for the first time; nothing else changes.
+func (db *DB) OpenInvitation(ctx context.Context, v room.Invitation, at time.Time) error {
+	return faultOf(pgx.BeginFunc(ctx, db.worker, func(tx pgx.Tx) error {
+		n, err := run(ctx, Reader{q: tx}, openInvitationSQL, v.ID.UUID(), at)
+		if err != nil || n == 0 {
+			return err
+		}
+		f := audit.Fact{Action: audit.InvitationOpened, Object: v.ID.String(), Details: audit.Details{"roomId": v.Room.String()}}
+		return auditIn(ctx, tx, audit.New(access.Actor{Org: v.Org}, f, at))
+	}))
+}
+
 // tryInvitationSQL counts a try at the codes of all invitations of an address that
 // wait, before anybody knows whether it is right; crosses orgs: nobody acts yet.
 const tryInvitationSQL = `UPDATE invitation t SET tries = t.tries + 1
@@ -151,5 +179,8 @@ func (db *DB) InvitationByCode(ctx context.Context, email, code string, at time.
 			return v.Invitation, nil
 		}
 	}
-	return room.Invitation{}, room.ErrInvitationCode
+	if len(vs) == 0 {
+		return room.Invitation{}, room.ErrInvitationCode
+	}
+	return room.Invitation{}, audit.Suspect(room.ErrInvitationCode, access.Actor{Org: vs[0].Org}, vs[0].ID.String(), room.ErrInvitationCode.Code())
 }

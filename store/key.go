@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/openinsure/openinsure/internal/access"
+	"github.com/openinsure/openinsure/internal/audit"
 	"github.com/openinsure/openinsure/internal/fault"
 )
 
@@ -142,7 +143,10 @@ func (db *DB) EndKeys(ctx context.Context, at time.Time) (int, error) {
 	}
 	for n, k := range over {
 		by := access.Actor{Kind: access.System, ID: "system", Org: k.Org}
-		err := db.InTx(ctx, by, func(tx *Tx) error { return tx.RevokeKey(ctx, k.ID, at) })
+		err := db.InTx(ctx, by, func(tx *Tx) error {
+			tx.Audit(by, audit.Fact{Action: audit.KeyRevoked, Object: k.ID.String(), Details: audit.Details{"why": "replaced"}})
+			return tx.RevokeKey(ctx, k.ID, at)
+		})
 		if err != nil && !errors.Is(err, fault.ErrNotFound) { // another node was faster
 			return n, fmt.Errorf("end key %s: %w", k.ID, err)
 		}

@@ -38,14 +38,8 @@ func (db *DB) UseLoginLink(ctx context.Context, code string, at time.Time) (User
 		if u, err = one(ctx, Reader{q: conn}, scanUser, useLoginLinkSQL, hash[:], at); err != nil {
 			return err
 		}
-		by := access.Actor{Kind: access.User, ID: u.ID.String(), Org: u.Org}
-		rows := []audit.Row{audit.New(by, audit.Fact{Action: audit.SignIn, Object: by.ID, Details: audit.Details{"by": "login_link"}}, at)}
-		of(ctx, rows)
-		b := &pgx.Batch{}
-		if err := queueAudit(b, rows); err != nil {
-			return err
-		}
-		return conn.SendBatch(ctx, b).Close()
+		by := u.actor()
+		return auditIn(ctx, conn, audit.New(by, audit.Fact{Action: audit.SignIn, Object: by.ID, Details: audit.Details{"by": "login_link"}}, at))
 	})
 	return u, faultOf(err)
 }

@@ -29,6 +29,11 @@ type User struct {
 	Version                   int
 }
 
+// actor is the user as one who acts.
+func (u User) actor() access.Actor {
+	return access.Actor{Kind: access.User, ID: u.ID.String(), Org: u.Org}
+}
+
 // A Person is a policyholder.
 type Person struct {
 	ID          access.PersonID

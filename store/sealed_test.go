@@ -18,8 +18,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/openinsure/openinsure/internal/access"
+	"github.com/openinsure/openinsure/internal/event"
 	"github.com/openinsure/openinsure/internal/seal"
 	"github.com/openinsure/openinsure/push"
+	"github.com/openinsure/openinsure/rooms/room"
 	"github.com/openinsure/openinsure/store"
 	"github.com/openinsure/openinsure/store/storetest"
 )
@@ -77,6 +79,7 @@ type vault struct {
 	endpoint push.Endpoint
 	device   push.Device
 	once     store.Once
+	link     string // in the mail of an invitation that waits
 }
 
 // open opens a database by a ring of keys.
@@ -96,7 +99,31 @@ func newVault(t *testing.T, keys string) vault {
 	v.by = storetest.Org(t, db, "Summit")
 	v.endpoint, v.device = storetest.Endpoint(t, db, v.by), storetest.Device(t, db, v.by)
 	v.answer(t, db, false)
+	v.link = "https://here/rooms/join#" + invited(t, db, storetest.Room(t, db, v.by), v.by, "gus@harbor.example")
 	return v
+}
+
+// invited owes somebody an invitation into a room and returns what its link ends
+// in.
+func invited(t *testing.T, db *store.DB, r room.Room, by access.Actor, email string) string {
+	t.Helper()
+	now := time.Now().UTC().Truncate(time.Microsecond)
+	i := room.Invitation{
+		ID: room.NewInvitationID(now), Room: r.ID, Org: r.Org, Email: email, Role: room.Broker, CanChat: true,
+		InvitedBy: event.Author{ID: by.ID}, State: room.Waiting, CreatedAt: now, ExpiresAt: now.Add(room.InvitationAge),
+	}
+	link := room.NewSecret()
+	err := db.InTx(t.Context(), by, func(tx *store.Tx) error {
+		if _, err := tx.LockRoom(t.Context(), r.ID); err != nil {
+			return err
+		}
+		notice := push.InvitationNotice("Una", "Summit", "Builders", "https://here/rooms/join#"+string(link), "https://here/rooms/join", "code", room.InvitationAge, i.ExpiresAt)
+		return tx.AddInvitation(t.Context(), by, i, link, room.NewCode(), notice)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(link)
 }
 
 // answer asks for the recorded answer, or records it.
@@ -114,7 +141,12 @@ func (v vault) answer(t *testing.T, db *store.DB, replayed bool) {
 func (v vault) readable(t *testing.T, db *store.DB) {
 	t.Helper()
 	v.answer(t, db, true)
-	storetest.SQL(t, db, `DELETE FROM delivery`)
+	storetest.SQL(t, db, `DELETE FROM delivery WHERE kind = 'webhook'`)
+	storetest.SQL(t, db, `UPDATE delivery SET state = 'pending', lease_until = NULL, worker = '', next_at = now() WHERE kind = 'mail'`)
+	letters := must[[]push.Delivery](t)(db.Lease(t.Context(), push.Mail, "node", 10, time.Minute))
+	if len(letters) != 1 || letters[0].Notice == nil || letters[0].Notice.URL != v.link || letters[0].Mailbox.Address != "gus@harbor.example" {
+		t.Errorf("leased %d letters, of which the link is not what it was", len(letters))
+	}
 	storetest.SQL(t, db, `INSERT INTO event (id, org_id, type, resource, subject, payload, occurred_at)
 		SELECT new_ulid(), $1, 'policy.bound', 'policies', 'pol', '{}', now()`, v.by.Org.UUID())
 	storetest.SQL(t, db, `INSERT INTO delivery (org_id, kind, target, event_id, type)
@@ -155,10 +187,10 @@ func TestRotationBesideAServer(t *testing.T) {
 	v := newVault(t, k1)
 	server := v.open(t, k1)
 	v.readable(t, server)
-	if done := rotate(t, v, k1, k2); done.Rows != 3 || done.Closed != 0 {
-		t.Errorf("rotation: %+v, want 3 rows", done)
+	if done := rotate(t, v, k1, k2); done.Rows != 4 || done.Closed != 0 {
+		t.Errorf("rotation: %+v, want 4 rows", done)
 	}
-	want := map[string]int64{"endpoint.secret k2": 1, "device.address k2": 1, "idempotency.answer k2": 1}
+	want := map[string]int64{"endpoint.secret k2": 1, "device.address k2": 1, "delivery.payload k2": 1, "idempotency.answer k2": 1}
 	if d := cmp.Diff(want, counts(t, server)); d != "" {
 		t.Errorf("by key (-want +got):\n%s", d)
 	}
@@ -174,8 +206,8 @@ func TestRotationBesideAServer(t *testing.T) {
 		t.Errorf("what was left: %+v, want 1 row", done)
 	}
 	// Again, with a server that has missed both.
-	if done := rotate(t, v, k2+","+k1, k3); done.Rows != 4 {
-		t.Errorf("second rotation: %+v, want 4 rows", done)
+	if done := rotate(t, v, k2+","+k1, k3); done.Rows != 5 {
+		t.Errorf("second rotation: %+v, want 5 rows", done)
 	}
 	v.readable(t, v.open(t, k1))
 	if err := rotated.DropSealingKey(t.Context(), "k1"); err != nil {
@@ -222,7 +254,7 @@ func TestResealGoesOn(t *testing.T) {
 	if done := must[store.Resealed](t)(db.Reseal(t.Context(), "k2")); done.Closed != 5 {
 		t.Errorf("%+v, want 5 that cannot be opened", done)
 	}
-	want := map[string]int64{"endpoint.secret k2": 1, "device.address k2": 481, "device.address lost": 5, "idempotency.answer k2": 1}
+	want := map[string]int64{"endpoint.secret k2": 1, "device.address k2": 481, "device.address lost": 5, "delivery.payload k2": 1, "idempotency.answer k2": 1}
 	if d := cmp.Diff(want, counts(t, db)); d != "" {
 		t.Errorf("by key (-want +got):\n%s", d)
 	}

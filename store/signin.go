@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/openinsure/openinsure/internal/access"
+	"github.com/openinsure/openinsure/internal/audit"
 	"github.com/openinsure/openinsure/internal/fault"
 	"github.com/openinsure/openinsure/push"
 )
@@ -92,6 +93,7 @@ func (tx *Tx) endSignIn(ctx context.Context, person access.PersonID, id access.S
 	if n == 0 {
 		return fault.ErrNotFound
 	}
+	tx.Audit(access.Actor{Kind: access.Insured, ID: person.String()}, audit.Fact{Action: audit.SignedOut, Object: id.String(), Details: audit.Details{"why": why}})
 	tx.accessChanged(tx.org, person.String(), at)
 	return tx.beyond(ctx, func(b *pgx.Batch) { b.Queue(dropPhonesSQL, tx.org.UUID(), id.UUID()) })
 }
@@ -112,8 +114,17 @@ const familySQL = `SELECT ` + signInColumns + ` FROM sign_in t WHERE t.id = $1 A
 // other ends the sign-in.
 func (db *DB) Refresh(ctx context.Context, token access.RefreshToken, from string, at time.Time) (SignIn, access.RefreshToken, error) {
 	next := token.Next()
-	s, err := one(ctx, db.everywhere(), pgx.RowToStructByPos[SignIn], refreshSQL,
-		token.SignIn.UUID(), token.Family(), token.Current(), next.Current(), at, at.Add(access.SignInAge), db.askerMac(from))
+	var s SignIn
+	err := faultOf(pgx.BeginFunc(ctx, db.worker, func(tx pgx.Tx) error {
+		var err error
+		s, err = one(ctx, Reader{q: tx}, pgx.RowToStructByPos[SignIn], refreshSQL,
+			token.SignIn.UUID(), token.Family(), token.Current(), next.Current(), at, at.Add(access.SignInAge), db.askerMac(from))
+		if err != nil {
+			return err
+		}
+		by := access.Actor{Kind: access.Insured, ID: s.Person.String(), Org: s.Org}
+		return auditIn(ctx, tx, audit.New(by, audit.Fact{Action: audit.Refreshed, Object: s.ID.String()}, at))
+	}))
 	if err == nil {
 		return s, next, nil
 	}
@@ -133,7 +144,7 @@ func (db *DB) Refresh(ctx context.Context, token access.RefreshToken, from strin
 		return SignIn{}, access.RefreshToken{}, fmt.Errorf("end a sign-in whose token came twice: %w", err)
 	}
 	db.log.WarnContext(ctx, "a refresh token came twice: its sign-in has ended", "signIn", s.ID, "person", s.Person, "org", s.Org)
-	return SignIn{}, access.RefreshToken{}, access.ErrToken
+	return SignIn{}, access.RefreshToken{}, audit.Suspect(access.ErrToken, by, s.ID.String(), "refresh_token_reused")
 }
 
 // signedInSQL finds the policyholder of a sign-in that has not ended; crosses

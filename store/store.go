@@ -21,6 +21,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/openinsure/openinsure/internal/access"
+	"github.com/openinsure/openinsure/internal/audit"
 	"github.com/openinsure/openinsure/internal/seal"
 	"github.com/openinsure/openinsure/push"
 )
@@ -53,6 +54,7 @@ type DB struct {
 	publish func(context.Context, []Entry)
 	owed    func(channels []string)
 	asked   func()
+	refused func(audit.Row)
 }
 
 // The roles that the pools take; see migration 00001.

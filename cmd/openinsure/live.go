@@ -65,15 +65,15 @@ var (
 )
 
 // newLive puts the hub on the platform. Nothing runs before run.
-func (c *serveCmd) newLive(p *platform, files *blob.Bucket, broker hub.Broker, registry prometheus.Registerer) *live {
+func (c *serveCmd) newLive(p *platform, files *blob.Bucket, broker hub.Broker, refused api.Refusals, registry prometheus.Registerer) *live {
 	l := &live{posts: p.db.NewPoster(registry), log: p.log, close: func() error { return nil }}
 	l.house = rooms.New(p.db, l.posts, files, rooms.Config{})
 	if closer, ok := broker.(io.Closer); ok {
 		l.close = closer.Close
 	}
 	broker = wrapBroker(broker)
-	app := &api.Live{Platform: api.Platform{DB: p.db, Desk: p.desk, Door: p.door, Rooms: l.house, Now: time.Now}, Posts: l.posts}
-	cfg := hub.Config{Logger: p.log, Registerer: registry, Drain: max(c.DrainTime-5*time.Second, time.Second)}
+	app := &api.Live{Platform: api.Platform{DB: p.db, Desk: p.desk, Door: p.door, Rooms: l.house, Now: time.Now}, Posts: l.posts, Refusals: refused}
+	cfg := hub.Config{Logger: p.log, Registerer: registry, Denied: app.Denied, Drain: max(c.DrainTime-5*time.Second, time.Second)}
 	tune(&cfg)
 	l.hub = hub.New(api.Entries{DB: p.db}, broker, app, cfg)
 	p.db.OnCommit(func(_ context.Context, es []store.Entry) {

@@ -88,6 +88,7 @@ func (c *serveCmd) serve(ctx context.Context, p *platform, listener net.Listener
 	cfg.Registerer = registry
 	records := newRecorder(p.db, p.log, registry)
 	refused := newRefusals(p.db, p.log, time.Now, registry)
+	p.db.OnRefused(refused.Refused)
 	files, err := c.openFiles()
 	if err != nil {
 		return err
@@ -105,7 +106,7 @@ func (c *serveCmd) serve(ctx context.Context, p *platform, listener net.Listener
 	if err != nil {
 		return err
 	}
-	l := c.newLive(p, files, broker, registry)
+	l := c.newLive(p, files, broker, refused, registry)
 	out, err := c.newOutbound(ctx, p, registry)
 	if err != nil {
 		return err

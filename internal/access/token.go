@@ -119,12 +119,30 @@ func (t *Tokens) Mint(a Actor) (string, time.Time, error) {
 // Verify returns who a token says acts. Whether he still may is for the caller
 // to look up.
 func (t *Tokens) Verify(token string) (Actor, error) {
+	return t.verify(token, jwt.WithValidate(true), jwt.WithIssuer(t.issuer), jwt.WithAudience(audience), jwt.WithAcceptableSkew(leeway),
+		jwt.WithRequiredClaim("exp"), jwt.WithRequiredClaim("nbf"), jwt.WithClock(jwt.ClockFunc(t.now)))
+}
+
+// Expired returns whom a token was of that is good in everything but its age.
+func (t *Tokens) Expired(token string) (Actor, bool) {
+	tok, err := jwt.ParseInsecure([]byte(token))
+	if err != nil {
+		return Actor{}, false
+	}
+	then, ok := tok.NotBefore() // when it was good, if ever
+	if !ok || t.now().Before(then) {
+		return Actor{}, false
+	}
+	a, err := t.verify(token, jwt.WithValidate(true), jwt.WithIssuer(t.issuer), jwt.WithAudience(audience), jwt.WithRequiredClaim("exp"),
+		jwt.WithClock(jwt.ClockFunc(func() time.Time { return then })))
+	return a, err == nil && t.now().After(a.Until)
+}
+
+func (t *Tokens) verify(token string, how ...jwt.ParseOption) (Actor, error) {
 	if err := checkForm(token); err != nil {
 		return Actor{}, ErrToken.Because(err)
 	}
-	tok, err := jwt.Parse([]byte(token), jwt.WithKeySet(t.public), jwt.WithValidate(true),
-		jwt.WithIssuer(t.issuer), jwt.WithAudience(audience), jwt.WithAcceptableSkew(leeway),
-		jwt.WithRequiredClaim("exp"), jwt.WithRequiredClaim("nbf"), jwt.WithClock(jwt.ClockFunc(t.now)))
+	tok, err := jwt.Parse([]byte(token), append(how, jwt.WithKeySet(t.public))...)
 	if err != nil {
 		return Actor{}, ErrToken.Because(err)
 	}

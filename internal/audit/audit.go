@@ -29,7 +29,13 @@ const (
 	Authenticate Action = "authenticate" // refused only: a credential that proves nothing
 	Permission   Action = "permission"   // refused only: known and not allowed; details.route says what
 
+	CodeMailed Action = "sign_in.code_mailed" // refused: there was nobody to mail, or he got too many
+	Refreshed  Action = "sign_in.refreshed"
+	SignedOut  Action = "sign_in.ended" // details.why: revoked, reused or replaced
+	SessionCut Action = "session.cut"   // refused only: a live connection lost what it heard
+
 	KeyCreated Action = "api_key.created"
+	KeyRotated Action = "api_key.rotated"
 	KeyRevoked Action = "api_key.revoked"
 
 	UserCreated Action = "user.created"
@@ -50,6 +56,13 @@ const (
 	ParticipantChanged Action = "participant.changed"
 	ParticipantRemoved Action = "participant.removed"
 
+	InvitationSent     Action = "invitation.sent"
+	InvitationOpened   Action = "invitation.opened" // the first time
+	InvitationAccepted Action = "invitation.accepted"
+	InvitationRevoked  Action = "invitation.revoked"
+	InvitationReplaced Action = "invitation.replaced" // by a later one to the same address
+	GuestLinkMailed    Action = "guest.link_mailed"
+
 	Quoted          Action = "submission.quoted" // also referred: details.decision
 	Declined        Action = "submission.declined"
 	PolicyBound     Action = "policy.bound"
@@ -66,7 +79,8 @@ const (
 
 // Actions lists every action.
 var Actions = []Action{
-	SignIn, Authenticate, Permission, KeyCreated, KeyRevoked, UserCreated, UserChanged, UserStopped, OrgCreated, OrgChanged,
+	SignIn, Authenticate, Permission, CodeMailed, Refreshed, SignedOut, SessionCut, InvitationSent, InvitationOpened, InvitationAccepted,
+	InvitationRevoked, InvitationReplaced, GuestLinkMailed, KeyCreated, KeyRotated, KeyRevoked, UserCreated, UserChanged, UserStopped, OrgCreated, OrgChanged,
 	LogExported, KeysRotated, KeysDropped, RoomOpened, RoomClosed, RoomReopened, RoomArchived, ParticipantAdded, ParticipantChanged,
 	ParticipantRemoved, Quoted, Declined, PolicyBound, ReferralRaised, ReferralDecided, WebhookCreated, WebhookChanged, WebhookDeleted,
 	WebhookDisabled, DeviceAdded, DeviceRemoved,
@@ -151,7 +165,7 @@ func Rows(by access.Actor, f Fact, at time.Time) []Row {
 var types = map[string]string{
 	"org": "organization", "usr": "user", "per": "person", "key": "api_key", "sub": "submission", "quo": "quote", "pol": "policy",
 	"inv": "invoice", "clm": "claim", "doc": "document", "ref": "referral", "room": "deal_room", "msg": "message", "file": "file",
-	"ann": "annotation", "whk": "webhook", "dlv": "delivery", "dev": "device", "evt": "event", "ntf": "notification",
+	"ann": "annotation", "ivt": "invitation", "ses": "session", "whk": "webhook", "dlv": "delivery", "dev": "device", "evt": "event", "ntf": "notification",
 }
 
 // TypeOf is the type of what an id names; empty for what is no id.
