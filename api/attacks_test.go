@@ -21,7 +21,7 @@ func TestAttacksAreShown(t *testing.T) {
 	}
 	there := testNames(t)
 	rows := 0
-	for _, line := range strings.Split(string(page), "\n") {
+	for line := range strings.SplitSeq(string(page), "\n") {
 		cells := strings.Split(line, " | ")
 		if !strings.HasPrefix(line, "| ") || len(cells) < 2 || strings.HasPrefix(line, "| attack |") {
 			continue

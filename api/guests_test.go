@@ -91,7 +91,7 @@ func (p *place) joined(name, email string, role room.Role) (guest map[string]any
 // in his own room.
 var guestMay = map[string]int{
 	"get-deal-room": 200, "list-messages": 200, "post-message": 201, "read-messages": 200, "add-file": 201, "list-files": 200,
-	"get-file": 404, "get-file-content": 404, // there is no such file
+	"get-file": 404, "get-file-content": 404, "edit-message": 404, "delete-message": 404, // there is none such
 	"list-annotations": 200, "open-deal-room": 200, "create-ticket": 200,
 }
 
@@ -115,7 +115,7 @@ func TestGuestMatrix(t *testing.T) {
 	if err := json.Unmarshal(raw, &document); err != nil {
 		t.Fatal(err)
 	}
-	bodies := map[string]string{"post-message": `{"body":"Hello."}`, "read-messages": `{"seq":1}`, "create-ticket": `{}`}
+	bodies := map[string]string{"post-message": `{"body":"Hello."}`, "read-messages": `{"seq":1}`, "edit-message": `{"body":"x"}`, "create-ticket": `{}`}
 	asked := 0
 	for path, methods := range document.Paths {
 		for method, op := range methods {
@@ -536,4 +536,129 @@ func TestFromNow(t *testing.T) {
 	if len(first.Messages) != 1 || strings.Contains(l.raw.String(), "Before.") {
 		t.Errorf("he is shown %v", first.Messages)
 	}
+}
+
+// TestGuestChangesHisOwnWords: a guest edits and deletes what he said, and
+// nothing else, as long as he may chat and is in the room.
+func TestGuestChangesHisOwnWords(t *testing.T) {
+	p := newPlace(t)
+	gus, _ := p.joined("gus", "gus@harbor.example", room.Broker)
+	p.joined("gil", "gil@harbor.example", room.Broker)
+	said := func(who string) string {
+		t.Helper()
+		return p.want(201, who, "POST", "/messages", `{"body":"first words"}`)["id"].(string)
+	}
+	mine, una, gil, ben := said("gus"), said("una"), said("gil"), said("ben")
+	desk := p.say("una", "between us", asDesk)["id"].(string)
+	if m := p.want(200, "gus", "PATCH", "/messages/"+mine, `{"body":"second words"}`); m["body"] != "second words" || m["editedAt"] == nil {
+		t.Errorf("edited: %v", m)
+	}
+	for name, id := range map[string]string{"the lead's": una, "another guest's": gil, "a broker's": ben} {
+		for method, body := range map[string]string{"PATCH": `{"body":"his"}`, "DELETE": ""} {
+			if status, m := p.do("gus", method, "/messages/"+id, body); status != 403 || m["error"] != "not_author" {
+				t.Errorf("%s %s: %d %v", method, name, status, m)
+			}
+		}
+	}
+	p.want(404, "gus", "PATCH", "/messages/"+desk, `{"body":"his"}`)
+	p.want(404, "gus", "DELETE", "/messages/"+desk, "")
+	p.want(403, "una", "DELETE", "/messages/"+mine, "") // another company's words
+	p.want(200, "una", "PATCH", "/participants/"+gus["userId"].(string), `{"canChat":false}`)
+	p.want(403, "gus", "PATCH", "/messages/"+mine, `{"body":"third words"}`)
+	p.want(403, "gus", "DELETE", "/messages/"+mine, "")
+	p.want(200, "una", "PATCH", "/participants/"+gus["userId"].(string), `{"canChat":true}`)
+	p.want(204, "gus", "DELETE", "/messages/"+mine, "")
+	for _, v := range p.want(200, "una", "GET", "/messages", "")["data"].([]any) {
+		if m := v.(map[string]any); m["id"] == mine && (m["body"] != "" || m["deletedAt"] == nil) || m["id"] != mine && m["body"] != "first words" {
+			t.Errorf("after it: %v", m)
+		}
+	}
+}
+
+// TestAbsentGuest: a guest who is away is mailed once that there is news, by a
+// path of the room, and again only once he has been there and is gone again.
+func TestAbsentGuest(t *testing.T) {
+	p := newPlace(t)
+	gus, _ := p.joined("gus", "gus@harbor.example", room.Broker)
+	gil, _ := p.joined("gil", "gil@harbor.example", room.Broker)
+	if _, err := p.db.Lease(t.Context(), push.Mail, "test", 100, time.Minute); err != nil { // the invitations
+		t.Fatal(err)
+	}
+	shared := room.Shared(p.Room.ID, p.Una.Org).Name
+	pass := func(want ...string) {
+		t.Helper()
+		if _, _, err := p.db.FanMessages(t.Context(), []string{shared}); err != nil {
+			t.Fatal(err)
+		}
+		storetest.SQL(t, p.db, `UPDATE nudge SET due_at = now() WHERE due_at IS NOT NULL`)
+		if _, _, err := p.db.Nudge(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		ds, err := p.db.Lease(t.Context(), push.Mail, "test", 100, time.Minute)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, d := range ds {
+			if d.Type != push.GuestNewsType {
+				continue
+			}
+			got = append(got, d.Mailbox.Address)
+			words := d.Notice.Words["en"].Title + d.Notice.Words["en"].Body + d.Notice.Words["es"].Body
+			if d.Notice.Link != "/rooms/"+p.Room.ID.String() || !d.Notice.IsLetter() || !strings.Contains(words, "Summit") || strings.Contains(words, "heliotrope") {
+				t.Errorf("letter %+v", d.Notice)
+			}
+		}
+		slices.Sort(got)
+		if !slices.Equal(got, want) {
+			t.Errorf("mailed %v, want %v", got, want)
+		}
+	}
+	read := func(who string) {
+		t.Helper()
+		head := p.want(200, who, "GET", "/messages", "")["head"]
+		p.want(200, who, "POST", "/read", fmt.Sprintf(`{"seq":%v}`, head))
+	}
+	p.say("una", "heliotrope 1")
+	p.say("una", "heliotrope 2")
+	pass("gil@harbor.example", "gus@harbor.example")
+	for range 3 {
+		p.say("una", "heliotrope, still")
+		pass()
+	}
+	storetest.SQL(t, p.db, `UPDATE nudge SET last_at = now() - interval '1 day'`)
+	p.say("una", "heliotrope, a day later")
+	pass()
+	read("gus")
+	p.say("una", "heliotrope, again")
+	pass("gus@harbor.example")
+	read("gil")
+	read("gus")
+	m := p.say("una", "heliotrope, taken back")["id"].(string)
+	p.want(204, "una", "DELETE", "/messages/"+m, "")
+	pass()
+	p.say("una", "heliotrope, while he is there")
+	read("gus")
+	pass("gil@harbor.example")
+	if n := storetest.Value[int](t, p.db, `SELECT count(*) FROM notification WHERE subject IN ($1, $2) AND type = 'deal_room.message_posted'`, gus["userId"], gil["userId"]); n != 0 {
+		t.Errorf("%d notices are in inboxes that they have not", n)
+	}
+	// One who is removed is told nothing more, not even what was owed.
+	p.say("una", "heliotrope, before he is gone")
+	if _, _, err := p.db.FanMessages(t.Context(), []string{shared}); err != nil {
+		t.Fatal(err)
+	}
+	storetest.SQL(t, p.db, `UPDATE nudge SET due_at = now() WHERE due_at IS NOT NULL`)
+	if _, _, err := p.db.Nudge(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	owed := `SELECT count(*) FROM delivery WHERE type = 'deal_room.guest_news' AND state = 'pending'`
+	if n := storetest.Value[int](t, p.db, owed); n != 1 {
+		t.Errorf("%d mails are owed", n)
+	}
+	p.want(204, "una", "DELETE", "/participants/"+gus["userId"].(string), "")
+	if n := storetest.Value[int](t, p.db, owed); n != 0 {
+		t.Errorf("%d mails are owed to one who is gone", n)
+	}
+	pass()
 }

@@ -122,7 +122,7 @@ func (a *API) registerMessages(p Platform) {
 		Description: "A search looks at 10,000 messages at most for one page; hasMore with little or no data says to go on from nextBefore.",
 	}, p.listMessages)
 	register(a, operation{
-		Method: http.MethodPatch, Path: path + "/{messageId}", ID: "edit-message", Tag: tag, Scope: "rooms:write", Summary: "Edit a message of your own",
+		Method: http.MethodPatch, Path: path + "/{messageId}", ID: "edit-message", Tag: tag, Guests: true, Scope: "rooms:write", Summary: "Edit a message of your own",
 		Description: "The room hears of it. What it said before is kept for the record and is shown on no path.",
 	}, func(ctx context.Context, in *editMessageInput) (*bodyOf[messageBody], error) {
 		id, message, err := in.ids()
@@ -136,7 +136,7 @@ func (a *API) registerMessages(p Platform) {
 		return &bodyOf[messageBody]{messageOf(m)}, nil
 	})
 	register(a, operation{
-		Method: http.MethodDelete, Path: path + "/{messageId}", ID: "delete-message", Tag: tag, Scope: "rooms:write", Summary: "Delete a message of your own, or of your company's as its lead",
+		Method: http.MethodDelete, Path: path + "/{messageId}", ID: "delete-message", Tag: tag, Guests: true, Scope: "rooms:write", Summary: "Delete a message of your own, or of your company's as its lead",
 		Description: "It keeps its place and nothing of what it said.",
 	}, func(ctx context.Context, in *ByMessage) (*struct{}, error) {
 		id, message, err := in.ids()

@@ -9,10 +9,15 @@ import (
 // They have no inbox, and nobody opts out of it.
 const Invitation = "invitation"
 
-// The types that stand in place of an event's in deliveries of links.
+// GuestNews is the category of mails to guests who were away. They have no inbox;
+// one who wants no more leaves the room.
+const GuestNews = "guest_news"
+
+// The types that stand in place of an event's in deliveries of letters.
 const (
 	InvitationType = "deal_room.invitation"
 	GuestLinkType  = "deal_room.guest_link"
+	GuestNewsType  = "deal_room.guest_news"
 )
 
 // InvitationNotice is what somebody without an account is mailed who is invited
@@ -56,5 +61,28 @@ func GuestLinkNotice(title, url string, good time.Duration, expires time.Time) N
 	}
 }
 
+// GuestNewsNotice is what a guest is mailed when something was said in his room
+// while he was away. It holds nothing of what was said, and no secret: the page of
+// the room knows his browser, or asks for his address.
+func GuestNewsNotice(author, company, title, path string, expires time.Time) Notice {
+	return Notice{
+		Category: GuestNews, Link: path, Expires: expires,
+		Words: map[string]Words{
+			"en": {
+				Title: "New messages in your deal room",
+				Body: fmt.Sprintf("%s of %s wrote in the deal room %q while you were away.\n"+
+					"Open the room to read and answer. There is no other mail until you have been there.", author, company, title),
+			},
+			"es": {
+				Title: "Mensajes nuevos en su sala",
+				Body: fmt.Sprintf("%s, de %s, escribió en la sala %q mientras usted no estaba.\n"+
+					"Abra la sala para leer y responder. No recibirá otro correo hasta que haya entrado.", author, company, title),
+			},
+		},
+	}
+}
+
 // IsLetter reports whether n is mailed and shown in no inbox.
-func (n Notice) IsLetter() bool { return n.Category == SignIn || n.Category == Invitation }
+func (n Notice) IsLetter() bool {
+	return n.Category == SignIn || n.Category == Invitation || n.Category == GuestNews
+}

@@ -152,6 +152,12 @@ const forgetDevicesSQL = `DELETE FROM guest_device WHERE room_id = $1 AND user_i
 // orgs: see addDeviceOfGuestSQL.
 const forgetGuestLinksSQL = `DELETE FROM guest_link WHERE room_id = $1 AND user_id = $2`
 
+// forgetNewsSQL takes back mails to a guest who leaves a room that were not sent,
+// whichever of the company's rooms they are of: they lie sealed; crosses orgs: see
+// addDeviceOfGuestSQL.
+const forgetNewsSQL = `UPDATE delivery d SET state = 'cancelled', class = 'gone', done_at = now()
+	WHERE d.org_id = $1 AND d.target = $2 AND d.kind = 'mail' AND d.type = $3 AND d.state = 'pending'`
+
 // addGuestLinkSQL makes a link for the guest with an address in a room, unless
 // he was sent too many; crosses orgs: nobody acts yet.
 const addGuestLinkSQL = `INSERT INTO guest_link (hash, org_id, room_id, user_id, created_at, expires_at)

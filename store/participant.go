@@ -7,6 +7,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/openinsure/openinsure/internal/access"
+	"github.com/openinsure/openinsure/push"
 	"github.com/openinsure/openinsure/rooms/room"
 )
 
@@ -113,6 +114,7 @@ func (tx *Tx) SaveParticipant(ctx context.Context, p room.Participant) error {
 		if p.Guest && !p.Present() {
 			b.Queue(forgetDevicesSQL, p.Room.UUID(), p.User.UUID())
 			b.Queue(forgetGuestLinksSQL, p.Room.UUID(), p.User.UUID())
+			b.Queue(forgetNewsSQL, p.Org.UUID(), p.User.UUID(), push.GuestNewsType)
 		}
 	})
 }

@@ -212,7 +212,7 @@ func (f *fanning) say(ctx context.Context, ms []said) error {
 // hearersSQL reads who is in rooms, from where on, and whether he hears his
 // company's desk; crosses orgs: rooms are of several.
 const hearersSQL = `SELECT p.room_id, p.user_id, p.member_org_id, p.from_seq, EXISTS (SELECT FROM relationship t
-		WHERE t.object_type = 'room' AND t.object_id = p.room_id::text AND t.subject_type = 'user' AND t.subject_id = p.user_id::text AND t.relation = 'desk')
+		WHERE t.object_type = 'room' AND t.object_id = p.room_id::text AND t.subject_type = 'user' AND t.subject_id = p.user_id::text AND t.relation = 'desk'), p.guest
 	FROM participant p WHERE p.room_id = ANY ($1) AND p.left_at IS NULL`
 
 // A hearer is a participant as the fan-out knows him.
@@ -222,6 +222,7 @@ type hearer struct {
 	org     access.OrgID
 	fromSeq int64
 	desk    bool
+	guest   bool
 }
 
 // hears reports whether what was said in a channel was said to him.
@@ -239,7 +240,7 @@ func (h hearer) hears(m said) bool {
 func (f *fanning) hearers(ctx context.Context, rooms map[string]struct{}) ([]hearer, error) {
 	return many(ctx, f.Reader, func(row pgx.CollectableRow) (hearer, error) {
 		var h hearer
-		return h, row.Scan(&h.room, &h.user, &h.org, &h.fromSeq, &h.desk)
+		return h, row.Scan(&h.room, &h.user, &h.org, &h.fromSeq, &h.desk, &h.guest)
 	}, hearersSQL, slices.Collect(maps.Keys(rooms)))
 }
 
@@ -309,7 +310,8 @@ func (f *fanning) remind(ctx context.Context, ms []said, hs []hearer) error {
 const dueNudgesSQL = `WITH due AS (
 		SELECT channel_id, subject FROM nudge WHERE due_at <= now() ORDER BY due_at LIMIT $1 FOR NO KEY UPDATE SKIP LOCKED
 	)
-	SELECT n.channel_id, c.name, c.org_id, n.subject, n.org_id, n.mentioned, coalesce(e.seq, n.seq), coalesce(e.event_id, n.event_id), coalesce(e.at, now()), e.payload
+	SELECT n.channel_id, c.name, c.org_id, n.subject, n.org_id, n.mentioned, coalesce(e.seq, n.seq), coalesce(e.event_id, n.event_id), coalesce(e.at, now()), e.payload,
+		coalesce(r.seq, 0), n.mailed_at_seq IS NOT DISTINCT FROM coalesce(r.seq, 0)
 	FROM due JOIN nudge n USING (channel_id, subject) JOIN channel c ON c.id = n.channel_id
 	LEFT JOIN read_position r ON r.channel_id = n.channel_id AND r.subject = n.subject
 	LEFT JOIN LATERAL (SELECT m.seq, m.event_id, m.at, m.payload FROM entry m
@@ -319,8 +321,9 @@ const dueNudgesSQL = `WITH due AS (
 
 // nudgedSQL notes that persons need not be reminded of anything more, and who
 // was reminded; crosses orgs: persons are of several.
-const nudgedSQL = `UPDATE nudge n SET due_at = NULL, mentioned = false, last_at = CASE WHEN u.told THEN now() ELSE n.last_at END
-	FROM unnest($1::bigint[], $2::text[], $3::bool[]) AS u(channel_id, subject, told) WHERE n.channel_id = u.channel_id AND n.subject = u.subject`
+const nudgedSQL = `UPDATE nudge n SET due_at = NULL, mentioned = false, last_at = CASE WHEN u.told THEN now() ELSE n.last_at END,
+		mailed_at_seq = coalesce(u.mailed, n.mailed_at_seq)
+	FROM unnest($1::bigint[], $2::text[], $3::bool[], $4::bigint[]) AS u(channel_id, subject, told, mailed) WHERE n.channel_id = u.channel_id AND n.subject = u.subject`
 
 // Nudge implements push.Queue.
 func (db *DB) Nudge(ctx context.Context) (made push.Fanned, more bool, err error) {
@@ -329,10 +332,12 @@ func (db *DB) Nudge(ctx context.Context) (made push.Fanned, more bool, err error
 			said
 			person event.Person
 			named  bool
+			read   int64 // how far he has
+			away   bool  // he was mailed, as a guest, and has not read on since
 		}
 		ds, err := many(ctx, f.Reader, func(row pgx.CollectableRow) (due, error) {
 			var d due
-			if err := row.Scan(&d.channel, &d.name, &d.org, &d.person.Subject, &d.person.Org, &d.named, &d.seq, &d.id, &d.at, &d.payload); err != nil || d.payload == nil {
+			if err := row.Scan(&d.channel, &d.name, &d.org, &d.person.Subject, &d.person.Org, &d.named, &d.seq, &d.id, &d.at, &d.payload, &d.read, &d.away); err != nil || d.payload == nil {
 				return d, err
 			}
 			return d, d.open()
@@ -357,7 +362,7 @@ func (db *DB) Nudge(ctx context.Context) (made push.Fanned, more bool, err error
 		var tellings []push.Telling
 		var channels []int64
 		var names []string
-		told := make([]bool, len(ds))
+		told, mailed := make([]bool, len(ds)), make([]*int64, len(ds))
 		for i, d := range ds {
 			channels, names = append(channels, d.channel), append(names, d.person.Subject)
 			of, _, _ := room.ParseChannel(d.name)
@@ -366,6 +371,15 @@ func (db *DB) Nudge(ctx context.Context) (made push.Fanned, more bool, err error
 				d.person.As = event.Mentioned
 			}
 			if d.payload == nil || !stillHears(hs, d.said, d.person.Subject) || !d.named && reach[d.person.Subject].Muted(of.String()) {
+				continue
+			}
+			if isGuest(hs, of, d.person.Subject) {
+				if !d.away {
+					if err := f.mailGuest(ctx, d.said, of, d.person.Subject); err != nil {
+						return err
+					}
+					told[i], mailed[i] = true, new(d.read)
+				}
 				continue
 			}
 			ts := push.Tell(push.Fact{
@@ -377,13 +391,53 @@ func (db *DB) Nudge(ctx context.Context) (made push.Fanned, more bool, err error
 		if err := f.tell(ctx, tellings); err != nil {
 			return err
 		}
-		_, err = run(ctx, f.Reader, nudgedSQL, channels, names, told)
+		_, err = run(ctx, f.Reader, nudgedSQL, channels, names, told, mailed)
 		return err
 	})
 	if err != nil {
 		return nil, false, fmt.Errorf("remind: %w", err)
 	}
 	return made, more, nil
+}
+
+// isGuest reports whether somebody is a guest of a room.
+func isGuest(hs []hearer, of room.ID, subject string) bool {
+	return slices.ContainsFunc(hs, func(h hearer) bool { return h.guest && h.room == of && h.user.String() == subject })
+}
+
+// newsSQL reads where a guest is told of news in his room; crosses orgs: guests
+// are of their own.
+const newsSQL = `SELECT u.email, u.name, r.title FROM participant t JOIN app_user u ON u.id = t.user_id AND u.status = 'guest' JOIN room r ON r.id = t.room_id
+	WHERE t.room_id = $1 AND t.user_id = $2 AND t.guest AND t.left_at IS NULL`
+
+// newsAge is how long it is tried to mail a guest that there is news.
+const newsAge = 24 * time.Hour
+
+// mailGuest owes a guest the mail that something was said in his room. Neither
+// inbox nor phone is his.
+func (f *fanning) mailGuest(ctx context.Context, m said, of room.ID, subject string) error {
+	var user access.UserID
+	if err := user.UnmarshalText([]byte(subject)); err != nil {
+		return err
+	}
+	var email, name, title string
+	err := each(ctx, f.Reader, []any{&email, &name, &title}, func() error { return nil }, newsSQL, of.UUID(), user.UUID())
+	if err != nil || email == "" {
+		return err
+	}
+	at := f.db.now()
+	by := m.message.Author
+	id := event.NewID(at) // of its own: of one message he may be mailed twice, when a later one was deleted
+	notice := push.GuestNewsNotice(by.Name, by.OrgName, title, "/rooms/"+of.String(), at.Add(newsAge))
+	sealed, err := f.db.sealLetter(id, letter{Notice: notice, To: email, Name: name})
+	if err != nil {
+		return err
+	}
+	if _, err := run(ctx, f.Reader, addLetterSQL, m.org.UUID(), user.UUID(), id.UUID(), push.GuestNewsType, sealed); err != nil {
+		return err
+	}
+	f.made[push.Mail]++
+	return nil
 }
 
 // stillHears reports whether somebody hears what was said, as things are now.

@@ -29,25 +29,28 @@ type phrases struct {
 	Greeting, GreetingOf, Open, Paste, Why, Where string
 	WhyCode                                       string // in place of Why and Where, in a mail with a code
 	WhyLink                                       string // the same, in a mail that lets somebody in
+	WhyGuest                                      string // the same, in a mail to a guest who was away
 }
 
 // fixed holds the languages of mails; each notice has at least en.
 var fixed = map[string]phrases{
 	"en": {
 		Greeting: "Hello,", GreetingOf: "Hello %s,", Open: "Open in OpenInsure",
-		Paste:   "If the button does not work, copy this address into your browser:",
-		Why:     "You get this mail because you take part in this business on OpenInsure.",
-		Where:   "You choose which mails you get in your notification settings.",
-		WhyCode: "You get this mail because somebody asked for a code with this address. If it was not you, you need to do nothing: without the code nobody gets in.",
-		WhyLink: "You get this mail because somebody wants you in a deal room on OpenInsure, or you asked for a link to it. Do not pass it on: who has the link gets in.",
+		Paste:    "If the button does not work, copy this address into your browser:",
+		Why:      "You get this mail because you take part in this business on OpenInsure.",
+		Where:    "You choose which mails you get in your notification settings.",
+		WhyCode:  "You get this mail because somebody asked for a code with this address. If it was not you, you need to do nothing: without the code nobody gets in.",
+		WhyLink:  "You get this mail because somebody wants you in a deal room on OpenInsure, or you asked for a link to it. Do not pass it on: who has the link gets in.",
+		WhyGuest: "You get this mail because you are a guest of this deal room on OpenInsure. Who leaves the room gets no more.",
 	},
 	"es": {
 		Greeting: "Hola:", GreetingOf: "Hola, %s:", Open: "Abrir en OpenInsure",
-		Paste:   "Si el botón no funciona, copie esta dirección en su navegador:",
-		Why:     "Recibe este correo porque participa en este negocio en OpenInsure.",
-		Where:   "En su configuración de notificaciones puede elegir qué correos recibe.",
-		WhyCode: "Recibe este correo porque alguien pidió un código con esta dirección. Si no fue usted, no tiene que hacer nada: sin el código nadie entra.",
-		WhyLink: "Recibe este correo porque alguien le quiere en una sala de OpenInsure, o porque pidió un enlace a ella. No lo reenvíe: quien tenga el enlace entra.",
+		Paste:    "Si el botón no funciona, copie esta dirección en su navegador:",
+		Why:      "Recibe este correo porque participa en este negocio en OpenInsure.",
+		Where:    "En su configuración de notificaciones puede elegir qué correos recibe.",
+		WhyCode:  "Recibe este correo porque alguien pidió un código con esta dirección. Si no fue usted, no tiene que hacer nada: sin el código nadie entra.",
+		WhyLink:  "Recibe este correo porque alguien le quiere en una sala de OpenInsure, o porque pidió un enlace a ella. No lo reenvíe: quien tenga el enlace entra.",
+		WhyGuest: "Recibe este correo porque es invitado de esta sala de OpenInsure. Quien sale de la sala no recibe más.",
 	},
 }
 
@@ -91,6 +94,8 @@ func (s *Sender) compose(d push.Delivery) (*letter, error) {
 		f.Why, f.Where = f.WhyCode, ""
 	case push.Invitation:
 		f.Why, f.Where, f.Link = f.WhyLink, "", d.Notice.URL
+	case push.GuestNews:
+		f.Why, f.Where = f.WhyGuest, ""
 	}
 	if f.Title == "" {
 		return nil, errors.New("the notice has no title")
