@@ -189,7 +189,7 @@ func (c *tenant) invite(into string) string {
 	}
 	link := room.NewSecret()
 	err := c.db.InTx(c.t.Context(), c.actors["lead"], func(tx *store.Tx) error {
-		return tx.AddInvitation(c.t.Context(), r.Invitation, link, room.NewCode(), push.InvitationNotice("Una", c.name, "Builders", "https://x/#"+string(link), "https://x", room.NewCode(), room.InvitationAge, r.ExpiresAt))
+		return tx.AddInvitation(c.t.Context(), c.actors["lead"], r.Invitation, link, room.NewCode(), push.InvitationNotice("Una", c.name, "Builders", "https://x/#"+string(link), "https://x", room.NewCode(), room.InvitationAge, r.ExpiresAt))
 	})
 	if err != nil {
 		c.t.Fatal(err)
