@@ -198,13 +198,13 @@ func TestSomebodyWhoLeaves(t *testing.T) {
 	p.want(404, "ben", "POST", "/messages", `{"body":"still here"}`)
 	p.want(404, "ben", "POST", "/messages", `{"body":"still here"`+asDesk+`}`)
 	p.want(404, "ben", "GET", "/messages", "")
-	storetest.SQL(t, p.db, `DELETE FROM relationship WHERE relation = 'chat' AND subject_id = $1`, *p.Uri.UUID())
+	storetest.SQL(t, p.db, `DELETE FROM relationship WHERE relation = 'participant_chat' AND subject_id = $1`, *p.Uri.UUID())
 	p.want(403, "uri", "POST", "/messages", `{"body":"may I?"}`)
 	// The right is back by another relationship than the one that is remembered.
 	p.say("una", "hello")
-	storetest.SQL(t, p.db, `UPDATE relationship SET relation = 'chat_was' WHERE relation = 'chat' AND subject_id = $1`, *p.Una.UUID())
+	storetest.SQL(t, p.db, `UPDATE relationship SET relation = 'chat_was' WHERE relation = 'participant_chat' AND subject_id = $1`, *p.Una.UUID())
 	p.say("una", "as the lead")
-	storetest.SQL(t, p.db, `UPDATE relationship SET relation = 'chat' WHERE relation = 'chat_was'`)
+	storetest.SQL(t, p.db, `UPDATE relationship SET relation = 'participant_chat' WHERE relation = 'chat_was'`)
 	storetest.SQL(t, p.db, `UPDATE relationship SET relation = 'lead_was' WHERE relation = 'lead' AND subject_id = $1`, *p.Una.UUID())
 	p.say("una", "as one who may chat")
 	// The system is not the same in every organisation.

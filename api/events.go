@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 	"github.com/openinsure/openinsure/internal/access"
 	"github.com/openinsure/openinsure/internal/event"
 	"github.com/openinsure/openinsure/internal/fault"
+	"github.com/openinsure/openinsure/store"
 )
 
 // Faults of the event feed.
@@ -107,16 +109,32 @@ func (a *API) registerEvents(p Platform) {
 	})
 }
 
+// typeOf is the type of object that the events of a resource are about; a
+// resource that is not here is the business's, as submissions are.
+var typeOf = map[string]access.Type{
+	"policies": access.Policy, "invoices": access.Invoice, "claims": access.Claim, "documents": access.Document, "webhooks": access.Webhook,
+}
+
 // resources returns whose events the caller may read: those of the resources
-// that his credential's scopes and his relationships let him read.
+// that his credential's scopes let him read, and of which he may read all that
+// his organisation has.
 func (p Platform) resources(ctx context.Context, by access.Actor) ([]string, error) {
-	see, err := access.Visible(ctx, p.DB.As(by), by, access.Submission)
-	if err != nil || !see.All {
-		return []string{}, err
-	}
+	ctx = store.Remembering(ctx) // one round trip for all types
+	all := map[access.Type]bool{}
 	out := []string{}
 	for _, t := range event.Types() {
-		if !slices.Contains(out, t.Resource) && by.HasScope(t.Resource+":read") {
+		if slices.Contains(out, t.Resource) || !by.HasScope(t.Resource+":read") {
+			continue
+		}
+		of := cmp.Or(typeOf[t.Resource], access.Submission)
+		if _, asked := all[of]; !asked {
+			see, err := access.Visible(ctx, p.DB.As(by), by, of)
+			if err != nil {
+				return nil, err
+			}
+			all[of] = see.All
+		}
+		if all[of] {
 			out = append(out, t.Resource)
 		}
 	}

@@ -10,6 +10,8 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humachi"
+
+	"github.com/openinsure/openinsure/store"
 )
 
 // An operation is one method on one path.
@@ -96,6 +98,7 @@ func register[I, O any](a *API, op operation, handler func(context.Context, *I) 
 	hop := a.describe(op, shape, out)
 	hop.Middlewares = huma.Middlewares{a.guard(op, shape)}
 	huma.Register(a.huma, hop, func(ctx context.Context, in *I) (*huma.StreamResponse, error) {
+		ctx = store.Remembering(ctx)
 		ans, err := a.once(ctx, stateOf(ctx), func(ctx context.Context) (Answer, error) {
 			o, err := handler(ctx, in)
 			if err != nil {

@@ -17,7 +17,7 @@ type userBody struct {
 	OrgID     string    `json:"orgId"`
 	Email     string    `json:"email" format:"email"`
 	Name      string    `json:"name"`
-	Role      string    `json:"role" enum:"admin,underwriter,broker,auditor"`
+	Role      string    `json:"role" enum:"admin,underwriter,broker,auditor,finance,adjuster,compliance"`
 	Status    string    `json:"status" enum:"active,stopped"`
 	CreatedAt time.Time `json:"createdAt"`
 	UpdatedAt time.Time `json:"updatedAt"`
@@ -34,7 +34,7 @@ type createUserInput struct {
 	Body struct {
 		Email string `json:"email" format:"email" maxLength:"320"`
 		Name  string `json:"name" minLength:"1" maxLength:"200"`
-		Role  string `json:"role" enum:"admin,underwriter,broker,auditor"`
+		Role  string `json:"role" enum:"admin,underwriter,broker,auditor,finance,adjuster,compliance"`
 	}
 }
 
@@ -43,7 +43,7 @@ type patchUserInput struct {
 	IfMatch
 	Body struct {
 		Name   *string `json:"name,omitempty" minLength:"1" maxLength:"200"`
-		Role   *string `json:"role,omitempty" enum:"admin,underwriter,broker,auditor"`
+		Role   *string `json:"role,omitempty" enum:"admin,underwriter,broker,auditor,finance,adjuster,compliance"`
 		Status *string `json:"status,omitempty" enum:"active,stopped"`
 	}
 }

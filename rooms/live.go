@@ -35,28 +35,28 @@ func (h *House) hear(ctx context.Context, r store.Reader, by access.Actor, name 
 	if !ok || !company.IsZero() && company != by.Org {
 		return Hearing{}, fault.ErrNotFound
 	}
-	read, post := access.Read, access.Post
-	if !company.IsZero() {
-		read, post = access.ReadDesk, access.PostDesk
-	}
 	found, err := r.Room(ctx, id)
 	if err != nil {
 		return Hearing{}, err
 	}
-	held, err := access.Find(ctx, r, by, read, found.Object())
+	held, err := access.Find(ctx, r, by, access.Read, found.Object())
 	if err != nil {
 		return Hearing{}, err
 	}
-	if !company.IsZero() && by.Kind != access.User { // a desk is for people
-		return Hearing{}, fault.ErrForbidden
-	}
+	on := found.Object()
 	heard := Hearing{Room: found, Channel: room.Shared(id, found.Org), Seated: held.Type == access.Room}
 	if !company.IsZero() {
-		heard.Channel, heard.Seated = room.Desk(id, company), true
+		on, heard.Channel, heard.Seated = room.DeskObject(id, company), room.Desk(id, company), true
+		if err := access.Check(ctx, r, by, access.Read, on); err != nil {
+			return Hearing{}, err
+		}
+		if by.Kind != access.User { // a desk is for people
+			return Hearing{}, fault.ErrForbidden
+		}
 	} else if heard.From, err = r.FromSeq(ctx, id, by); err != nil {
 		return Hearing{}, err
 	}
-	heard.Grant, err = access.Find(ctx, r, by, post, found.Object())
+	heard.Grant, err = access.Find(ctx, r, by, access.Post, on)
 	switch {
 	case err == nil:
 		heard.Post = true

@@ -53,6 +53,10 @@ const addInvoicesSQL = `INSERT INTO invoice (id, org_id, policy_id, number, due_
 	SELECT u.id, $1, $2, u.number, u.due::date, u.premium, u.fee, u.premium + u.fee, 'open', $3, $3
 	FROM unnest($4::uuid[], $5::int[], $6::text[], $7::bigint[], $8::bigint[]) u(id, number, due, premium, fee)`
 
+// relateInvoicesSQL relates invoices to their policy.
+const relateInvoicesSQL = `INSERT INTO relationship (org_id, object_type, object_id, relation, subject_type, subject_id)
+	SELECT $1, 'invoice', u::text, 'policy', 'policy', $2 FROM unnest($3::uuid[]) u`
+
 // AddInvoices adds the open invoices of a policy.
 func (tx *Tx) AddInvoices(ctx context.Context, p policy.Policy, invoices []billing.Invoice) error {
 	n := len(invoices)
@@ -60,6 +64,9 @@ func (tx *Tx) AddInvoices(ctx context.Context, p policy.Policy, invoices []billi
 	for i, v := range invoices {
 		ids[i], numbers[i], dues[i], premiums[i], fees[i] = v.ID.UUID(), int32(v.Number), v.Due.String(), int64(v.Premium), int64(v.Fee) //nolint:gosec // a policy has a few installments
 	}
-	_, err := run(ctx, tx.Reader, addInvoicesSQL, tx.org.UUID(), p.ID.UUID(), p.CreatedAt, ids, numbers, dues, premiums, fees)
+	if _, err := run(ctx, tx.Reader, addInvoicesSQL, tx.org.UUID(), p.ID.UUID(), p.CreatedAt, ids, numbers, dues, premiums, fees); err != nil {
+		return err
+	}
+	_, err := run(ctx, tx.Reader, relateInvoicesSQL, tx.org.UUID(), p.ID.UUID(), ids)
 	return err
 }

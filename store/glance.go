@@ -72,15 +72,16 @@ type RoomFilter struct {
 }
 
 // glancesSQL lists rooms, newest first, before the row ($9, $10): when $4, all
-// of the organisation's; and those of whichever organisation that a stored
-// relation ($5) grants the subject $6, $7. Two branches, each with its own
+// of the organisation's; and those of whichever organisation that stored
+// relations ($5) grant the subjects $6, $7. Two branches, each with its own
 // index and its own end, so that a page costs a page.
 const glancesSQL = glance + ` FROM (
 		(SELECT t.* FROM room t WHERE $4 AND t.org_id = $1 ` + roomsFilter + `)
 		UNION ALL
 		(SELECT t.* FROM room t WHERE NOT ($4 AND t.org_id = $1)
-			AND t.id = ANY (ARRAY(SELECT r.room_id FROM relationship r WHERE r.object_type = 'room'
-				AND r.relation = ANY ($5) AND r.subject_type = $6 AND r.subject_id = $7 AND r.subject_relation = ''))
+			AND t.id = ANY (ARRAY(SELECT r.room_id FROM unnest($5::text[], $6::text[], $7::text[]) u (relation, type, id)
+				JOIN relationship r ON r.object_type = 'room' AND r.relation = u.relation
+				AND r.subject_type = u.type AND r.subject_id = u.id AND r.subject_relation = ''))
 			AND EXISTS (SELECT FROM room_org ro WHERE ro.room_id = t.id AND ro.org_id = $1) ` + roomsFilter + `)
 		ORDER BY created_at DESC, id DESC LIMIT $13
 	) t` + glanceJoins + `
@@ -103,10 +104,30 @@ func (r Reader) Glances(ctx context.Context, by access.Actor, see access.Scope, 
 	if !f.Submission.IsZero() {
 		of = new(f.Submission.UUID())
 	}
+	relations, types, ids, err := direct(see)
+	if err != nil {
+		return nil, err
+	}
 	gs, err := many(ctx, r, scanGlance, glancesSQL, r.org.UUID(), userOf(by), by.ID,
-		see.All, see.Relations, see.SubjectType, see.SubjectID, string(f.Status), at, id, null(f.ExternalID), of, p.Limit+1)
+		see.All, relations, types, ids, string(f.Status), at, id, null(f.ExternalID), of, p.Limit+1)
 	if err != nil {
 		return nil, fmt.Errorf("list rooms: %w", err)
 	}
 	return gs, nil
+}
+
+// direct lists the relations and subjects of a scope whose ways are all of the
+// object itself and one who acts: those of a room are.
+func direct(see access.Scope) (relations, types, ids []string, err error) {
+	for _, w := range see.Ways {
+		for _, s := range w.Subjects {
+			if len(w.Path) > 0 || s.Relation != "" {
+				return nil, nil, nil, fmt.Errorf("rooms are not listed by %v", w)
+			}
+			for _, r := range w.Relations {
+				relations, types, ids = append(relations, r), append(types, s.Type), append(ids, s.ID)
+			}
+		}
+	}
+	return relations, types, ids, nil
 }

@@ -54,7 +54,7 @@ func (tx *Tx) AddKey(ctx context.Context, k Key, secret string) error {
 	if _, err := run(ctx, tx.Reader, addKeySQL, k.ID.UUID(), k.Org.UUID(), k.Name, k.Prefix, hash[:], k.Scopes, k.Tier, k.CreatedBy, k.CreatedAt, k.ExpiresAt); err != nil {
 		return err
 	}
-	return tx.Relate(ctx, access.OrgObject(k.Org), access.Tuple{Relation: "integration", SubjectType: "key", SubjectID: k.ID.UUID()})
+	return tx.Relate(ctx, access.OrgObject(k.Org), access.Tuple{Relation: access.Integration, SubjectType: "key", SubjectID: k.ID.UUID()})
 }
 
 // keySQL reads a key.

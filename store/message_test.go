@@ -31,9 +31,9 @@ func TestRoomFiltersWithoutWalls(t *testing.T) {
 		relation string
 	}{
 		"shared":      {d.Ben, room.Shared(d.Room.ID, d.Room.Org), room.ForAll, access.RoomChat},
-		"Una's desk":  {d.Una, room.Desk(d.Room.ID, d.Una.Org), room.Internal, access.RoomDesk},
-		"Ben's desk":  {d.Ben, room.Desk(d.Room.ID, d.Ben.Org), room.Internal, access.RoomDesk},
-		"Eve's alone": {d.Eve, room.Desk(d.Room.ID, d.Eve.Org), room.Internal, access.RoomDesk},
+		"Una's desk":  {d.Una, room.Desk(d.Room.ID, d.Una.Org), room.Internal, access.DeskMember},
+		"Ben's desk":  {d.Ben, room.Desk(d.Room.ID, d.Ben.Org), room.Internal, access.DeskMember},
+		"Eve's alone": {d.Eve, room.Desk(d.Room.ID, d.Eve.Org), room.Internal, access.DeskMember},
 	}
 	messages, files := map[string]room.MessageID{}, map[string]room.FileID{}
 	var names []string
@@ -44,6 +44,10 @@ func TestRoomFiltersWithoutWalls(t *testing.T) {
 		}
 		m := post(t, d.Room, at.by, room.NewClientID(), "hello")
 		m.Channel, m.Grant.Relation = at.channel, at.relation
+		if at.v == room.Internal {
+			desk := room.DeskObject(d.Room.ID, at.by.Org)
+			m.Grant.Type, m.Grant.ID = desk.Type, desk.ID
+		}
 		if _, err := p.PostWait(t.Context(), m); err != nil {
 			t.Fatal(err)
 		}

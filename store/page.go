@@ -53,9 +53,49 @@ func (w *where) scope(s access.Scope) {
 	if s.All {
 		return
 	}
-	w.and(`EXISTS (SELECT FROM relationship r WHERE r.object_type = $? AND r.object_id = t.id::text
-		AND r.relation = ANY ($?) AND r.subject_type = $? AND r.subject_id = $?)`,
-		string(s.Type), s.Relations, s.SubjectType, s.SubjectID)
+	var ways []string
+	for _, way := range s.Ways {
+		ways = append(ways, "t.id = ANY (ARRAY("+w.way(s.Type, way)+"))")
+	}
+	if len(ways) == 0 {
+		ways = []string{"false"}
+	}
+	w.terms = append(w.terms, "("+strings.Join(ways, " OR ")+")")
+}
+
+// way selects the ids of a type's objects from which a way leads to its
+// subjects: r1 are tuples of these objects, the last ones are of the subjects.
+func (w *where) way(t access.Type, way access.Way) string {
+	steps := len(way.Path)
+	if len(way.Relations) > 0 {
+		steps++
+	}
+	var b strings.Builder
+	b.WriteString("SELECT r1.object_id::uuid FROM relationship r1")
+	for i := 2; i <= steps; i++ {
+		fmt.Fprintf(&b, ` JOIN relationship r%d ON r%[1]d.org_id = $1 AND r%[1]d.object_type = r%d.subject_type AND r%[1]d.object_id = r%[2]d.subject_id`, i, i-1)
+	}
+	b.WriteString(" WHERE r1.org_id = $1 AND r1.object_type = " + w.arg(string(t)))
+	for i, relation := range way.Path {
+		fmt.Fprintf(&b, " AND r%d.relation = %s AND r%[1]d.subject_relation = ''", i+1, w.arg(relation))
+	}
+	if len(way.Relations) == 0 {
+		return b.String()
+	}
+	n := len(way.Subjects)
+	types, ids, relations := make([]string, n), make([]string, n), make([]string, n)
+	for i, s := range way.Subjects {
+		types[i], ids[i], relations[i] = s.Type, s.ID, s.Relation
+	}
+	fmt.Fprintf(&b, " AND r%d.relation = ANY (%s) AND (r%[1]d.subject_type, r%[1]d.subject_id, r%[1]d.subject_relation) IN (SELECT * FROM unnest(%s::text[], %s::text[], %s::text[]))",
+		steps, w.arg(way.Relations), w.arg(types), w.arg(ids), w.arg(relations))
+	return b.String()
+}
+
+// arg adds an argument and returns its name.
+func (w *where) arg(v any) string {
+	w.args = append(w.args, v)
+	return fmt.Sprintf("$%d", len(w.args))
 }
 
 // list runs a paged SELECT of columns from table, aliased t, newest first by

@@ -92,13 +92,13 @@ const saveParticipantSQL = `INSERT INTO participant AS t (room_id, user_id, org_
 	ON CONFLICT (room_id, user_id) DO UPDATE SET member_org_id = $4, member_org_name = $5, name = $6, email = $7, role = $8,
 		can_edit = $9, can_annotate = $10, can_chat = $11, from_seq = $12, invited_by = $13, joined_at = $14, left_at = $15, barred = $16, guest = $17`
 
-// relateParticipantSQL makes a user's relationships to a room these and no
-// others; crosses orgs: see saveParticipantSQL.
+// relateParticipantSQL makes a user's relationships to an object, a room or a
+// desk, these and no others; crosses orgs: see saveParticipantSQL.
 const relateParticipantSQL = `WITH gone AS (
-		DELETE FROM relationship WHERE object_type = 'room' AND object_id = $2 AND subject_type = 'user' AND subject_id = $3 AND relation <> ALL ($4)
+		DELETE FROM relationship WHERE object_type = $5 AND object_id = $2 AND subject_type = 'user' AND subject_id = $3 AND relation <> ALL ($4)
 	)
 	INSERT INTO relationship (org_id, object_type, object_id, relation, subject_type, subject_id)
-	SELECT $1, 'room', $2, r, 'user', $3 FROM unnest($4::text[]) r ON CONFLICT DO NOTHING`
+	SELECT $1, $5, $2, r, 'user', $3 FROM unnest($4::text[]) r ON CONFLICT DO NOTHING`
 
 // SaveParticipant saves somebody's place in a room that this transaction
 // locked, shares the room with his organisation, and makes his relationships
@@ -110,7 +110,9 @@ func (tx *Tx) SaveParticipant(ctx context.Context, p room.Participant) error {
 		b.Queue(shareRoomSQL, p.Room.UUID(), p.MemberOrg.UUID())
 		b.Queue(saveParticipantSQL, p.Room.UUID(), p.User.UUID(), p.Org.UUID(), p.MemberOrg.UUID(), p.MemberOrgName, p.Name, p.Email, string(p.Role),
 			p.CanEdit, p.CanAnnotate, p.CanChat, p.FromSeq, p.InvitedBy, p.JoinedAt, p.LeftAt, p.Barred, p.Guest)
-		b.Queue(relateParticipantSQL, p.Org.UUID(), p.Room.UUID(), p.User.UUID(), p.Relations())
+		desk := room.DeskObject(p.Room, p.MemberOrg)
+		b.Queue(relateParticipantSQL, p.Org.UUID(), p.Room.UUID(), p.User.UUID(), p.Relations(), string(access.Room))
+		b.Queue(relateParticipantSQL, desk.Org.UUID(), desk.ID, p.User.UUID(), p.DeskRelations(), string(desk.Type))
 		if p.Guest && !p.Present() {
 			b.Queue(forgetDevicesSQL, p.Room.UUID(), p.User.UUID())
 			b.Queue(forgetGuestLinksSQL, p.Room.UUID(), p.User.UUID())

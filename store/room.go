@@ -61,15 +61,18 @@ const addRoomSQL = `INSERT INTO room (id, org_id, submission_id, external_id, ti
 // orgs: a room is where two companies meet.
 const shareRoomSQL = `INSERT INTO room_org (room_id, org_id) VALUES ($1, $2) ON CONFLICT DO NOTHING`
 
-// AddRoom adds a room to the transaction's organisation; ErrDuplicate when its
-// submission has one.
+// AddRoom adds a room to the transaction's organisation, whose desk in it is
+// open to all of its underwriters; ErrDuplicate when its submission has one.
 func (tx *Tx) AddRoom(ctx context.Context, r room.Room) error {
 	_, err := run(ctx, tx.Reader, addRoomSQL, r.ID.UUID(), r.Org.UUID(), r.Submission.UUID(), null(r.ExternalID), r.Title, r.InsuredName,
 		r.LineOfBusiness, string(r.Status), r.Metadata, r.CreatedBy, r.CreatedAt)
 	if err != nil {
 		return err
 	}
-	return tx.across(ctx, shareRoomSQL, r.ID.UUID(), r.Org.UUID())
+	if err := tx.across(ctx, shareRoomSQL, r.ID.UUID(), r.Org.UUID()); err != nil {
+		return err
+	}
+	return tx.Relate(ctx, room.DeskObject(r.ID, r.Org), access.Tuple{Relation: access.DeskHouse, SubjectType: string(access.Org), SubjectID: r.Org.UUID()})
 }
 
 // across runs one statement that reaches beyond the organisation's walls. The

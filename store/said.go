@@ -212,7 +212,8 @@ func (f *fanning) say(ctx context.Context, ms []said) error {
 // hearersSQL reads who is in rooms, from where on, and whether he hears his
 // company's desk; crosses orgs: rooms are of several.
 const hearersSQL = `SELECT p.room_id, p.user_id, p.member_org_id, p.from_seq, EXISTS (SELECT FROM relationship t
-		WHERE t.object_type = 'room' AND t.object_id = p.room_id::text AND t.subject_type = 'user' AND t.subject_id = p.user_id::text AND t.relation = 'desk'), p.guest
+		WHERE t.object_type = 'desk' AND t.object_id = p.room_id || '/' || p.member_org_id
+			AND t.subject_type = 'user' AND t.subject_id = p.user_id::text AND t.relation = 'member'), p.guest
 	FROM participant p WHERE p.room_id = ANY ($1) AND p.left_at IS NULL`
 
 // A hearer is a participant as the fan-out knows him.

@@ -54,7 +54,7 @@ func TestSharedRoom(t *testing.T) {
 		"room":         {"Summit Builders GL"},
 		"participant":  {"broker", "lead_underwriter"},
 		"annotation":   {"Why?", "Why?"},
-		"relationship": {"annotator", "annotator", "broker", "chat", "chat", "desk", "desk", "editor", "lead", "participant", "participant"},
+		"relationship": {"broker", "lead", "participant", "participant", "participant_annotate", "participant_annotate", "participant_chat", "participant_chat", "participant_edit"},
 		"channel":      {"desk", "room"},
 		"entry":        {"desk deal_room.participant_added", "room deal_room.created", "room deal_room.participant_added", "room deal_room.participant_added"},
 		"room_org":     {"shared"},

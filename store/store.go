@@ -48,6 +48,7 @@ type DB struct {
 	log         *slog.Logger
 	now         func() time.Time
 
+	graph   *graph                          // what this node remembers of the relationships
 	known   sync.Map                        // names of channels that are committed
 	served  atomic.Pointer[push.EndpointID] // the last endpoint that was leased for; nil: none yet
 	judge   access.Evaluator                // nil: none
@@ -77,7 +78,7 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	db := &DB{seal: cfg.Sealer, log: cfg.Logger, now: cfg.Now}
+	db := &DB{seal: cfg.Sealer, log: cfg.Logger, now: cfg.Now, graph: &graph{}}
 	for _, p := range []struct {
 		pool **pgxpool.Pool
 		role string
@@ -176,7 +177,7 @@ func (db *DB) OnCommit(f func(context.Context, []Entry)) { db.publish = f }
 
 // As returns a Reader that sees what belongs to the actor's organisation.
 func (db *DB) As(by access.Actor) Reader {
-	return Reader{q: walled{db.app, by.Org}, org: by.Org, judge: db.judge}
+	return Reader{q: walled{db.app, by.Org, db.graph}, org: by.Org, judge: db.judge}
 }
 
 // Judge sets the authority that every question about permission is put to as
@@ -204,8 +205,9 @@ type querier interface {
 
 // walled runs each statement under one organisation, in one round trip.
 type walled struct {
-	pool *pgxpool.Pool
-	org  access.OrgID
+	pool  *pgxpool.Pool
+	org   access.OrgID
+	graph *graph
 }
 
 // setOrgSQL names the organisation for row-level security until the
@@ -215,11 +217,18 @@ const setOrgSQL = `SELECT set_config('app.org', $1, true)`
 func (w walled) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
 	b := &pgx.Batch{}
 	b.Queue(setOrgSQL, w.org.UUID())
+	q := w.graph.ask(ctx)
+	q.queue(b)
 	b.Queue(sql, args...)
 	br := w.pool.SendBatch(ctx, b)
 	if _, err := br.Exec(); err != nil {
 		return nil, errors.Join(err, br.Close())
 	}
+	changed, err := q.answer(br)
+	if err != nil {
+		return nil, errors.Join(err, br.Close())
+	}
+	q.learn(changed, viewer{}, nil)
 	rows, err := br.Query()
 	if err != nil {
 		return nil, errors.Join(err, br.Close())

@@ -55,10 +55,16 @@ const (
 	RoleUnderwriter = "underwriter"
 	RoleBroker      = "broker"
 	RoleAuditor     = "auditor"
+	RoleFinance     = "finance"    // policies, invoices and claims to read; the fiduciary part to change
+	RoleAdjuster    = "adjuster"   // handles claims
+	RoleCompliance  = "compliance" // reads everything, changes nothing
 )
 
+// Integration is the relation between the organisation and its API keys.
+const Integration = "integration"
+
 // Roles lists the roles that a user can be given.
-var Roles = []string{RoleAdmin, RoleUnderwriter, RoleBroker, RoleAuditor}
+var Roles = []string{RoleAdmin, RoleUnderwriter, RoleBroker, RoleAuditor, RoleFinance, RoleAdjuster, RoleCompliance}
 
 // An Actor is who acts in one request, as its credential proved. The zero Actor
 // is nobody and may do nothing.

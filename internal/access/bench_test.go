@@ -8,11 +8,11 @@ import (
 	"github.com/openinsure/openinsure/internal/access"
 )
 
-// memory holds the tuples of objects by their ids.
-type memory map[string][]access.Tuple
+// memory holds tuples and answers each question with all of them.
+type memory access.Graph
 
-func (m memory) Relationships(_ context.Context, o access.Object, _, _ string) ([]access.Tuple, error) {
-	return m[o.ID], nil
+func (m memory) Relationships(context.Context, access.Subject, ...access.Object) (access.Graph, error) {
+	return access.Graph(m), nil
 }
 
 // BenchmarkCheck is the walk over the schema without a database.
@@ -22,8 +22,8 @@ func BenchmarkCheck(b *testing.B) {
 	by := access.Actor{Kind: access.User, ID: user.String(), Org: org}
 	on := access.Object{Type: access.Submission, ID: access.NewKeyID(now).UUID(), Org: org}
 	for name, tuples := range map[string]memory{
-		"role":    {org.UUID(): {{Relation: access.RoleUnderwriter, SubjectType: "user", SubjectID: user.UUID()}}},
-		"userset": {org.UUID(): {{Relation: access.RoleBroker, SubjectType: "user", SubjectID: user.UUID()}}, on.ID: {{Relation: "producer", SubjectType: "org", SubjectID: org.UUID(), SubjectRelation: "member"}}},
+		"role":    {access.OrgObject(org).Node(): {{Relation: access.RoleUnderwriter, SubjectType: "user", SubjectID: user.UUID()}}},
+		"userset": {access.OrgObject(org).Node(): {{Relation: access.RoleBroker, SubjectType: "user", SubjectID: user.UUID()}}, on.Node(): {{Relation: "producer", SubjectType: "org", SubjectID: org.UUID(), SubjectRelation: "member"}}},
 	} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()

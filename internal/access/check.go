@@ -25,8 +25,12 @@ type Object struct {
 // OrgObject is the organisation itself as an object.
 func OrgObject(o OrgID) Object { return Object{Type: Org, ID: o.UUID(), Org: o} }
 
+// A Subject is who a tuple gives its relation to: somebody who acts, an object,
+// or with Relation a userset: everybody who has that relation to it. The id is
+// in its uuid form.
+type Subject struct{ Type, ID, Relation string }
+
 // A Tuple is one stored relationship: an object's relation and its subject.
-// ids are in their uuid form.
 type Tuple struct {
 	Relation        string
 	SubjectType     string
@@ -34,11 +38,71 @@ type Tuple struct {
 	SubjectRelation string // "member" in org#member, usually empty
 }
 
+// Subject returns who the tuple gives its relation to.
+func (t Tuple) Subject() Subject { return Subject{t.SubjectType, t.SubjectID, t.SubjectRelation} }
+
+// A Node is an object as tuples name it.
+type Node struct {
+	Type Type
+	ID   string
+}
+
+// Node returns the object as tuples name it.
+func (o Object) Node() Node { return Node{o.Type, o.ID} }
+
+// Leading are the types of object that a tuple may lead on to.
+var Leading = leading()
+
+func leading() []string {
+	var out []string
+	for _, d := range Schema {
+		for r, takes := range d.Relations {
+			for _, t := range takes {
+				t, _, _ = strings.Cut(t, "#")
+				if r != orgRelation && !slices.Contains(principals, t) && !slices.Contains(out, t) {
+					out = append(out, t)
+				}
+			}
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// String returns type:id#relation, as SpiceDB writes it.
+func (s Subject) String() string {
+	if s.Relation == "" {
+		return s.Type + ":" + s.ID
+	}
+	return s.Type + ":" + s.ID + "#" + s.Relation
+}
+
+// Leads reports whether the tuple leads on to another object, and to which.
+func (t Tuple) Leads() (Node, bool) {
+	return Node{Type(t.SubjectType), t.SubjectID}, !slices.Contains(principals, t.SubjectType)
+}
+
+// Takes reports whether the schema has such a tuple on objects of the type. One
+// that it has not grants nothing.
+func (t Type) Takes(r Tuple) bool {
+	for _, takes := range Schema[t].Relations[r.Relation] {
+		kind, relation, _ := strings.Cut(takes, "#")
+		if kind == r.SubjectType && relation == r.SubjectRelation && r.Relation != orgRelation {
+			return true
+		}
+	}
+	return false
+}
+
+// A Graph is the part of the relationships that a question needs: of each
+// object the tuples that name the one who asks, and those that lead on.
+type Graph map[Node][]Tuple
+
 // Tuples reads stored relationships; the store's readers do.
 type Tuples interface {
-	// Relationships returns the object's tuples whose subject is the given one
-	// or a userset.
-	Relationships(ctx context.Context, object Object, subjectType, subjectID string) ([]Tuple, error)
+	// Relationships returns, in one round trip at most, what may relate a subject
+	// to objects: the tuples of those and of every object that they lead to.
+	Relationships(ctx context.Context, of Subject, objects ...Object) (Graph, error)
 }
 
 // An Evaluator is an outside authority that every question is put to as well.
@@ -59,10 +123,10 @@ type Opinion struct{ Holds, Known bool }
 
 // opinion asks the authority that the tuples come with; without one nothing is
 // refused here.
-func (c *check) opinion(ctx context.Context, want Permission, on Object) (Opinion, error) {
-	if t, ok := c.tuples.(interface{ Evaluator() Evaluator }); ok {
+func opinion(ctx context.Context, tuples Tuples, by Actor, want Permission, on Object) (Opinion, error) {
+	if t, ok := tuples.(interface{ Evaluator() Evaluator }); ok {
 		if e := t.Evaluator(); e != nil {
-			return e.Evaluate(ctx, c.by, want, on)
+			return e.Evaluate(ctx, by, want, on)
 		}
 	}
 	return Opinion{Holds: true, Known: true}, nil
@@ -96,43 +160,21 @@ func Find(ctx context.Context, tuples Tuples, by Actor, want Permission, on Obje
 	if by.Kind == Guest && !by.isOf(on) {
 		return Grant{}, fault.ErrNotFound
 	}
-	c := check{tuples: tuples, by: by}
-	said, err := c.opinion(ctx, want, on)
+	said, err := opinion(ctx, tuples, by, want, on)
 	if err != nil {
 		return Grant{}, err
 	}
-	ok := false
-	if said.Holds && (by.Kind != Guest || slices.Contains(guestMay, want)) {
-		ok, err = c.holds(ctx, on, string(want), 0)
+	c := check{by: by.subject()}
+	if c.graph, err = tuples.Relationships(ctx, c.by, on, OrgObject(on.Org)); err != nil {
+		return Grant{}, err
 	}
 	switch {
-	case err != nil:
-		return Grant{}, err
-	case ok:
+	case said.Holds && (by.Kind != Guest || slices.Contains(guestMay, want)) && c.holds(on, string(want), 0):
 		return c.grant, nil
-	case by.Org == on.Org && by.Kind != Insured:
-		return Grant{}, fault.ErrForbidden
-	case !said.Known:
-		return Grant{}, fault.ErrNotFound
-	}
-	known, err := c.knows(ctx, on)
-	if err != nil {
-		return Grant{}, err
-	}
-	if known {
+	case by.Org == on.Org && by.Kind != Insured, said.Known && c.knows(on):
 		return Grant{}, fault.ErrForbidden
 	}
 	return Grant{}, fault.ErrNotFound
-}
-
-// A Scope says which objects of a type a list may hold: all of the actor's
-// organisation, or those that a stored relation of the object grants him.
-type Scope struct {
-	All         bool
-	Type        Type
-	Relations   []string
-	SubjectType string
-	SubjectID   string // the uuid form
 }
 
 // guestMay are the permissions that a guest can hold, whatever his relationships
@@ -145,128 +187,89 @@ func (a Actor) isOf(on Object) bool {
 	return on.Type == Room && id != nil && *id == on.ID
 }
 
-// Visible returns the objects of a type on which by holds Read: the same rule
-// as Check, in the form that the store turns into a condition of its SQL.
-func Visible(ctx context.Context, tuples Tuples, by Actor, t Type) (Scope, error) {
-	if by.Kind == System {
-		return Scope{All: true, Type: t}, nil
-	}
-	s := Scope{Type: t}
-	if by.Kind == Guest {
-		return s, nil // he has one room, and lists none
-	}
-	s.SubjectType, s.SubjectID = by.subject()
-	c := check{tuples: tuples, by: by}
-	for _, term := range Schema[t].Permissions[Read] {
-		if term.Via != orgRelation {
-			s.Relations = append(s.Relations, term.Name)
-			continue
-		}
-		said, err := c.opinion(ctx, Permission(term.Name), OrgObject(by.Org))
-		if err != nil {
-			return Scope{}, err
-		}
-		if s.All || !said.Holds {
-			continue
-		}
-		if s.All, err = c.holds(ctx, OrgObject(by.Org), term.Name, 1); err != nil {
-			return Scope{}, err
-		}
-	}
-	return s, nil
-}
-
-// check is one question; it reads each object's tuples once.
+// check is one question about what was read of the relationships.
 type check struct {
-	tuples Tuples
-	by     Actor
-	seen   map[string][]Tuple
-	grant  Grant // the last relationship that named by
+	by    Subject
+	graph Graph
+	grant Grant // the last relationship that named by
 }
 
-func (c *check) holds(ctx context.Context, on Object, name string, depth int) (bool, error) {
+// holds reports whether by has a permission or relation of an object.
+func (c *check) holds(on Object, name string, depth int) bool {
 	if depth > maxDepth {
-		return false, nil
+		return false
 	}
 	def := Schema[on.Type]
 	if terms, ok := def.Permissions[Permission(name)]; ok {
-		for _, t := range terms {
-			next := on
-			if t.Via == orgRelation {
-				next = OrgObject(on.Org)
-			}
-			ok, err := c.holds(ctx, next, t.Name, depth+1)
-			if err != nil || ok {
-				return ok, err
-			}
-		}
-		return false, nil
+		return slices.ContainsFunc(terms, func(t Term) bool { return c.grants(on, t, depth+1) })
 	}
-	if _, ok := def.Relations[name]; !ok {
-		return false, nil
-	}
-	return c.related(ctx, on, name, depth)
+	_, ok := def.Relations[name]
+	return ok && c.related(on, name, depth)
 }
 
-// knows reports whether any stored relation of the object reaches the actor.
-func (c *check) knows(ctx context.Context, on Object) (bool, error) {
-	for _, name := range Schema[on.Type].stored() {
-		if ok, err := c.related(ctx, on, name, 0); err != nil || ok {
-			return ok, err
+func (c *check) grants(on Object, t Term, depth int) bool {
+	switch t.Via {
+	case "":
+		return c.holds(on, t.Name, depth)
+	case orgRelation:
+		return c.holds(OrgObject(on.Org), t.Name, depth)
+	}
+	for _, r := range c.graph[on.Node()] {
+		next, leads := r.Leads()
+		if r.Relation == t.Via && r.SubjectRelation == "" && leads && on.Type.Takes(r) && c.holds(next.object(on.Org), t.Name, depth) {
+			return true
 		}
 	}
-	return false, nil
+	return false
+}
+
+// object is the object that a relation leads to. What belongs to a thing is of
+// the same organisation.
+func (n Node) object(of OrgID) Object {
+	if n.Type == Org {
+		of, _ = ParseOrgID(n.ID) // zero, which is nobody's, for what is none
+	}
+	return Object{n.Type, n.ID, of}
+}
+
+// knows reports whether the object is any of by's business: he may read it, or a
+// stored relation of it reaches him.
+func (c *check) knows(on Object) bool {
+	if c.holds(on, string(Read), 0) {
+		return true
+	}
+	return slices.ContainsFunc(Schema[on.Type].stored(), func(r string) bool { return c.related(on, r, 0) })
 }
 
 // related reports whether a stored relation holds, directly or by a userset.
-func (c *check) related(ctx context.Context, on Object, relation string, depth int) (bool, error) {
-	subjectType, subjectID := c.by.subject()
-	rows, err := c.load(ctx, on, subjectType, subjectID)
-	if err != nil {
-		return false, err
-	}
-	for _, r := range rows {
-		ok := r.SubjectType == subjectType && r.SubjectID == subjectID && r.SubjectRelation == ""
-		if !ok && r.SubjectRelation != "" {
-			set := Object{Type: Type(r.SubjectType), ID: r.SubjectID}
-			if ok, err = c.holds(ctx, set, r.SubjectRelation, depth+1); err != nil {
-				return false, err
-			}
+func (c *check) related(on Object, relation string, depth int) bool {
+	for _, r := range c.graph[on.Node()] {
+		if r.Relation != relation || !on.Type.Takes(r) {
+			continue
 		}
-		if ok && r.Relation == relation {
-			if r.SubjectRelation == "" {
-				c.grant = Grant{on.Type, on.ID, relation, subjectType, subjectID}
-			}
-			return true, nil
+		if r.Subject() == c.by {
+			c.grant = Grant{on.Type, on.ID, relation, c.by.Type, c.by.ID}
+			return true
+		}
+		if set, leads := r.Leads(); leads && r.SubjectRelation != "" && c.holds(set.object(on.Org), r.SubjectRelation, depth+1) {
+			return true
 		}
 	}
-	return false, nil
+	return false
 }
 
-func (c *check) load(ctx context.Context, on Object, subjectType, subjectID string) ([]Tuple, error) {
-	key := string(on.Type) + ":" + on.ID
-	if rows, ok := c.seen[key]; ok {
-		return rows, nil
-	}
-	rows, err := c.tuples.Relationships(ctx, on, subjectType, subjectID)
-	if err != nil {
-		return nil, err
-	}
-	if c.seen == nil {
-		c.seen = map[string][]Tuple{}
-	}
-	c.seen[key] = rows
-	return rows, nil
-}
-
-// subject returns the actor's type and uuid in the relationship graph.
-func (a Actor) subject() (string, string) {
-	kind := map[Kind]string{User: "user", Guest: "user", Machine: "key", Insured: "person"}[a.Kind]
+// subject returns who the actor is in the relationship graph.
+func (a Actor) subject() Subject {
+	s := Subject{Type: kinds[a.Kind]}
 	if id := a.UUID(); id != nil {
-		return kind, *id
+		s.ID = *id
 	}
-	return kind, ""
+	return s
 }
+
+// kinds are the types of those who act in the relationship graph. The system is
+// nobody there.
+var kinds = map[Kind]string{User: userType, Guest: userType, Machine: keyType, Insured: personType}
 
 // UUID returns the actor's id in its uuid form, nil for the system's and any
 // other that is not made of one.

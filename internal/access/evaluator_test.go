@@ -71,7 +71,7 @@ func TestEvaluatorOnlyRefuses(t *testing.T) {
 
 func TestZedSaysWhatIsKnown(t *testing.T) {
 	zed := access.Zed()
-	for _, line := range []string{"\tpermission known = insured + producer", "\tpermission known = nil"} {
+	for _, line := range []string{"\tpermission known = read + insured + producer", "\tpermission known = read"} {
 		if !strings.Contains(zed, line+"\n") {
 			t.Errorf("no %q in\n%s", line, zed)
 		}

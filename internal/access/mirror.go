@@ -35,14 +35,15 @@ type Tie struct{ Type, ID string }
 // asks, and the organisations of both. A relationship in between leads from one
 // of them or to one of them.
 func Ties(by Actor, on Object) []Tie {
-	kind, id := by.subject()
-	return []Tie{{string(on.Type), on.ID}, {string(Org), on.Org.UUID()}, {kind, id}, {string(Org), by.Org.UUID()}}
+	s := by.subject()
+	return []Tie{{string(on.Type), on.ID}, {string(Org), on.Org.UUID()}, {s.Type, s.ID}, {string(Org), by.Org.UUID()}}
 }
 
 // Subject returns the actor as the graph of relationships knows him; ok is false
 // for one that it does not, such as the system.
 func (a Actor) Subject() (kind, id string, ok bool) {
-	kind, id = a.subject()
+	s := a.subject()
+	kind, id = s.Type, s.ID
 	return kind, id, kind != "" && id != ""
 }
 

@@ -1,7 +1,6 @@
 package access
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -24,9 +23,20 @@ const (
 
 	ReadAudit Permission = "read_audit" // on the organisation: its audit log
 
-	Post     Permission = "post"      // say something to all of a room
-	ReadDesk Permission = "read_desk" // hear the own company's desk of a room
-	PostDesk Permission = "post_desk"
+	// On the organisation, for what it has of a kind. They are what the objects of
+	// that kind ask of it.
+	viewBusiness  Permission = "view_business"  // submissions, quotes, referrals, rooms
+	writeBusiness Permission = "write_business" // and policies
+	viewPolicies  Permission = "view_policies"
+	viewInvoices  Permission = "view_invoices"
+	viewDesk      Permission = "view_desk" // of its own rooms
+	workDesk      Permission = "work_desk"
+
+	// ManageFiduciary is to change what is held for others: payments, trust
+	// accounts, invoices. Who reads everything may not.
+	ManageFiduciary Permission = "manage_fiduciary"
+
+	Post     Permission = "post" // say something to all of a room, or to a desk
 	Annotate Permission = "annotate"
 	Edit     Permission = "edit"     // the title of a room
 	Invite   Permission = "invite"   // anybody into a room, and out of it
@@ -39,11 +49,25 @@ const (
 const (
 	RoomParticipant = "participant" // everybody in it
 	RoomLead        = "lead"
-	RoomChat        = "chat"
-	RoomAnnotate    = "annotator"
-	RoomEdit        = "editor"
-	RoomDesk        = "desk"   // hears and uses his company's desk
+	RoomChat        = "participant_chat"
+	RoomAnnotate    = "participant_annotate"
+	RoomEdit        = "participant_edit"
 	RoomBroker      = "broker" // may bring colleagues of his firm
+)
+
+// The relations of a desk.
+const (
+	DeskMember = "member" // a participant who hears and uses it
+	DeskHouse  = "house"  // the organisation, at the desk of its own room
+)
+
+// The relations of what is insured.
+const (
+	RelInsured  = "insured"  // of a policy: the policyholder
+	RelProducer = "producer" // of a submission or policy: who brought it, or his firm
+	RelPolicy   = "policy"   // of an invoice, claim or document: what it belongs to
+	RelClaim    = "claim"    // of a document
+	RelAdjuster = "adjuster" // of a claim: who handles it
 )
 
 // Type is the type of an object.
@@ -53,11 +77,26 @@ type Type string
 const (
 	Org        Type = "org"
 	Submission Type = "submission"
-	Policy     Type = "policy"
-	Invoice    Type = "invoice"
 	Room       Type = "room"
+	Desk       Type = "desk" // the part of a room that one company alone hears
 	Referral   Type = "referral"
+	Policy     Type = "policy"
+	Claim      Type = "claim"
+	Invoice    Type = "invoice"
+	Document   Type = "document"
+	Webhook    Type = "webhook"
+	Flag       Type = "flag"
 )
+
+// The types of those who act.
+const (
+	userType   = "user"
+	keyType    = "key"
+	personType = "person"
+)
+
+// principals are the types of those who act.
+var principals = []string{userType, keyType, personType}
 
 // A Term is one way to hold a permission: by a relation or permission of the
 // object itself, or, with Via, by one of the object that the relation Via leads
@@ -75,48 +114,93 @@ type Definition struct {
 // stored: it is the org_id of the object's row.
 const orgRelation = "org"
 
-// Schema is who may do what, as one value. Its String is a SpiceDB schema.
+// held grants by relations and permissions of the object itself.
+func held(names ...string) []Term {
+	terms := make([]Term, len(names))
+	for i, n := range names {
+		terms[i] = Term{Name: n}
+	}
+	return terms
+}
+
+// ofOrg grants by those of the object's organisation.
+func ofOrg(names ...string) []Term { return via(orgRelation, names...) }
+
+// via grants by those of the object that a relation leads to.
+func via(relation string, names ...string) []Term {
+	terms := held(names...)
+	for i := range terms {
+		terms[i].Via = relation
+	}
+	return terms
+}
+
+// Schema is who may do what, as one value. Its Zed is a SpiceDB schema.
+//
+// A relation that takes org#member takes everybody who has a role in an
+// organisation. The relations of an organisation itself take nobody but those
+// who act, and no relation leads in a circle.
 var Schema = map[Type]Definition{
 	Org: {
 		Relations: map[string][]string{
-			RoleAdmin: {"user"}, RoleUnderwriter: {"user"}, RoleBroker: {"user"}, RoleAuditor: {"user"},
-			"integration": {"key"},
+			RoleAdmin: {userType}, RoleUnderwriter: {userType}, RoleBroker: {userType}, RoleAuditor: {userType},
+			RoleFinance: {userType}, RoleAdjuster: {userType}, RoleCompliance: {userType}, Integration: {keyType},
 		},
 		Permissions: map[Permission][]Term{
-			"member":         {{Name: RoleAdmin}, {Name: RoleUnderwriter}, {Name: RoleBroker}, {Name: RoleAuditor}},
-			"view_business":  {{Name: RoleAdmin}, {Name: RoleUnderwriter}, {Name: RoleAuditor}, {Name: "integration"}},
-			"write_business": {{Name: RoleAdmin}, {Name: RoleUnderwriter}, {Name: "integration"}},
-			"view_desk":      {{Name: RoleAdmin}, {Name: RoleUnderwriter}, {Name: RoleAuditor}},
-			"work_desk":      {{Name: RoleAdmin}, {Name: RoleUnderwriter}},
-			Read:             {{Name: "member"}, {Name: "integration"}},
-			Write:            {{Name: "write_business"}},
-			Administer:       {{Name: RoleAdmin}},
-			OpenRoom:         {{Name: RoleAdmin}, {Name: RoleUnderwriter}},
-			ReadWebhooks:     {{Name: "view_business"}},
-			ManageWebhooks:   {{Name: RoleAdmin}, {Name: "integration"}},
-			ReadAudit:        {{Name: RoleAdmin}, {Name: RoleAuditor}},
+			"member":        held(Roles...),
+			viewBusiness:    held(RoleAdmin, RoleUnderwriter, RoleAuditor, RoleCompliance, Integration),
+			writeBusiness:   held(RoleAdmin, RoleUnderwriter, Integration),
+			viewPolicies:    held(string(viewBusiness), RoleFinance, RoleAdjuster),
+			viewInvoices:    held(string(viewBusiness), RoleFinance),
+			viewDesk:        held(RoleAdmin, RoleUnderwriter, RoleAuditor, RoleCompliance),
+			workDesk:        held(RoleAdmin, RoleUnderwriter),
+			ManageFiduciary: held(RoleAdmin, RoleFinance),
+			Read:            held("member", Integration),
+			Write:           held(string(writeBusiness)),
+			Administer:      held(RoleAdmin),
+			OpenRoom:        held(RoleAdmin, RoleUnderwriter),
+			ReadWebhooks:    held(string(viewBusiness)),
+			ManageWebhooks:  held(RoleAdmin, Integration),
+			ReadAudit:       held(RoleAdmin, RoleAuditor, RoleCompliance),
 		},
 	},
 	Submission: {
-		Relations: map[string][]string{orgRelation: {"org"}, "producer": {"user", "org#member"}},
+		Relations: map[string][]string{orgRelation: {"org"}, RelProducer: {userType, "org#member"}},
 		Permissions: map[Permission][]Term{
-			Read:  {{Via: orgRelation, Name: "view_business"}, {Name: "producer"}},
-			Write: {{Via: orgRelation, Name: "write_business"}},
-			Bind:  {{Via: orgRelation, Name: "write_business"}},
+			Read:  slices.Concat(ofOrg(string(viewBusiness)), held(RelProducer)),
+			Write: ofOrg(string(writeBusiness)),
+			Bind:  ofOrg(string(writeBusiness)),
 		},
 	},
 	Policy: {
-		Relations: map[string][]string{orgRelation: {"org"}, "insured": {"person"}, "producer": {"user", "org#member"}},
+		Relations: map[string][]string{orgRelation: {"org"}, RelInsured: {personType}, RelProducer: {userType, "org#member"}},
 		Permissions: map[Permission][]Term{
-			Read:  {{Via: orgRelation, Name: "view_business"}, {Name: "insured"}, {Name: "producer"}},
-			Write: {{Via: orgRelation, Name: "write_business"}},
+			Read:  slices.Concat(ofOrg(string(viewPolicies)), held(RelInsured, RelProducer)),
+			Write: ofOrg(string(writeBusiness)),
 		},
 	},
 	Invoice: {
-		Relations: map[string][]string{orgRelation: {"org"}, "insured": {"person"}},
+		Relations: map[string][]string{orgRelation: {"org"}, RelPolicy: {"policy"}},
 		Permissions: map[Permission][]Term{
-			Read:  {{Via: orgRelation, Name: "view_business"}, {Name: "insured"}},
-			Write: {{Via: orgRelation, Name: "write_business"}},
+			Read:  slices.Concat(ofOrg(string(viewInvoices)), via(RelPolicy, RelInsured)),
+			Write: ofOrg(string(ManageFiduciary), Integration),
+		},
+	},
+	Claim: {
+		Relations: map[string][]string{orgRelation: {"org"}, RelPolicy: {"policy"}, RelAdjuster: {userType}},
+		Permissions: map[Permission][]Term{
+			Read: slices.Concat(via(RelPolicy, RelInsured, RelProducer), held(RelAdjuster),
+				ofOrg(RoleAdjuster, RoleFinance, string(viewBusiness))),
+			Write: slices.Concat(held(RelAdjuster), ofOrg(RoleAdjuster, RoleAdmin, Integration)),
+		},
+	},
+	// What is uploaded to a room is the room's; a document is of a policy or a
+	// claim.
+	Document: {
+		Relations: map[string][]string{orgRelation: {"org"}, RelPolicy: {"policy"}, RelClaim: {"claim"}},
+		Permissions: map[Permission][]Term{
+			Read:  slices.Concat(ofOrg(string(viewBusiness)), via(RelPolicy, string(Read)), via(RelClaim, string(Read))),
+			Write: ofOrg(string(writeBusiness)),
 		},
 	},
 	// Raising a referral is a Write of what it is about, so that integrations
@@ -124,34 +208,53 @@ var Schema = map[Type]Definition{
 	Referral: {
 		Relations: map[string][]string{orgRelation: {"org"}},
 		Permissions: map[Permission][]Term{
-			Read:   {{Via: orgRelation, Name: "view_business"}},
-			Write:  {{Via: orgRelation, Name: RoleAdmin}, {Via: orgRelation, Name: RoleUnderwriter}},
-			Decide: {{Via: orgRelation, Name: RoleAdmin}, {Via: orgRelation, Name: RoleUnderwriter}},
+			Read:   ofOrg(string(viewBusiness)),
+			Write:  ofOrg(RoleAdmin, RoleUnderwriter),
+			Decide: ofOrg(RoleAdmin, RoleUnderwriter),
 		},
 	},
-	// A desk is not an object of its own: it is the part of a room that only
-	// one company hears. Whoever asks for a desk also has to be of its company.
 	Room: {
 		Relations: map[string][]string{
-			orgRelation: {"org"}, RoomParticipant: {"user"}, RoomLead: {"user"}, RoomChat: {"user"}, RoomAnnotate: {"user"},
-			RoomEdit: {"user"}, RoomDesk: {"user"}, RoomBroker: {"user"},
+			orgRelation: {"org"}, RoomParticipant: {userType}, RoomLead: {userType}, RoomChat: {userType}, RoomAnnotate: {userType},
+			RoomEdit: {userType}, RoomBroker: {userType},
 		},
 		Permissions: map[Permission][]Term{
-			Read:     {{Name: RoomParticipant}, {Via: orgRelation, Name: "view_business"}},
-			Post:     {{Name: RoomLead}, {Name: RoomChat}, {Via: orgRelation, Name: "integration"}},
-			ReadDesk: {{Name: RoomDesk}, {Via: orgRelation, Name: "view_desk"}},
-			PostDesk: {{Name: RoomDesk}, {Via: orgRelation, Name: "work_desk"}},
-			Annotate: {{Name: RoomLead}, {Name: RoomAnnotate}},
-			Edit:     {{Name: RoomLead}, {Name: RoomEdit}, {Via: orgRelation, Name: RoleAdmin}},
-			Invite:   {{Name: RoomLead}, {Name: RoomEdit}, {Via: orgRelation, Name: RoleAdmin}},
-			Bring:    {{Name: RoomBroker}},
-			Moderate: {{Name: RoomLead}, {Via: orgRelation, Name: RoleAdmin}},
+			Read:     slices.Concat(held(RoomParticipant), ofOrg(string(viewBusiness))),
+			Post:     slices.Concat(held(RoomLead, RoomChat), ofOrg(Integration)),
+			Annotate: held(RoomLead, RoomAnnotate),
+			Edit:     slices.Concat(held(RoomLead, RoomEdit), ofOrg(RoleAdmin)),
+			Invite:   slices.Concat(held(RoomLead, RoomEdit), ofOrg(RoleAdmin)),
+			Bring:    held(RoomBroker),
+			Moderate: slices.Concat(held(RoomLead), ofOrg(RoleAdmin)),
+		},
+	},
+	// The organisation of a desk is the company whose desk it is. Only where the
+	// room is its own, too, do those hear it who are not in the room.
+	Desk: {
+		Relations: map[string][]string{orgRelation: {"org"}, DeskMember: {userType}, DeskHouse: {"org"}},
+		Permissions: map[Permission][]Term{
+			Read: slices.Concat(held(DeskMember), via(DeskHouse, string(viewDesk))),
+			Post: slices.Concat(held(DeskMember), via(DeskHouse, string(workDesk))),
+		},
+	},
+	Webhook: {
+		Relations: map[string][]string{orgRelation: {"org"}},
+		Permissions: map[Permission][]Term{
+			Read:  ofOrg(string(ReadWebhooks)),
+			Write: ofOrg(string(ManageWebhooks)),
+		},
+	},
+	Flag: {
+		Relations: map[string][]string{orgRelation: {"org"}},
+		Permissions: map[Permission][]Term{
+			Read:  ofOrg(string(Read)),
+			Write: ofOrg(string(Administer)),
 		},
 	},
 }
 
 // Known is the permission that Zed adds to every type: the object is known to
-// whoever a stored relation of it reaches.
+// whoever may read it, and to whoever a stored relation of it reaches.
 const Known Permission = "known"
 
 // stored lists the relations of a type that are tuples.
@@ -179,7 +282,7 @@ func Zed() string {
 			}
 			fmt.Fprintf(&b, "\tpermission %s = %s\n", p, strings.Join(terms, " + "))
 		}
-		fmt.Fprintf(&b, "\tpermission %s = %s\n", Known, cmp.Or(strings.Join(d.stored(), " + "), "nil"))
+		fmt.Fprintf(&b, "\tpermission %s = %s\n", Known, strings.Join(append([]string{string(Read)}, d.stored()...), " + "))
 		b.WriteString("}\n")
 	}
 	return b.String()

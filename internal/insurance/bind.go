@@ -60,7 +60,7 @@ func (d *Desk) Bind(ctx context.Context, by access.Actor, id submission.ID, o po
 		if err := saveBound(ctx, tx, s, q, made, first, invoices); err != nil {
 			return err
 		}
-		persons, err := d.partiesTo(ctx, tx, s, made, invoices)
+		persons, err := d.partiesTo(ctx, tx, s, made)
 		if err != nil {
 			return err
 		}
@@ -110,7 +110,7 @@ func boundEvents(s submission.Submission, p policy.Policy, invoices []billing.In
 // partiesTo are who hears of a policy in person: those who brought it, and its
 // policyholder, when the submission says how to reach him. He may read the
 // policy and its invoices from now on.
-func (d *Desk) partiesTo(ctx context.Context, tx *store.Tx, s submission.Submission, p policy.Policy, invoices []billing.Invoice) ([]event.Person, error) {
+func (d *Desk) partiesTo(ctx context.Context, tx *store.Tx, s submission.Submission, p policy.Policy) ([]event.Person, error) {
 	parties, err := tx.Producers(ctx, s.ID)
 	if err != nil || s.Insured == nil || s.Insured.Email == "" {
 		return parties, err
@@ -121,14 +121,10 @@ func (d *Desk) partiesTo(ctx context.Context, tx *store.Tx, s submission.Submiss
 	if err != nil {
 		return nil, err
 	}
-	objects := []access.Object{{Type: access.Policy, ID: p.ID.UUID(), Org: p.Org}}
-	for _, i := range invoices {
-		objects = append(objects, access.Object{Type: access.Invoice, ID: i.ID.UUID(), Org: p.Org})
-	}
-	for _, o := range objects {
-		if err := tx.Relate(ctx, o, access.Tuple{Relation: event.Insured, SubjectType: "person", SubjectID: holder.ID.UUID()}); err != nil {
-			return nil, err
-		}
+	err = tx.Relate(ctx, access.Object{Type: access.Policy, ID: p.ID.UUID(), Org: p.Org},
+		access.Tuple{Relation: access.RelInsured, SubjectType: "person", SubjectID: holder.ID.UUID()})
+	if err != nil {
+		return nil, err
 	}
 	return append(parties, event.Person{Subject: holder.ID.String(), Org: s.Org, As: event.Insured}), nil
 }

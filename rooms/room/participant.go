@@ -150,7 +150,6 @@ func (p Participant) Relations() []string {
 		{access.RoomEdit, p.CanEdit},
 		{access.RoomChat, p.CanChat},
 		{access.RoomAnnotate, p.CanAnnotate},
-		{access.RoomDesk, p.hasDesk()},
 		{access.RoomBroker, p.Role == Broker && !p.Guest},
 	} {
 		if r.holds {
@@ -161,6 +160,19 @@ func (p Participant) Relations() []string {
 }
 
 func (p Participant) hasDesk() bool { return p.Role != Viewer && !p.Guest }
+
+// DeskRelations returns how p is related to his company's desk in the room.
+func (p Participant) DeskRelations() []string {
+	if !p.Present() || !p.hasDesk() {
+		return []string{}
+	}
+	return []string{access.DeskMember}
+}
+
+// DeskObject is the desk of a company in a room, as permissions name it.
+func DeskObject(in ID, company access.OrgID) access.Object {
+	return access.Object{Type: access.Desk, ID: in.UUID() + "/" + company.UUID(), Org: company}
+}
 
 // LosesDesk reports whether p hears his company's desk and will not as next.
 func (p Participant) LosesDesk(next Participant) bool { return p.hasDesk() && !next.hasDesk() }

@@ -31,26 +31,26 @@ func TestRoles(t *testing.T) {
 	}{
 		{
 			room.Lead, room.Flags{CanEdit: true, CanAnnotate: true, CanChat: true},
-			[]string{access.RoomParticipant, access.RoomLead, access.RoomEdit, access.RoomChat, access.RoomAnnotate, access.RoomDesk}, nil, room.ErrRole,
+			[]string{access.RoomParticipant, access.RoomLead, access.RoomEdit, access.RoomChat, access.RoomAnnotate}, nil, room.ErrRole,
 		},
 		{
 			room.Underwriter, room.Flags{CanEdit: true, CanAnnotate: true, CanChat: true},
-			[]string{access.RoomParticipant, access.RoomEdit, access.RoomChat, access.RoomAnnotate, access.RoomDesk}, nil, room.ErrRole,
+			[]string{access.RoomParticipant, access.RoomEdit, access.RoomChat, access.RoomAnnotate}, nil, room.ErrRole,
 		},
 		{
 			room.Broker, room.Flags{CanAnnotate: true, CanChat: true},
-			[]string{access.RoomParticipant, access.RoomChat, access.RoomAnnotate, access.RoomDesk, access.RoomBroker}, room.ErrRole, nil,
+			[]string{access.RoomParticipant, access.RoomChat, access.RoomAnnotate, access.RoomBroker}, room.ErrRole, nil,
 		},
 		{
 			room.Actuary, room.Flags{CanAnnotate: true, CanChat: true},
-			[]string{access.RoomParticipant, access.RoomChat, access.RoomAnnotate, access.RoomDesk}, nil, nil,
+			[]string{access.RoomParticipant, access.RoomChat, access.RoomAnnotate}, nil, nil,
 		},
 		{
 			room.Manager, room.Flags{CanAnnotate: true, CanChat: true},
-			[]string{access.RoomParticipant, access.RoomChat, access.RoomAnnotate, access.RoomDesk}, nil, nil,
+			[]string{access.RoomParticipant, access.RoomChat, access.RoomAnnotate}, nil, nil,
 		},
 		{room.Viewer, room.Flags{}, []string{access.RoomParticipant}, nil, room.ErrRole},
-		{"captain", room.Flags{}, []string{access.RoomParticipant, access.RoomDesk}, room.ErrRole, room.ErrRole},
+		{"captain", room.Flags{}, []string{access.RoomParticipant}, room.ErrRole, room.ErrRole},
 	}
 	for _, tt := range tests {
 		t.Run(string(tt.role), func(t *testing.T) {
@@ -61,6 +61,13 @@ func TestRoles(t *testing.T) {
 			if got := p.Relations(); !slices.Equal(got, tt.relations) {
 				t.Errorf("relations %v, want %v", got, tt.relations)
 			}
+			desk := []string{access.DeskMember}
+			if tt.role == room.Viewer {
+				desk = []string{}
+			}
+			if got := p.DeskRelations(); !slices.Equal(got, desk) {
+				t.Errorf("relations to the desk %v, want %v", got, desk)
+			}
 			if err := p.Check(); !errors.Is(err, tt.ours) {
 				t.Errorf("of the room's company: %v, want %v", err, tt.ours)
 			}
@@ -69,6 +76,8 @@ func TestRoles(t *testing.T) {
 			}
 			if gone := p.Removed(access.Actor{Org: summit}, noon); gone.Present() || len(gone.Relations()) != 0 || gone.Relations() == nil {
 				t.Errorf("relations after he left: %v", gone.Relations())
+			} else if desk := gone.DeskRelations(); len(desk) != 0 || desk == nil {
+				t.Errorf("relations to the desk after he left: %v", desk)
 			}
 		})
 	}
@@ -111,11 +120,11 @@ func TestGuestsPlace(t *testing.T) {
 		relations []string
 		err       error
 	}{
-		{room.Broker, room.Place{}, []string{"participant", "chat"}, nil},
-		{room.Broker, room.Place{CanEdit: new(true), CanAnnotate: new(true)}, []string{"participant", "chat"}, nil},
+		{room.Broker, room.Place{}, []string{"participant", "participant_chat"}, nil},
+		{room.Broker, room.Place{CanEdit: new(true), CanAnnotate: new(true)}, []string{"participant", "participant_chat"}, nil},
 		{room.Broker, room.Place{CanChat: new(false)}, []string{"participant"}, nil},
 		{room.Viewer, room.Place{}, []string{"participant"}, nil},
-		{room.Viewer, room.Place{CanChat: new(true)}, []string{"participant", "chat"}, nil},
+		{room.Viewer, room.Place{CanChat: new(true)}, []string{"participant", "participant_chat"}, nil},
 		{room.Underwriter, room.Place{}, nil, room.ErrGuestRole},
 		{room.Lead, room.Place{}, nil, room.ErrGuestRole},
 		{room.Actuary, room.Place{}, nil, room.ErrGuestRole},

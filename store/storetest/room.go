@@ -91,22 +91,22 @@ func Room(t testing.TB, db *store.DB, lead access.Actor) room.Room {
 	return r
 }
 
-// Seat puts somebody into a room in a role, with those of the relations chat,
-// annotator and editor that he is to have.
+// Seat puts somebody into a room in a role, with those of the relations
+// participant_chat, _annotate and _edit that he is to have.
 func Seat(t testing.TB, db *store.DB, r room.Room, who access.Actor, role string, may ...string) {
 	t.Helper()
 	relations := append([]string{access.RoomParticipant}, may...)
-	if role != "viewer" {
-		relations = append(relations, access.RoomDesk)
-	}
 	if role == "broker" {
 		relations = append(relations, access.RoomBroker)
 	}
+	SQL(t, db, `INSERT INTO relationship (org_id, object_type, object_id, relation, subject_type, subject_id)
+		SELECT $1, 'desk', $2, 'member', 'user', $3 WHERE $4 <> 'viewer' ON CONFLICT DO NOTHING`,
+		who.Org.UUID(), room.DeskObject(r.ID, who.Org).ID, *who.UUID(), role)
 	SQL(t, db, `WITH shared AS (INSERT INTO room_org VALUES ($1::uuid, $2) ON CONFLICT DO NOTHING),
 		related AS (INSERT INTO relationship (org_id, object_type, object_id, relation, subject_type, subject_id)
 			SELECT $3, 'room', $1::uuid::text, unnest($6::text[]), 'user', $4::uuid::text ON CONFLICT DO NOTHING)
 		INSERT INTO participant (room_id, user_id, org_id, member_org_id, member_org_name, name, email, role, can_edit, can_annotate, can_chat, invited_by, joined_at)
-		SELECT $1, u.id, $3, o.id, o.name, u.name, u.email, $5, 'editor' = ANY ($6), 'annotator' = ANY ($6), 'chat' = ANY ($6), 'system', now()
+		SELECT $1, u.id, $3, o.id, o.name, u.name, u.email, $5, 'participant_edit' = ANY ($6), 'participant_annotate' = ANY ($6), 'participant_chat' = ANY ($6), 'system', now()
 		FROM app_user u JOIN org o ON o.id = u.org_id WHERE u.id = $4`,
 		r.ID.UUID(), who.Org.UUID(), r.Org.UUID(), *who.UUID(), role, relations)
 }
@@ -114,7 +114,7 @@ func Seat(t testing.TB, db *store.DB, r room.Room, who access.Actor, role string
 // Unseat takes somebody out of a room.
 func Unseat(t testing.TB, db *store.DB, r room.Room, who access.Actor) {
 	t.Helper()
-	SQL(t, db, `WITH unrelated AS (DELETE FROM relationship WHERE object_type = 'room' AND object_id = $1::uuid::text AND subject_id = $2::uuid::text)
+	SQL(t, db, `WITH unrelated AS (DELETE FROM relationship WHERE object_type IN ('room', 'desk') AND split_part(object_id, '/', 1) = $1::uuid::text AND subject_id = $2::uuid::text)
 		UPDATE participant SET left_at = now() WHERE room_id = $1 AND user_id = $2`, r.ID.UUID(), *who.UUID())
 }
 
