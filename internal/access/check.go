@@ -158,6 +158,9 @@ func Find(ctx context.Context, tuples Tuples, by Actor, want Permission, on Obje
 		return Grant{}, nil
 	}
 	if by.Kind == Guest && !by.isOf(on) {
+		if on.Type == Desk && by.isOf(deskRoom(on)) {
+			return Grant{}, fault.ErrForbidden // he has none
+		}
 		return Grant{}, fault.ErrNotFound
 	}
 	said, err := opinion(ctx, tuples, by, want, on)
@@ -185,6 +188,12 @@ var guestMay = []Permission{Read, Post}
 func (a Actor) isOf(on Object) bool {
 	id := SubjectUUID(a.Room)
 	return on.Type == Room && id != nil && *id == on.ID
+}
+
+// deskRoom is the room that a desk is in: its id is the room's and the company's.
+func deskRoom(on Object) Object {
+	id, _, _ := strings.Cut(on.ID, "/")
+	return Object{Type: Room, ID: id}
 }
 
 // check is one question about what was read of the relationships.

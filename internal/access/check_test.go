@@ -145,7 +145,7 @@ func TestZedNamesEveryPermission(t *testing.T) {
 	zed := access.Zed()
 	for _, line := range []string{"definition submission {", "\trelation producer: user | org#member", "\tpermission read = org->view_business + producer", "definition person {}",
 		"definition desk {", "\trelation house: org", "\tpermission post = lead + participant_chat + org->integration", "\tpermission manage_fiduciary = admin + finance",
-		"\tpermission read = policy->insured + policy->producer + adjuster + org->adjuster + org->finance + org->view_business",} {
+		"\tpermission read = policy->insured + policy->producer + adjuster + org->adjuster + org->finance + org->view_business"} {
 		if !strings.Contains(zed, line+"\n") {
 			t.Errorf("no %q in\n%s", line, zed)
 		}
