@@ -72,10 +72,11 @@ func (a *API) registerKeys(p Platform) {
 		Method: http.MethodGet, Path: "/v1/api-keys", ID: "list-api-keys", Tag: "API keys", Summary: "List API keys",
 	}, func(ctx context.Context, in *struct{ Page }) (*bodyOf[List[KeyBody]], error) {
 		by := access.From(ctx)
-		if err := administer(ctx, p, by); err != nil {
+		see, err := p.over(ctx, by, access.Administer)
+		if err != nil {
 			return nil, err
 		}
-		ks, err := p.DB.As(by).Keys(ctx, p.now(), in.page())
+		ks, err := p.DB.As(by).Keys(ctx, see, p.now(), in.page())
 		return &bodyOf[List[KeyBody]]{listOf(ks, in.Limit, keyOf, func(k store.Key) Cursor { return Cursor{k.CreatedAt, k.ID} })}, err
 	})
 	register(a, operation{

@@ -59,10 +59,11 @@ func (a *API) registerUsers(p Platform) {
 		Method: http.MethodGet, Path: "/v1/users", ID: "list-users", Tag: tag, Summary: "List the organization's users",
 	}, func(ctx context.Context, in *struct{ Page }) (*bodyOf[List[userBody]], error) {
 		by := access.From(ctx)
-		if err := member(ctx, p, by); err != nil {
+		see, err := p.over(ctx, by, access.Read)
+		if err != nil {
 			return nil, err
 		}
-		us, err := p.DB.As(by).Users(ctx, in.page())
+		us, err := p.DB.As(by).Users(ctx, see, in.page())
 		return &bodyOf[List[userBody]]{listOf(us, in.Limit, userOf, func(u store.User) Cursor { return Cursor{u.CreatedAt, u.ID} })}, err
 	})
 	register(a, operation{

@@ -95,10 +95,11 @@ func (a *API) registerWebhooks(p Platform) {
 		Method: http.MethodGet, Path: "/v1/webhooks", ID: "list-webhooks", Tag: tag, Scope: "webhooks:read", Summary: "List webhook endpoints, newest first",
 	}, func(ctx context.Context, in *struct{ Page }) (*bodyOf[List[WebhookBody]], error) {
 		by := access.From(ctx)
-		if err := p.onOrg(ctx, by, access.ReadWebhooks); err != nil {
+		see, err := p.over(ctx, by, access.ReadWebhooks)
+		if err != nil {
 			return nil, err
 		}
-		es, err := p.DB.As(by).Endpoints(ctx, in.page())
+		es, err := p.DB.As(by).Endpoints(ctx, see, in.page())
 		return &bodyOf[List[WebhookBody]]{listOf(es, in.Limit, webhookOf, func(e push.Endpoint) Cursor { return Cursor{e.CreatedAt, e.ID} })}, err
 	})
 	register(a, operation{
@@ -131,6 +132,12 @@ func (a *API) registerWebhooks(p Platform) {
 // onOrg checks a permission on the caller's organisation.
 func (p Platform) onOrg(ctx context.Context, by access.Actor, want access.Permission) error {
 	return access.Check(ctx, p.DB.As(by), by, want, access.OrgObject(by.Org))
+}
+
+// over is the scope of all that the caller's organisation has of a kind, for one
+// who holds a permission on it.
+func (p Platform) over(ctx context.Context, by access.Actor, want access.Permission) (access.Scope, error) {
+	return access.Over(ctx, p.DB.As(by), by, want, access.OrgObject(by.Org))
 }
 
 // endpoint reads an endpoint for one who may.

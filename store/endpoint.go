@@ -63,10 +63,11 @@ func (r Reader) Endpoint(ctx context.Context, id push.EndpointID) (push.Endpoint
 	return one(ctx, r, scanEndpoint, endpointSQL, r.org.UUID(), id.UUID())
 }
 
-// Endpoints lists the endpoints of the reader's organisation, without their
-// secrets.
-func (r Reader) Endpoints(ctx context.Context, p Page) ([]push.Endpoint, error) {
-	return list(ctx, r, scanEndpoint, endpointColumns, "endpoint", "created_at", r.where(), p)
+// Endpoints lists the endpoints that the scope allows, without their secrets.
+func (r Reader) Endpoints(ctx context.Context, see access.Scope, p Page) ([]push.Endpoint, error) {
+	w := r.where()
+	w.scope(see)
+	return list(ctx, r, scanEndpoint, endpointColumns, "endpoint", "created_at", w, p)
 }
 
 // lockEndpointSQL reads an endpoint for change.

@@ -65,10 +65,10 @@ func (r Reader) Key(ctx context.Context, id access.KeyID) (Key, error) {
 	return one(ctx, r, scanKey, keySQL, r.org.UUID(), id.UUID())
 }
 
-// Keys lists the keys of the reader's organisation that were not revoked: of
-// those that were replaced, the ones that are still good at a time.
-func (r Reader) Keys(ctx context.Context, at time.Time, p Page) ([]Key, error) {
+// Keys lists what the scope allows of the keys that were not revoked: of those that were replaced, the ones that are still good at a time.
+func (r Reader) Keys(ctx context.Context, see access.Scope, at time.Time, p Page) ([]Key, error) {
 	w := r.where()
+	w.scope(see)
 	w.and("t.revoked_at IS NULL AND (t.replaced_by IS NULL OR t.expires_at > $?)", at)
 	return list(ctx, r, scanKey, keyColumns, "api_key", "created_at", w, p)
 }

@@ -123,9 +123,10 @@ func (r Reader) User(ctx context.Context, id access.UserID) (User, error) {
 	return one(ctx, r, scanUser, userSQL, r.org.UUID(), id.UUID())
 }
 
-// Users lists the users of the reader's organisation.
-func (r Reader) Users(ctx context.Context, p Page) ([]User, error) {
+// Users lists the users of the reader's organisation that the scope allows.
+func (r Reader) Users(ctx context.Context, see access.Scope, p Page) ([]User, error) {
 	w := r.where()
+	w.scope(see)
 	w.and("t.status <> 'guest'")
 	return list(ctx, r, scanUser, userColumns, "app_user", "created_at", w, p)
 }

@@ -135,14 +135,14 @@ func writeBook(t testing.TB, db *store.DB, name string) book {
 	fillGuests(t, db, b.room)
 	r := db.As(b.by)
 	page := store.Page{Limit: 1}
-	b.endpoint = must[[]push.Endpoint](t)(r.Endpoints(ctx, page))[0].ID
+	b.endpoint = must[[]push.Endpoint](t)(r.Endpoints(ctx, access.Scope{All: true}, page))[0].ID
 	b.owed = must[[]push.Owed](t)(r.Deliveries(ctx, b.endpoint, store.DeliveryFilter{}, page))[0]
 	b.device = must[[]push.Device](t)(r.Devices(ctx, b.by.ID, page))[0].ID
 	b.notice = must[[]push.Received](t)(r.Notifications(ctx, b.by.ID, store.NotificationFilter{}, page))[0].ID
 	b.invitation = must[[]room.Invitation](t)(r.Invitations(ctx, b.room.ID, page))[0].ID
 	b.signIn = must[[]store.SignIn](t)(r.SignIns(ctx, b.person, now, page))[0].ID
 	b.program = must[quote.Program](t)(r.Program(ctx, "GL"))
-	b.user = must[[]store.User](t)(r.Users(ctx, store.Page{Limit: 1}))[0].ID
+	b.user = must[[]store.User](t)(r.Users(ctx, access.Scope{All: true}, store.Page{Limit: 1}))[0].ID
 	b.invoice = must[[]billing.Invoice](t)(r.Invoices(ctx, access.Scope{All: true}, store.InvoiceFilter{}, store.Page{Limit: 1}))[0]
 	if _, _, err := db.LinkAudit(ctx); err != nil {
 		t.Fatal(err)
@@ -447,10 +447,10 @@ func lists(t *testing.T, r store.Reader, me book) {
 	for _, v := range must[[]referral.Referral](t)(r.Referrals(ctx, all, store.ReferralFilter{Status: "open"}, page)) {
 		orgs["Referrals"] = append(orgs["Referrals"], v.Org)
 	}
-	for _, v := range must[[]store.User](t)(r.Users(ctx, page)) {
+	for _, v := range must[[]store.User](t)(r.Users(ctx, access.Scope{All: true}, page)) {
 		orgs["Users"] = append(orgs["Users"], v.Org)
 	}
-	for _, v := range must[[]store.Key](t)(r.Keys(ctx, time.Now(), page)) {
+	for _, v := range must[[]store.Key](t)(r.Keys(ctx, access.Scope{All: true}, time.Now(), page)) {
 		orgs["Keys"] = append(orgs["Keys"], v.Org)
 	}
 	for _, v := range must[[]store.Told](t)(r.Events(ctx, "", everything, page)) {
@@ -463,7 +463,7 @@ func lists(t *testing.T, r store.Reader, me book) {
 	for _, v := range must[[]store.Glance](t)(r.Glances(ctx, me.by, access.Scope{All: true}, store.RoomFilter{Status: room.Active}, page)) {
 		orgs["Glances"] = append(orgs["Glances"], v.Org)
 	}
-	for _, v := range must[[]push.Endpoint](t)(r.Endpoints(ctx, page)) {
+	for _, v := range must[[]push.Endpoint](t)(r.Endpoints(ctx, access.Scope{All: true}, page)) {
 		orgs["Endpoints"] = append(orgs["Endpoints"], v.Org)
 	}
 	for _, v := range must[[]audit.Row](t)(r.Audit(ctx, store.AuditFilter{}, page)) {
