@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -116,9 +117,105 @@ func BenchmarkCheck(b *testing.B) {
 	}
 }
 
+// manyTuples relates invoices to their policies, these to who is insured and to
+// a broker: 1,000,000 tuples.
+const manyTuples = `WITH p AS (SELECT n, ('00000000-0000-4000-8000-' || lpad(n::text, 12, '0')) AS id FROM generate_series(1, 200000) n)
+	INSERT INTO relationship (org_id, object_type, object_id, relation, subject_type, subject_id, subject_relation)
+	SELECT $1, 'policy', p.id, 'insured', 'person', gen_random_uuid()::text, '' FROM p
+	UNION ALL SELECT $1, 'policy', p.id, 'producer', 'org', $1::uuid::text, 'member' FROM p
+	UNION ALL SELECT $1, 'invoice', ('10000000-0000-4000-8000-' || lpad((p.n * 3 + i)::text, 12, '0')), 'policy', 'policy', p.id, '' FROM p, generate_series(0, 2) i`
+
+// BenchmarkCheckMillion asks who may read an invoice, through its policy, with
+// 1,000,000 tuples: from memory, as a request does; in a round trip of its own;
+// and in a transaction, where nothing is remembered.
+func BenchmarkCheckMillion(b *testing.B) {
+	url := storetest.URL(b)
+	db := storetest.Open(b, store.Config{URL: url})
+	by := storetest.Org(b, db, "Summit")
+	c := connect(b, url)
+	if _, err := c.Exec(b.Context(), "SET session_replication_role = replica"); err != nil {
+		b.Fatal(err)
+	}
+	if _, err := c.Exec(b.Context(), manyTuples, by.Org.UUID()); err != nil {
+		b.Fatal(err)
+	}
+	if _, err := c.Exec(b.Context(), "VACUUM ANALYZE relationship"); err != nil {
+		b.Fatal(err)
+	}
+	const warm = 10_000
+	object := func() access.Object {
+		return access.Object{Type: access.Invoice, ID: fmt.Sprintf("10000000-0000-4000-8000-%012d", 3+rand.IntN(warm)), Org: by.Org}
+	}
+	check := func(ctx context.Context, tuples access.Tuples, on access.Object) time.Duration {
+		began := time.Now()
+		err := access.Check(ctx, tuples, by, access.Read, on)
+		took := time.Since(began)
+		if err != nil {
+			b.Fatal(err)
+		}
+		return took
+	}
+	ctx := store.Remembering(b.Context())
+	for n := range warm {
+		check(ctx, db.As(by), access.Object{Type: access.Invoice, ID: fmt.Sprintf("10000000-0000-4000-8000-%012d", 3+n), Org: by.Org})
+	}
+	for name, ask := range map[string]func() time.Duration{
+		"remembered": func() time.Duration {
+			ctx := store.Remembering(b.Context())
+			if _, err := db.As(by).Org(ctx, by.Org); err != nil { // what a request reads first
+				b.Fatal(err)
+			}
+			return check(ctx, db.As(by), object())
+		},
+		"round trip": func() time.Duration { return check(b.Context(), db.As(by), object()) },
+		"transaction": func() (took time.Duration) {
+			err := db.InTx(b.Context(), by, func(tx *store.Tx) error {
+				took = check(b.Context(), tx, object())
+				return nil
+			})
+			if err != nil {
+				b.Fatal(err)
+			}
+			return took
+		},
+	} {
+		b.Run(name, func(b *testing.B) {
+			var took []time.Duration
+			for b.Loop() {
+				took = append(took, ask())
+			}
+			latencies(b, took)
+		})
+	}
+}
+
+// BenchmarkFirstStatement is what the first statement of a request costs when it
+// brings along what changed in the relationships, and without that.
+func BenchmarkFirstStatement(b *testing.B) {
+	db := storetest.New(b)
+	by := storetest.Org(b, db, "Summit")
+	for name, of := range map[string]func() context.Context{
+		"with": func() context.Context { return store.Remembering(b.Context()) }, "without": b.Context,
+	} {
+		b.Run(name, func(b *testing.B) {
+			var took []time.Duration
+			for b.Loop() {
+				ctx := of()
+				began := time.Now()
+				if _, err := db.As(by).Org(ctx, by.Org); err != nil {
+					b.Fatal(err)
+				}
+				took = append(took, time.Since(began))
+			}
+			latencies(b, took)
+		})
+	}
+}
+
 // BenchmarkPosts posts messages as fast as they are taken, by 8 and 64 callers
-// who wait for each, in one room and in 200; by the group commit, and with a
-// transaction for each, which does and checks the same.
+// who wait for each, in one room and in 200; by the group commit, the same
+// without looking whether the author still may, and with a transaction for each,
+// which does and checks the same.
 func BenchmarkPosts(b *testing.B) {
 	url := storetest.URL(b)
 	db := storetest.Open(b, store.Config{URL: url, MaxConns: 64})
@@ -132,6 +229,12 @@ func BenchmarkPosts(b *testing.B) {
 		_, err := p.PostWait(b.Context(), post(b, r, by, room.NewClientID(), words))
 		return err
 	}
+	unchecked := func(r room.Room) error {
+		m := post(b, r, by, room.NewClientID(), words)
+		m.Grant = access.Grant{}
+		_, err := p.PostWait(b.Context(), m)
+		return err
+	}
 	single := func(r room.Room) error {
 		return db.InTx(b.Context(), by, func(tx *store.Tx) error {
 			if _, err := access.Find(b.Context(), tx, by, access.Post, r.Object()); err != nil {
@@ -143,7 +246,7 @@ func BenchmarkPosts(b *testing.B) {
 			return nil
 		})
 	}
-	for name, say := range map[string]func(room.Room) error{"group": grouped, "single": single} {
+	for name, say := range map[string]func(room.Room) error{"group": grouped, "unchecked": unchecked, "single": single} {
 		for _, callers := range []int{8, 64} {
 			for _, rooms := range []int{1, 200} {
 				b.Run(fmt.Sprintf("%s/callers=%d/rooms=%d", name, callers, rooms), func(b *testing.B) {
