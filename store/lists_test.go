@@ -27,16 +27,15 @@ var scopeless = map[string]string{
 func TestListsTakeAScope(t *testing.T) {
 	scope, page := reflect.TypeFor[access.Scope](), reflect.TypeFor[store.Page]()
 	takes := func(m reflect.Method, want reflect.Type) bool {
-		for i := range m.Type.NumIn() {
-			if m.Type.In(i) == want {
+		for in := range m.Type.Ins() {
+			if in == want {
 				return true
 			}
 		}
 		return false
 	}
-	reader, lists := reflect.TypeFor[store.Reader](), 0
-	for i := range reader.NumMethod() {
-		m := reader.Method(i)
+	lists := 0
+	for m := range reflect.TypeFor[store.Reader]().Methods() {
 		if !takes(m, page) {
 			continue
 		}

@@ -87,7 +87,7 @@ func (w *where) way(t access.Type, way access.Way) string {
 	for i, s := range way.Subjects {
 		types[i], ids[i], relations[i] = s.Type, s.ID, s.Relation
 	}
-	fmt.Fprintf(&b, " AND r%d.relation = ANY (%s) AND (r%[1]d.subject_type, r%[1]d.subject_id, r%[1]d.subject_relation) IN (SELECT * FROM unnest(%s::text[], %s::text[], %s::text[]))",
+	fmt.Fprintf(&b, " AND r%d.relation = ANY (%s) AND (r%[1]d.subject_type, r%[1]d.subject_id, r%[1]d.subject_relation) IN (SELECT * FROM unnest(%[3]s::text[], %[4]s::text[], %[5]s::text[]))",
 		steps, w.arg(way.Relations), w.arg(types), w.arg(ids), w.arg(relations))
 	return b.String()
 }
