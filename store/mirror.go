@@ -187,8 +187,9 @@ func (db *DB) Waiting(ctx context.Context) (n int, oldest time.Duration, err err
 	return n, time.Duration(micros) * time.Microsecond, err
 }
 
-// sources are the tables of the types that are not named like theirs.
-var sources = map[access.Type]string{}
+// sources are the tables of the types that are not named like theirs; none when
+// the objects are no rows of one organisation.
+var sources = map[access.Type]string{access.Webhook: "endpoint", access.Flag: ""}
 
 // mirrorOfSQL has the rows of a table mirrored as objects; crosses orgs: it is
 // about tables.
@@ -197,9 +198,12 @@ const mirrorOfSQL = `SELECT mirror_of($1, $2)`
 // followSchema has the objects of every type mirrored that have a table.
 func followSchema(ctx context.Context, db *sql.DB) error {
 	for _, t := range access.Belonging() {
-		source := sources[t]
-		if source == "" {
+		source, ok := sources[t]
+		switch {
+		case !ok:
 			source = string(t)
+		case source == "":
+			continue
 		}
 		if _, err := db.ExecContext(ctx, mirrorOfSQL, string(t), source); err != nil {
 			return fmt.Errorf("mirror the objects of type %s: %w", t, err)

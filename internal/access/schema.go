@@ -32,6 +32,8 @@ const (
 	viewDesk      Permission = "view_desk" // of its own rooms
 	workDesk      Permission = "work_desk"
 
+	party Permission = "party" // to a claim, in person
+
 	// ManageFiduciary is to change what is held for others: payments, trust
 	// accounts, invoices. Who reads everything may not.
 	ManageFiduciary Permission = "manage_fiduciary"
@@ -191,6 +193,7 @@ var Schema = map[Type]Definition{
 		Permissions: map[Permission][]Term{
 			Read: slices.Concat(via(RelPolicy, RelInsured, RelProducer), held(RelAdjuster),
 				ofOrg(RoleAdjuster, RoleFinance, string(viewBusiness))),
+			party: slices.Concat(via(RelPolicy, RelInsured, RelProducer), held(RelAdjuster)),
 			Write: slices.Concat(held(RelAdjuster), ofOrg(RoleAdjuster, RoleAdmin, Integration)),
 		},
 	},
@@ -199,7 +202,7 @@ var Schema = map[Type]Definition{
 	Document: {
 		Relations: map[string][]string{orgRelation: {"org"}, RelPolicy: {"policy"}, RelClaim: {"claim"}},
 		Permissions: map[Permission][]Term{
-			Read:  slices.Concat(ofOrg(string(viewBusiness)), via(RelPolicy, string(Read)), via(RelClaim, string(Read))),
+			Read:  slices.Concat(ofOrg(string(viewBusiness)), via(RelPolicy, RelInsured, RelProducer), via(RelClaim, string(party))),
 			Write: ofOrg(string(writeBusiness)),
 		},
 	},

@@ -23,8 +23,13 @@ import (
 type memory map[string][]access.Tuple
 
 // Relationships implements access.Tuples.
-func (m memory) Relationships(_ context.Context, o access.Object, _, _ string) ([]access.Tuple, error) {
-	return m[string(o.Type)+":"+o.ID], nil
+func (m memory) Relationships(context.Context, access.Subject, ...access.Object) (access.Graph, error) {
+	g := make(access.Graph, len(m))
+	for name, tuples := range m {
+		kind, id, _ := strings.Cut(name, ":")
+		g[access.Node{Type: access.Type(kind), ID: id}] = tuples
+	}
+	return g, nil
 }
 
 // A question is one that both evaluators are asked.
