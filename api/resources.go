@@ -62,6 +62,7 @@ func (a *API) RegisterAll(p Platform) {
 	a.registerRealtime(p)
 	a.registerRequests(p)
 	a.registerAudit(p)
+	a.registerFlags(p)
 }
 
 // ByID is the input of an operation on one resource.

@@ -26,7 +26,7 @@ var arrows = map[string][]string{
 	},
 	"api/redislimit": {"api"},
 	"store": {
-		"internal/access", "internal/audit", "internal/event", "internal/fault", "internal/insurance/billing", "internal/insurance/policy",
+		"internal/access", "internal/audit", "internal/event", "internal/fault", "internal/flag", "internal/insurance/billing", "internal/insurance/policy",
 		"internal/insurance/quote", "internal/insurance/rating", "internal/insurance/referral", "internal/insurance/submission", "internal/seal",
 		"push", "rooms/room",
 	},
@@ -73,8 +73,9 @@ var arrows = map[string][]string{
 	"internal/id":                       {"internal/fault"},
 	"internal/fault":                    {},
 	"internal/seal":                     {},
+	"internal/flag":                     {"internal/access", "internal/fault"},
 	"rooms": {
-		"internal/access", "internal/audit", "internal/event", "internal/fault", "internal/insurance/submission", "push", "rooms/room", "store",
+		"internal/access", "internal/audit", "internal/event", "internal/fault", "internal/flag", "internal/insurance/submission", "push", "rooms/room", "store",
 	},
 	"rooms/room": {"internal/access", "internal/event", "internal/fault", "internal/id", "internal/insurance/submission"},
 }

@@ -75,6 +75,9 @@ const (
 	WebhookDisabled Action = "webhook.disabled"
 	DeviceAdded     Action = "device.added"
 	DeviceRemoved   Action = "device.removed"
+
+	FlagSet   Action = "flag.set"   // for all in the platform's log, for an organisation in its own
+	FlagUnset Action = "flag.unset" // details.key says which
 )
 
 // Actions lists every action.
@@ -83,7 +86,7 @@ var Actions = []Action{
 	InvitationRevoked, InvitationReplaced, GuestLinkMailed, KeyCreated, KeyRotated, KeyRevoked, UserCreated, UserChanged, UserStopped, OrgCreated, OrgChanged,
 	LogExported, KeysRotated, KeysDropped, RoomOpened, RoomClosed, RoomReopened, RoomArchived, ParticipantAdded, ParticipantChanged,
 	ParticipantRemoved, Quoted, Declined, PolicyBound, ReferralRaised, ReferralDecided, WebhookCreated, WebhookChanged, WebhookDeleted,
-	WebhookDisabled, DeviceAdded, DeviceRemoved,
+	WebhookDisabled, DeviceAdded, DeviceRemoved, FlagSet, FlagUnset,
 }
 
 // Outcome is how it went.
