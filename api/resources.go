@@ -53,6 +53,7 @@ func (a *API) RegisterAll(p Platform) {
 	a.registerAnnotations(p)
 	a.registerTranscript(p)
 	a.registerReferrals(p)
+	a.registerProducers(p)
 	a.registerEvents(p)
 	a.registerWebhooks(p)
 	a.registerDeliveries(p)

@@ -196,6 +196,12 @@ func fillOutbox(t testing.TB, db *store.DB, who access.Actor, r room.ID) {
 			SELECT new_ulid(), org_id, id, 'phone', sha256('a'), sha256('b'), 'c', now(), now(), now() + interval '1 day' FROM person WHERE org_id = $1`,
 		`INSERT INTO sign_in_code (id, org_id, person_id, policy_number, mac, contact, asker, created_at, expires_at)
 			SELECT new_ulid(), org_id, id, 'GL-2026-000001', 'a', 'b', 'c', now(), now() FROM person WHERE org_id = $1`,
+		`INSERT INTO producer (id, org_id, type, legal_name, npn, email, status, review, screening, search, created_by, created_at, updated_at)
+			VALUES (new_ulid(), $1, 'agency', 'Harbor', '1', 'a@b.example', 'pending', false, '{"matches":[]}', 'harbor', 'x', now(), now())`,
+		`INSERT INTO producer_license (id, org_id, producer_id, number, type, state, lines, effective, expiration, status, created_at, updated_at)
+			SELECT new_ulid(), org_id, id, '1', 'property_casualty', 'OR', '{}', '2026-01-01', '2027-01-01', 'active', now(), now() FROM producer WHERE org_id = $1`,
+		`INSERT INTO producer_appointment (id, org_id, producer_id, carrier, state, lines, contract, status, created_at, updated_at)
+			SELECT new_ulid(), org_id, id, 'Summit', 'OR', '{}', '2026-01-01', 'pending', now(), now() FROM producer WHERE org_id = $1`,
 		`INSERT INTO external_identity (provider, subject, org_id, user_id, created_at, last_used_at)
 			SELECT 'p', id::text, org_id, id, now(), now() FROM app_user WHERE org_id = $1`,
 	} {

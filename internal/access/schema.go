@@ -24,6 +24,9 @@ const (
 
 	ReadAudit Permission = "read_audit" // on the organisation: its audit log
 
+	ReadProducers   Permission = "read_producers"   // on the organisation
+	ManageProducers Permission = "manage_producers" // on the organisation: not their sanctions reviews, which are an administrator's
+
 	Post     Permission = "post"      // say something to all of a room
 	ReadDesk Permission = "read_desk" // hear the own company's desk of a room
 	PostDesk Permission = "post_desk"
@@ -95,6 +98,8 @@ var Schema = map[Type]Definition{
 			ReadWebhooks:     {{Name: "view_business"}},
 			ManageWebhooks:   {{Name: RoleAdmin}, {Name: "integration"}},
 			ReadAudit:        {{Name: RoleAdmin}, {Name: RoleAuditor}},
+			ReadProducers:    {{Name: "view_business"}},
+			ManageProducers:  {{Name: "write_business"}},
 		},
 	},
 	Submission: {
