@@ -22,12 +22,12 @@ import (
 var idFields = map[string]string{
 	"actor": "seat", "object": "policy", "channel": "channel", "attachments[]": "file", "mentions[]": "seat", "replyTo": "message", "mutedRooms[]": "room",
 	"dealRoomId": "room", "entityId": "submission", "fileId": "file", "policyId": "policy", "submissionId": "submission",
-	"participants[].userId": "seat", "userId": "seat", "roomId": "room",
+	"producerId": "producer", "parentProducerId": "producer", "firmOrgId": "org", "participants[].userId": "seat", "userId": "seat", "roomId": "room",
 }
 
 // textFields are the texts that name nothing of ours.
 var textFields = []string{
-	"after", "appVersion", "body", "clientId", "code", "conditions[].action", "conditions[].consequence", "conditions[].evidence", "conditions[].responsibleParty",
+	"after", "appVersion", "carrier", "confirmationNumber", "dba", "legalName", "npn", "number", "on", "phone", "search", "ein", "body", "clientId", "code", "conditions[].action", "conditions[].consequence", "conditions[].evidence", "conditions[].responsibleParty",
 	"counter.exclusions[]", "cursor", "description", "device", "email", "events[]", "externalId", "firm", "insured.address", "insured.name", "insured.phone",
 	"insuredName", "link", "locale", "name", "orgId", "policyNumber", "q", "questions[]", "quietHours.timezone", "rationale", "reason", "refreshToken", "scopes[]",
 	"secret", "timezone", "title", "token", "type", "url",
@@ -36,6 +36,10 @@ var textFields = []string{
 // probes are calls that fill in the ids that calls leave out; they need not
 // succeed. By the operation, and how.
 var probes = map[string]call{
+	"list-submissions":                 {query: "producerId={producer}"},
+	"create-submission":                {body: `{"insuredName":"Builders","naicsCode":"236220","annualRevenue":8000000,"requestedLimit":1000000,"effectiveDate":"2026-05-01","state":"OR","lineOfBusiness":"GL","producerId":"{producer}"}`},
+	"create-producer":                  {body: `{"type":"agency","legalName":"Harbor","npn":"{npn}","email":"a@b.example","parentProducerId":"{producer}","firmOrgId":"{org}"}`},
+	"update-producer":                  {body: `{"parentProducerId":"{producer}","firmOrgId":"{org}"}`},
 	"list-audit":                       {query: "actor={seat}&object={policy}"},
 	"export-audit":                     {query: "actor={seat}&object={policy}"},
 	"list-events":                      {query: "channel={channel}"},

@@ -31,6 +31,10 @@ var pathThings = map[string]string{
 	"/v1/portal/notifications/{id}":                  "portal notice",
 	"/v1/portal/push-tokens/{id}":                    "push token",
 	"/v1/portal/sessions/{id}":                       "session",
+	"/v1/flags/{key}":                                "flag",
+	"/v1/producers/{id}":                             "producer",
+	"/v1/producers/{id}/appointments/{apptId}":       "appointment",
+	"/v1/producers/{id}/licenses/{licenseId}":        "license",
 	"/v1/quotes/{id}":                                "quote",
 	"/v1/referrals/{id}":                             "referral",
 	"/v1/requests/{id}":                              "request",
@@ -65,6 +69,18 @@ var calls = map[string]call{
 
 	"create-submission": {body: `{"insuredName":"Builders","naicsCode":"236220","annualRevenue":8000000,"requestedLimit":1000000,"effectiveDate":"2026-05-01","state":"OR","lineOfBusiness":"GL"}`, keeps: true},
 	"bind-submission":   {ids: map[string]string{"id": "quoted submission"}, body: `{"installmentPlan":"PIF"}`},
+
+	"set-flag":   {body: `{"value":true}`, keeps: true},
+	"unset-flag": {keeps: true},
+
+	"create-producer":     {body: `{"type":"agency","legalName":"Harbor","npn":"{npn}","email":"a@b.example"}`},
+	"update-producer":     {body: `{"phone":"1"}`, keeps: true},
+	"set-producer-status": {body: `{"status":"terminated"}`},
+	"review-sanctions":    {ids: map[string]string{"id": "producer under review"}, body: `{"decision":"clear","rationale":"Born in 1990."}`},
+	"add-license":         {body: `{"number":"{npn}","type":"property_casualty","state":"OR","effectiveDate":"2020-01-01","expirationDate":"2199-01-01"}`},
+	"update-license":      {body: `{"status":"suspended"}`, keeps: true},
+	"create-appointment":  {body: `{"carrier":"Summit","state":"OR"}`, keeps: true},
+	"update-appointment":  {body: `{"status":"filed"}`},
 
 	"create-referral":                        {body: `{"entityType":"submission","entityId":"{submission}","reason":"prior_losses","rationale":"Three losses."}`},
 	"create-referral, in a room":             {body: `{"entityType":"submission","entityId":"{room submission}","dealRoomId":"{room}","reason":"prior_losses","rationale":"Three losses."}`},

@@ -7,6 +7,7 @@ import (
 
 	"github.com/openinsure/openinsure/internal/access"
 	"github.com/openinsure/openinsure/internal/event"
+	"github.com/openinsure/openinsure/internal/flag"
 	"github.com/openinsure/openinsure/push"
 	"github.com/openinsure/openinsure/rooms/room"
 	"github.com/openinsure/openinsure/store"
@@ -16,6 +17,9 @@ import (
 // A maker makes a thing for a principal who asks for it, owned by somebody when
 // it is a person's, and answers its id.
 type maker func(c *tenant, who, of string) string
+
+// freshNPN is one that no producer has.
+func freshNPN(c *tenant, _, _ string) string { c.number++; return fmt.Sprint(c.number) }
 
 // makers are the things that calls are about, by the name that stands for their
 // id in a call. An operation on a new resource adds its own here.
@@ -85,6 +89,20 @@ func makers() map[string]maker {
 		"invitation": func(c *tenant, who, _ string) string {
 			c.invite(c.thing(who, "room"))
 			return c.first("lead", c.room(who)+"/invitations")
+		},
+		"flag": func(*tenant, string, string) string { return flag.GuestInvitations },
+		"npn":  freshNPN,
+		"producer": func(c *tenant, who, _ string) string {
+			return c.field(c.done("lead", "POST", "/v1/producers", `{"type":"agency","legalName":"Harbor","npn":"`+freshNPN(c, who, "")+`","email":"a@b.example"}`), "id")
+		},
+		"producer under review": func(c *tenant, who, _ string) string {
+			return c.field(c.done("lead", "POST", "/v1/producers", `{"type":"individual","legalName":"Viktor Zelezny Morosenco","npn":"`+freshNPN(c, who, "")+`","email":"a@b.example"}`), "id")
+		},
+		"license": func(c *tenant, who, _ string) string {
+			return c.field(c.done("lead", "POST", "/v1/producers/"+c.thing(who, "producer")+"/licenses", oregon), "id")
+		},
+		"appointment": func(c *tenant, who, _ string) string {
+			return c.field(c.done("lead", "POST", "/v1/producers/"+c.thing(who, "producer")+"/appointments", `{"carrier":"Summit","state":"OR"}`), "id")
 		},
 		"guest link": func(c *tenant, _, _ string) string { return c.invite(c.lobby) },
 		"webhook": func(c *tenant, _, _ string) string {

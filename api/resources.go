@@ -53,6 +53,7 @@ func (a *API) RegisterAll(p Platform) {
 	a.registerAnnotations(p)
 	a.registerTranscript(p)
 	a.registerReferrals(p)
+	a.registerProducers(p)
 	a.registerEvents(p)
 	a.registerWebhooks(p)
 	a.registerDeliveries(p)
@@ -62,6 +63,7 @@ func (a *API) RegisterAll(p Platform) {
 	a.registerRealtime(p)
 	a.registerRequests(p)
 	a.registerAudit(p)
+	a.registerFlags(p)
 }
 
 // ByID is the input of an operation on one resource.

@@ -99,7 +99,15 @@ func newWorldOn(t *testing.T, db *store.DB) *world {
 	w.files = memblob.OpenBucket(nil)
 	t.Cleanup(func() { _ = w.files.Close() })
 	posts := storetest.Poster(t, w.db)
-	w.rooms = rooms.New(w.db, posts, w.files, rooms.Config{})
+	flags, err := w.db.LoadFlags(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var following sync.WaitGroup
+	ctx, stop := context.WithCancel(context.Background())
+	following.Go(func() { flags.Run(ctx) })
+	t.Cleanup(func() { stop(); following.Wait() })
+	w.rooms = rooms.New(w.db, posts, w.files, rooms.Config{Flag: flags.Bool})
 	p := Platform{DB: w.db, Desk: desk, Rooms: w.rooms, Door: door, Now: time.Now}
 	p.Hub = runHub(t, &Live{Platform: p, Posts: posts, Refusals: &w.refused}, slog.New(slog.NewTextHandler(&w.log, nil)))
 	a.RegisterAll(p)

@@ -25,6 +25,7 @@ type submissionBody struct {
 	EffectiveDate  Date                `json:"effectiveDate"`
 	State          string              `json:"state"`
 	LineOfBusiness string              `json:"lineOfBusiness"`
+	ProducerID     string              `json:"producerId,omitempty" doc:"Who brought it; none: direct business."`
 	Insured        *submission.Insured `json:"insured,omitempty"`
 	ExternalID     string              `json:"externalId,omitempty"`
 	Metadata       map[string]string   `json:"metadata"`
@@ -37,7 +38,7 @@ func submissionOf(s submission.Submission) submissionBody {
 	return submissionBody{
 		versioned: versioned{s.Version}, ID: s.ID.String(), OrgID: s.Org.String(), Status: string(s.Status), InsuredName: s.InsuredName,
 		NAICSCode: s.NAICS, AnnualRevenue: Money(s.AnnualRevenue), RequestedLimit: Money(s.RequestedLimit), EffectiveDate: Date{s.EffectiveDate},
-		State: s.State, LineOfBusiness: s.LineOfBusiness, Insured: s.Insured, ExternalID: s.ExternalID, Metadata: metadataOf(s.Metadata),
+		State: s.State, LineOfBusiness: s.LineOfBusiness, ProducerID: s.Producer.String(), Insured: s.Insured, ExternalID: s.ExternalID, Metadata: metadataOf(s.Metadata),
 		CreatedBy: s.CreatedBy, CreatedAt: s.CreatedAt, UpdatedAt: s.UpdatedAt,
 	}
 }
@@ -51,6 +52,7 @@ type createSubmissionInput struct {
 		EffectiveDate  Date                `json:"effectiveDate"`
 		State          string              `json:"state" pattern:"^[A-Z]{2}$" doc:"Two letters."`
 		LineOfBusiness string              `json:"lineOfBusiness" enum:"GL,CYBER,EO,WC,PROPERTY,UMBRELLA,COMMERCIAL_AUTO"`
+		ProducerID     string              `json:"producerId,omitempty" maxLength:"64" doc:"Who brings it; none: direct business."`
 		Insured        *submission.Insured `json:"insured,omitempty"`
 		ExternalID     string              `json:"externalId,omitempty" minLength:"1" maxLength:"255" doc:"Your own id, unique in your organization."`
 		Metadata       map[string]string   `json:"metadata,omitempty" doc:"At most 50 keys of 40 characters with values of 500."`
@@ -62,6 +64,7 @@ type listSubmissionsInput struct {
 	Status         string `query:"status" enum:"draft,received,in_review,quoted,referred,declined,withdrawn,expired,bound"`
 	LineOfBusiness string `query:"lineOfBusiness" enum:"GL,CYBER,EO,WC,PROPERTY,UMBRELLA,COMMERCIAL_AUTO"`
 	ExternalID     string `query:"externalId" maxLength:"255"`
+	ProducerID     string `query:"producerId" maxLength:"64"`
 	EffectiveFrom  Date   `query:"effectiveFrom" doc:"Effective on this day or later."`
 	EffectiveTo    Date   `query:"effectiveTo" doc:"Effective on this day or earlier."`
 }
@@ -144,10 +147,14 @@ func (p Platform) createSubmission(ctx context.Context, in *createSubmissionInpu
 	if err := checkMetadata(b.Metadata); err != nil {
 		return nil, err
 	}
+	brought, err := producerField(b.ProducerID)
+	if err != nil {
+		return nil, err
+	}
 	s, err := p.Desk.Submit(ctx, access.From(ctx), submission.Submission{
 		ExternalID: b.ExternalID, InsuredName: b.InsuredName, NAICS: b.NAICSCode, AnnualRevenue: money.Cents(b.AnnualRevenue),
 		RequestedLimit: money.Cents(b.RequestedLimit), EffectiveDate: b.EffectiveDate.Date, State: b.State, LineOfBusiness: b.LineOfBusiness,
-		Insured: b.Insured, Metadata: b.Metadata,
+		Producer: brought, Insured: b.Insured, Metadata: b.Metadata,
 	})
 	if err != nil {
 		return nil, err
@@ -162,8 +169,12 @@ func (p Platform) listSubmissions(ctx context.Context, in *listSubmissionsInput)
 	if err != nil {
 		return nil, err
 	}
+	brought, err := producerField(in.ProducerID)
+	if err != nil {
+		return nil, err
+	}
 	ss, err := r.Submissions(ctx, see, store.SubmissionFilter{
-		Status: in.Status, LineOfBusiness: in.LineOfBusiness, ExternalID: in.ExternalID,
+		Status: in.Status, LineOfBusiness: in.LineOfBusiness, ExternalID: in.ExternalID, Producer: brought,
 		EffectiveFrom: in.EffectiveFrom.Date, EffectiveTo: in.EffectiveTo.Date,
 	}, in.page())
 	if err != nil {

@@ -11,12 +11,17 @@ import (
 	"github.com/openinsure/openinsure/internal/audit"
 	"github.com/openinsure/openinsure/internal/event"
 	"github.com/openinsure/openinsure/internal/fault"
+	"github.com/openinsure/openinsure/internal/flag"
 	"github.com/openinsure/openinsure/rooms/room"
 	"github.com/openinsure/openinsure/store"
 )
 
 // ErrUnknown is the answer to inviting somebody who cannot be found.
 var ErrUnknown = fault.New(fault.Refused, "user_unknown", "Nobody with that id or e-mail address has an account.")
+
+// ErrGuestsOff is the answer to inviting somebody without an account where that
+// is switched off.
+var ErrGuestsOff = fault.New(fault.Refused, "guests_off", "Your organization invites nobody without an account.").With("flag", flag.GuestInvitations)
 
 // An Invitation brings somebody into a room: a colleague by his id, anybody by
 // his exact e-mail address.
@@ -60,6 +65,9 @@ func (h *House) Invite(ctx context.Context, by access.Actor, id room.ID, i Invit
 		}
 		joined, err := a.guest(ctx, i)
 		if errors.Is(err, ErrUnknown) && a.mails(i) {
+			if !h.cfg.Flag(a.room.Org, flag.GuestInvitations) {
+				return ErrGuestsOff
+			}
 			done.Waiting, err = a.mail(ctx, i)
 			return err
 		}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/openinsure/openinsure/internal/access"
 	"github.com/openinsure/openinsure/internal/event"
+	"github.com/openinsure/openinsure/internal/flag"
 	"github.com/openinsure/openinsure/internal/insurance/submission"
 	"github.com/openinsure/openinsure/rooms/room"
 	"github.com/openinsure/openinsure/store"
@@ -20,6 +21,9 @@ import (
 // Config adjusts a House.
 type Config struct {
 	Now func() time.Time // time.Now when nil
+	// Flag is whether a feature flag is on for an organisation; nil knows what is
+	// built in.
+	Flag func(org access.OrgID, key string) bool
 }
 
 // A House is where the rooms are.
@@ -38,6 +42,9 @@ type House struct {
 func New(db *store.DB, posts *store.Poster, files *blob.Bucket, cfg Config) *House {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
+	}
+	if cfg.Flag == nil {
+		cfg.Flag = flag.Values{}.Bool
 	}
 	return &House{
 		db: db, posts: posts, files: files, cfg: cfg,

@@ -28,6 +28,8 @@ var uniques = map[string]*fault.Error{
 	"policy_org_id_external_id_key":     ErrDuplicateExternalID,
 	"invoice_org_id_external_id_key":    ErrDuplicateExternalID,
 	"room_org_id_external_id_key":       ErrDuplicateExternalID,
+	"producer_external_id":              ErrDuplicateExternalID,
+	"producer_npn":                      ErrDuplicateNPN,
 	"app_user_email":                    ErrDuplicateEmail,
 }
 

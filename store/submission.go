@@ -8,16 +8,17 @@ import (
 
 	"github.com/openinsure/openinsure/internal/access"
 	"github.com/openinsure/openinsure/internal/event"
+	"github.com/openinsure/openinsure/internal/insurance/producer"
 	"github.com/openinsure/openinsure/internal/insurance/submission"
 )
 
 const submissionColumns = `t.id, t.org_id, coalesce(t.external_id, ''), t.insured_name, t.naics_code, t.annual_revenue, t.requested_limit,
-	t.effective_date::text, t.state, t.line_of_business, t.insured, t.metadata, t.status, t.created_by, t.created_at, t.updated_at, t.version`
+	t.effective_date::text, t.state, t.line_of_business, t.insured, t.metadata, t.status, t.created_by, t.created_at, t.updated_at, t.version, t.producer_id`
 
 func scanSubmission(row pgx.CollectableRow) (submission.Submission, error) {
 	var s submission.Submission
 	return s, row.Scan(&s.ID, &s.Org, &s.ExternalID, &s.InsuredName, &s.NAICS, &s.AnnualRevenue, &s.RequestedLimit,
-		day(&s.EffectiveDate), &s.State, &s.LineOfBusiness, &s.Insured, &s.Metadata, &s.Status, &s.CreatedBy, &s.CreatedAt, &s.UpdatedAt, &s.Version)
+		day(&s.EffectiveDate), &s.State, &s.LineOfBusiness, &s.Insured, &s.Metadata, &s.Status, &s.CreatedBy, &s.CreatedAt, &s.UpdatedAt, &s.Version, &s.Producer)
 }
 
 // dayScanner reads a civil day from its text form.
@@ -62,6 +63,7 @@ func (tx *Tx) LockSubmission(ctx context.Context, id submission.ID) (submission.
 // SubmissionFilter narrows a list; empty fields do not.
 type SubmissionFilter struct {
 	Status, LineOfBusiness, ExternalID string
+	Producer                           producer.ID
 	EffectiveFrom, EffectiveTo         civil.Date // both included
 }
 
@@ -72,6 +74,9 @@ func (r Reader) Submissions(ctx context.Context, see access.Scope, f SubmissionF
 	w.equal("status", f.Status)
 	w.equal("line_of_business", f.LineOfBusiness)
 	w.equal("external_id", f.ExternalID)
+	if !f.Producer.IsZero() {
+		w.and("t.producer_id = $?", f.Producer.UUID())
+	}
 	w.days("effective_date", f.EffectiveFrom, f.EffectiveTo)
 	return list(ctx, r, scanSubmission, submissionColumns, "submission", "created_at", w, p)
 }
@@ -88,14 +93,14 @@ func (w *where) days(column string, from, to civil.Date) {
 
 // addSubmissionSQL adds a submission.
 const addSubmissionSQL = `INSERT INTO submission (id, org_id, external_id, insured_name, naics_code, annual_revenue, requested_limit,
-	effective_date, state, line_of_business, insured, metadata, status, created_by, created_at, updated_at)
-	VALUES ($1, $2, $3, $4, $5, $6, $7, $8::text::date, $9, $10, $11, $12, $13, $14, $15, $15)`
+	effective_date, state, line_of_business, insured, metadata, status, created_by, created_at, updated_at, producer_id)
+	VALUES ($1, $2, $3, $4, $5, $6, $7, $8::text::date, $9, $10, $11, $12, $13, $14, $15, $15, $16)`
 
 // AddSubmission adds a submission; ErrDuplicateExternalID when its own id of
 // the caller's is taken.
 func (tx *Tx) AddSubmission(ctx context.Context, s submission.Submission) error {
 	_, err := run(ctx, tx.Reader, addSubmissionSQL, s.ID.UUID(), s.Org.UUID(), null(s.ExternalID), s.InsuredName, s.NAICS, int64(s.AnnualRevenue),
-		int64(s.RequestedLimit), s.EffectiveDate.String(), s.State, s.LineOfBusiness, s.Insured, s.Metadata, string(s.Status), s.CreatedBy, s.CreatedAt)
+		int64(s.RequestedLimit), s.EffectiveDate.String(), s.State, s.LineOfBusiness, s.Insured, s.Metadata, string(s.Status), s.CreatedBy, s.CreatedAt, optional(s.Producer))
 	return err
 }
 

@@ -42,6 +42,7 @@ var noWalls = map[string]string{
 	"mirror_source":       "names of tables",
 	"sealing_key":         "keys under keys, of nobody; the app's role may not read it",
 	"relationship_change": "ids of objects, for an hour",
+	"flag_revision":       "one number for all",
 }
 
 // A book is an organisation with at least one row in every table.
@@ -183,6 +184,7 @@ func fillOutbox(t testing.TB, db *store.DB, who access.Actor, r room.ID) {
 		`INSERT INTO device (id, org_id, subject, platform, kind, address, address_hash, environment, registered_at, last_seen_at)
 			VALUES (new_ulid(), $1, $2, 'ios', 'apns', 'x', sha256($2::text::bytea), 'production', now(), now())`,
 		`INSERT INTO preference (subject, org_id, updated_at) VALUES ($2, $1, now())`,
+		`INSERT INTO flag_override (org_id, key, value, updated_at, updated_by) VALUES ($1, 'rooms.guest_invitations', 'true', now(), $2)`,
 		`INSERT INTO notification (org_id, subject, event_id, type, category, about, words, expires_at)
 			VALUES ($1, $2, new_ulid(), 'policy.bound', 'policies', 'pol', '{}', now())`,
 		`INSERT INTO delivery (org_id, kind, target, event_id, type) SELECT $1, 'webhook', id, new_ulid(), $2 FROM endpoint WHERE org_id = $1`,
@@ -195,6 +197,12 @@ func fillOutbox(t testing.TB, db *store.DB, who access.Actor, r room.ID) {
 			SELECT new_ulid(), org_id, id, 'phone', sha256('a'), sha256('b'), 'c', now(), now(), now() + interval '1 day' FROM person WHERE org_id = $1`,
 		`INSERT INTO sign_in_code (id, org_id, person_id, policy_number, mac, contact, asker, created_at, expires_at)
 			SELECT new_ulid(), org_id, id, 'GL-2026-000001', 'a', 'b', 'c', now(), now() FROM person WHERE org_id = $1`,
+		`INSERT INTO producer (id, org_id, type, legal_name, npn, email, status, review, screening, search, created_by, created_at, updated_at)
+			VALUES (new_ulid(), $1, 'agency', 'Harbor', '1', 'a@b.example', 'pending', false, '{"matches":[]}', 'harbor', 'x', now(), now())`,
+		`INSERT INTO producer_license (id, org_id, producer_id, number, type, state, lines, effective, expiration, status, created_at, updated_at)
+			SELECT new_ulid(), org_id, id, '1', 'property_casualty', 'OR', '{}', '2026-01-01', '2027-01-01', 'active', now(), now() FROM producer WHERE org_id = $1`,
+		`INSERT INTO producer_appointment (id, org_id, producer_id, carrier, state, lines, contract, status, created_at, updated_at)
+			SELECT new_ulid(), org_id, id, 'Summit', 'OR', '{}', '2026-01-01', 'pending', now(), now() FROM producer WHERE org_id = $1`,
 		`INSERT INTO external_identity (provider, subject, org_id, user_id, created_at, last_used_at)
 			SELECT 'p', id::text, org_id, id, now(), now() FROM app_user WHERE org_id = $1`,
 	} {

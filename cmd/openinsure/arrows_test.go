@@ -17,17 +17,17 @@ import (
 // docs/architecture.md.
 var arrows = map[string][]string{
 	"clients/live":        {},
-	"cmd/openinsure":      {"api", "api/redislimit", "clients/live", "cmd/openinsure/demo", "hub", "hub/redisbroker", "internal/access", "internal/access/spicedb", "internal/audit", "internal/betterauth", "internal/fault", "internal/insurance", "internal/seal", "push", "push/apns", "push/fcm", "push/mail", "push/webhook", "push/webhook/egress", "rooms", "store", "store/embedded"},
+	"cmd/openinsure":      {"api", "api/redislimit", "clients/live", "cmd/openinsure/demo", "hub", "hub/redisbroker", "internal/access", "internal/access/spicedb", "internal/audit", "internal/betterauth", "internal/fault", "internal/insurance", "internal/insurance/producer", "internal/seal", "push", "push/apns", "push/fcm", "push/mail", "push/webhook", "push/webhook/egress", "rooms", "store", "store/embedded"},
 	"cmd/openinsure/demo": {"clients/live", "push/pushtest", "store/embedded"}, // an outsider: it knows the API and nothing else
 	"api": {
 		"hub", "internal/access", "internal/audit", "internal/betterauth", "internal/event", "internal/fault", "internal/id", "internal/insurance", "internal/insurance/billing",
-		"internal/insurance/money", "internal/insurance/policy", "internal/insurance/quote", "internal/insurance/rating",
-		"internal/insurance/referral", "internal/insurance/submission", "push", "push/webhook/sign", "rooms", "rooms/room", "store",
+		"internal/insurance/money", "internal/insurance/policy", "internal/insurance/producer", "internal/insurance/quote",
+		"internal/insurance/rating", "internal/insurance/referral", "internal/insurance/submission", "push", "push/webhook/sign", "rooms", "rooms/room", "store",
 	},
 	"api/redislimit": {"api"},
 	"store": {
-		"internal/access", "internal/audit", "internal/event", "internal/fault", "internal/insurance/billing", "internal/insurance/policy",
-		"internal/insurance/quote", "internal/insurance/rating", "internal/insurance/referral", "internal/insurance/submission", "internal/seal",
+		"internal/access", "internal/audit", "internal/event", "internal/fault", "internal/flag", "internal/insurance/billing", "internal/insurance/policy",
+		"internal/insurance/producer", "internal/insurance/quote", "internal/insurance/rating", "internal/insurance/referral", "internal/insurance/submission", "internal/seal",
 		"push", "rooms/room",
 	},
 	"store/embedded":      {},
@@ -46,8 +46,8 @@ var arrows = map[string][]string{
 	"push/webhook/egress": {"internal/fault"},
 	"push/webhook/sign":   {},
 	"internal/insurance": {
-		"internal/access", "internal/audit", "internal/event", "internal/insurance/billing", "internal/insurance/money", "internal/insurance/policy",
-		"internal/insurance/quote", "internal/insurance/rating", "internal/insurance/referral", "internal/insurance/submission", "rooms", "store",
+		"internal/access", "internal/audit", "internal/event", "internal/fault", "internal/insurance/billing", "internal/insurance/money",
+		"internal/insurance/policy", "internal/insurance/producer", "internal/insurance/quote", "internal/insurance/rating", "internal/insurance/referral", "internal/insurance/submission", "rooms", "store",
 	},
 	"internal/insurance/referral": {
 		"internal/access", "internal/event", "internal/fault", "internal/id", "internal/insurance/money", "internal/insurance/policy",
@@ -60,7 +60,7 @@ var arrows = map[string][]string{
 	"internal/insurance/quote": {
 		"internal/access", "internal/fault", "internal/id", "internal/insurance/money", "internal/insurance/rating", "internal/insurance/submission",
 	},
-	"internal/insurance/submission":     {"internal/access", "internal/fault", "internal/id", "internal/insurance/money"},
+	"internal/insurance/submission":     {"internal/access", "internal/fault", "internal/id", "internal/insurance/money", "internal/insurance/producer"},
 	"internal/insurance/billing":        {"internal/access", "internal/fault", "internal/id", "internal/insurance/money"},
 	"internal/insurance/rating":         {"internal/fault", "internal/insurance/money"},
 	"internal/insurance/money":          {"internal/fault"},
@@ -73,8 +73,10 @@ var arrows = map[string][]string{
 	"internal/id":                       {"internal/fault"},
 	"internal/fault":                    {},
 	"internal/seal":                     {},
+	"internal/flag":                     {"internal/access", "internal/fault"},
+	"internal/insurance/producer":       {"internal/access", "internal/fault", "internal/id"},
 	"rooms": {
-		"internal/access", "internal/audit", "internal/event", "internal/fault", "internal/insurance/submission", "push", "rooms/room", "store",
+		"internal/access", "internal/audit", "internal/event", "internal/fault", "internal/flag", "internal/insurance/submission", "push", "rooms/room", "store",
 	},
 	"rooms/room": {"internal/access", "internal/event", "internal/fault", "internal/id", "internal/insurance/submission"},
 }

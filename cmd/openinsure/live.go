@@ -67,7 +67,7 @@ var (
 // newLive puts the hub on the platform. Nothing runs before run.
 func (c *serveCmd) newLive(p *platform, files *blob.Bucket, broker hub.Broker, refused api.Refusals, registry prometheus.Registerer) *live {
 	l := &live{posts: p.db.NewPoster(registry), log: p.log, close: func() error { return nil }}
-	l.house = rooms.New(p.db, l.posts, files, rooms.Config{})
+	l.house = rooms.New(p.db, l.posts, files, rooms.Config{Flag: p.flags.Bool})
 	if closer, ok := broker.(io.Closer); ok {
 		l.close = closer.Close
 	}

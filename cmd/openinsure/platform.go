@@ -28,6 +28,7 @@ type platform struct {
 	db       *store.DB
 	desk     *insurance.Desk
 	door     *api.Door
+	flags    *store.FlagCache
 	ring     *seal.Ring
 	auth     *betterauth.Client // nil: none is configured
 	log      *slog.Logger
@@ -85,6 +86,9 @@ func (s *settings) open(ctx context.Context, log *slog.Logger, maxConns int32, d
 	}
 	if !s.production() {
 		desk.MaxBackdate = -1
+	}
+	if p.flags, err = p.db.LoadFlags(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("read the feature flags: %w", err), p.close(context.WithoutCancel(ctx)))
 	}
 	p.desk = insurance.New(p.db, desk)
 	p.door = &api.Door{DB: p.db, Tokens: tokens, Secret: string(s.APISecret), Demo: !s.production(), Now: time.Now}

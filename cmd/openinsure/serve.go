@@ -20,6 +20,7 @@ import (
 
 	"github.com/openinsure/openinsure/api"
 	"github.com/openinsure/openinsure/internal/insurance"
+	"github.com/openinsure/openinsure/internal/insurance/producer"
 )
 
 // defaultAdmin is where metrics are when nobody says otherwise; with a second
@@ -36,6 +37,7 @@ type serveCmd struct {
 	TLSKeyFile     string        `env:"TLS_KEY_FILE" name:"tls-key-file" type:"path" help:"Private key of the certificate."`
 	DBMaxConns     int32         `env:"DB_MAX_CONNS" name:"db-max-conns" default:"20" help:"Connections of each of the two pools to Postgres."`
 	MaxBackdate    int           `env:"MAX_BACKDATE_DAYS" name:"max-backdate-days" default:"30" help:"In production, quotes that take effect further back than so many days are referred."`
+	SanctionsList  string        `env:"SANCTIONS_LIST_FILE" name:"sanctions-list-file" type:"path" help:"List of names that producers are compared with, JSON; without it a sample of invented names."`
 	AllowedOrigins []string      `env:"ALLOWED_ORIGINS" help:"Sites, besides PUBLIC_URL, whose pages may call the API and open sockets."`
 	RoomCloseAfter time.Duration `env:"ROOM_CLOSE_AFTER" default:"336h" help:"From bind or decline until a deal room closes by itself."`
 	DrainTime      time.Duration `env:"DRAIN_TIME" default:"25s" help:"How long requests under way may take to finish when the server stops."`
@@ -68,7 +70,11 @@ func (c *serveCmd) Run(ctx context.Context) (err error) {
 		return fmt.Errorf("listen: %w", err)
 	}
 	defer func() { _ = listener.Close() }() // the server has closed it, if it came that far
-	p, err := c.open(ctx, log, c.DBMaxConns, insurance.Config{MaxBackdate: c.MaxBackdate, CloseAfter: c.RoomCloseAfter})
+	sanctions, err := c.sanctions(ctx, log)
+	if err != nil {
+		return err
+	}
+	p, err := c.open(ctx, log, c.DBMaxConns, insurance.Config{MaxBackdate: c.MaxBackdate, CloseAfter: c.RoomCloseAfter, Sanctions: sanctions})
 	if err != nil {
 		return err
 	}
@@ -80,6 +86,26 @@ func (c *serveCmd) Run(ctx context.Context) (err error) {
 	return c.serve(ctx, p, listener, hint, api.Config{
 		Logger: log, Environment: c.Environment, Version: version, TrustedProxies: proxies, Origins: origins,
 	})
+}
+
+// sanctions reads the list that producers' names are compared with.
+func (c *serveCmd) sanctions(ctx context.Context, log *slog.Logger) (insurance.Screener, error) {
+	if c.SanctionsList == "" {
+		if c.production() {
+			log.WarnContext(ctx, "producers are compared with a sample of invented names: set SANCTIONS_LIST_FILE")
+		}
+		return insurance.SampleSanctions(), nil
+	}
+	f, err := os.Open(c.SanctionsList)
+	if err != nil {
+		return nil, fmt.Errorf("SANCTIONS_LIST_FILE: %w", err)
+	}
+	defer func() { _ = f.Close() }() // it was only read
+	l, err := producer.ReadList(f)
+	if err != nil {
+		return nil, fmt.Errorf("SANCTIONS_LIST_FILE: %w", err)
+	}
+	return l, nil
 }
 
 func (c *serveCmd) serve(ctx context.Context, p *platform, listener net.Listener, hint string, cfg api.Config) (err error) {
@@ -138,6 +164,7 @@ func (c *serveCmd) serve(ctx context.Context, p *platform, listener net.Listener
 	if authority != nil {
 		work.Go(func() { _ = authority.Mirror(background) }) // returns nil
 	}
+	work.Go(func() { p.flags.Run(background) })
 	if limiter != nil {
 		work.Go(func() { _ = limiter.Run(background) }) // returns nil
 	}

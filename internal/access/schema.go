@@ -23,6 +23,9 @@ const (
 
 	ReadAudit Permission = "read_audit" // on the organisation: its audit log
 
+	ReadProducers   Permission = "read_producers"   // on the organisation
+	ManageProducers Permission = "manage_producers" // on the organisation: not their sanctions reviews, which are an administrator's
+
 	// On the organisation, for what it has of a kind. They are what the objects of
 	// that kind ask of it.
 	viewBusiness  Permission = "view_business"  // submissions, quotes, referrals, rooms
@@ -164,6 +167,8 @@ var Schema = map[Type]Definition{
 			ReadWebhooks:    held(string(viewBusiness)),
 			ManageWebhooks:  held(RoleAdmin, Integration),
 			ReadAudit:       held(RoleAdmin, RoleAuditor, RoleCompliance),
+			ReadProducers:   held(string(viewBusiness)),
+			ManageProducers: held(string(writeBusiness)),
 		},
 	},
 	Submission: {

@@ -75,6 +75,19 @@ const (
 	WebhookDisabled Action = "webhook.disabled"
 	DeviceAdded     Action = "device.added"
 	DeviceRemoved   Action = "device.removed"
+
+	FlagSet   Action = "flag.set"   // for all in the platform's log, for an organisation in its own
+	FlagUnset Action = "flag.unset" // details.key says which
+
+	ProducerScreened    Action = "producer.screened" // with sanctions lists; refused: there is a match. details.source says when
+	ProducerReviewed    Action = "producer.reviewed" // a match: details.decision
+	ProducerAdded       Action = "producer.added"
+	ProducerChanged     Action = "producer.changed"
+	LicenseAdded        Action = "license.added"
+	LicenseChanged      Action = "license.changed"
+	AppointmentAdded    Action = "appointment.added"
+	AppointmentChanged  Action = "appointment.changed"
+	ProducerSaleChecked Action = "producer.sale_checked" // at a bind: details hold what was on file
 )
 
 // Actions lists every action.
@@ -83,7 +96,8 @@ var Actions = []Action{
 	InvitationRevoked, InvitationReplaced, GuestLinkMailed, KeyCreated, KeyRotated, KeyRevoked, UserCreated, UserChanged, UserStopped, OrgCreated, OrgChanged,
 	LogExported, KeysRotated, KeysDropped, RoomOpened, RoomClosed, RoomReopened, RoomArchived, ParticipantAdded, ParticipantChanged,
 	ParticipantRemoved, Quoted, Declined, PolicyBound, ReferralRaised, ReferralDecided, WebhookCreated, WebhookChanged, WebhookDeleted,
-	WebhookDisabled, DeviceAdded, DeviceRemoved,
+	WebhookDisabled, DeviceAdded, DeviceRemoved, FlagSet, FlagUnset, ProducerScreened, ProducerReviewed, ProducerAdded, ProducerChanged, LicenseAdded, LicenseChanged,
+	AppointmentAdded, AppointmentChanged, ProducerSaleChecked,
 }
 
 // Outcome is how it went.
@@ -165,6 +179,7 @@ func Rows(by access.Actor, f Fact, at time.Time) []Row {
 var types = map[string]string{
 	"org": "organization", "usr": "user", "per": "person", "key": "api_key", "sub": "submission", "quo": "quote", "pol": "policy",
 	"inv": "invoice", "clm": "claim", "doc": "document", "ref": "referral", "room": "deal_room", "msg": "message", "file": "file",
+	"prd": "producer", "lic": "license", "apt": "appointment",
 	"ann": "annotation", "ivt": "invitation", "ses": "session", "whk": "webhook", "dlv": "delivery", "dev": "device", "evt": "event", "ntf": "notification",
 }
 

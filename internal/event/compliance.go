@@ -11,7 +11,22 @@ type DeadlineApproaching struct {
 // EventType implements Payload.
 func (DeadlineApproaching) EventType() string { return "compliance.deadline_approaching" }
 
+// SanctionsReview is the payload of compliance.sanctions_review.
+type SanctionsReview struct {
+	ProducerID string `json:"producerId"`
+	Matches    int    `json:"matches" doc:"How many entries of the list are like its name."`
+	List       string `json:"list"`
+	ExternalID string `json:"externalId,omitempty"`
+}
+
+// EventType implements Payload.
+func (SanctionsReview) EventType() string { return "compliance.sanctions_review" }
+
 var complianceTypes = []Type{{
+	Name: "compliance.sanctions_review", Description: "A producer's name is like one on a sanctions list: somebody has to look.", Resource: "compliance",
+	Audiences: []string{Admin}, Webhook: true,
+	Example: SanctionsReview{ProducerID: "prd_01J8K3M4N5P6Q7R8S9T0V1W2X3", Matches: 1, List: "Sample list"},
+}, {
 	Name: "compliance.deadline_approaching", Description: "A filing is due within 30 days.", Resource: "compliance",
 	Audiences: []string{Admin}, Persons: []string{Owner}, Push: []string{Owner}, Mail: []string{Owner},
 	Category: CategoryAdmin, Webhook: true, Planned: true,

@@ -32,6 +32,7 @@ func (d *Desk) gates() []gate {
 		func(_ context.Context, _ *store.Tx, b bid) ([]string, error) {
 			return b.Quote.Blockers(b.Program, b.At), nil
 		},
+		soldBy,
 	}
 }
 

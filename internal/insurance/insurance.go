@@ -23,6 +23,9 @@ type Config struct {
 	MaxBackdate int
 	CloseAfter  time.Duration    // from bind or decline until the submission's room closes by itself; 14 days when 0
 	Now         func() time.Time // time.Now when nil
+	// Sanctions is what the names of producers are compared with; nil: a sample
+	// list of invented names.
+	Sanctions Screener
 }
 
 // A Desk is where submissions are worked.
@@ -38,6 +41,9 @@ func New(db *store.DB, cfg Config) *Desk {
 	}
 	if cfg.CloseAfter == 0 {
 		cfg.CloseAfter = 14 * 24 * time.Hour
+	}
+	if cfg.Sanctions == nil {
+		cfg.Sanctions = SampleSanctions()
 	}
 	return &Desk{db: db, cfg: cfg}
 }

@@ -33,6 +33,9 @@ func (d *Desk) Submit(ctx context.Context, by access.Actor, s submission.Submiss
 			SubmissionID: s.ID.String(), InsuredName: s.InsuredName, LineOfBusiness: s.LineOfBusiness, State: s.State,
 			EffectiveDate: s.EffectiveDate.String(), ExternalID: s.ExternalID,
 		}, at))
+		if err := brought(ctx, tx, s); err != nil {
+			return err
+		}
 		return tx.AddSubmission(ctx, s)
 	})
 	if err != nil {

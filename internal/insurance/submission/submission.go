@@ -12,6 +12,7 @@ import (
 	"github.com/openinsure/openinsure/internal/fault"
 	"github.com/openinsure/openinsure/internal/id"
 	"github.com/openinsure/openinsure/internal/insurance/money"
+	"github.com/openinsure/openinsure/internal/insurance/producer"
 )
 
 type kind struct{}
@@ -60,6 +61,7 @@ type Submission struct {
 	EffectiveDate  civil.Date
 	State          string // two letters
 	LineOfBusiness string
+	Producer       producer.ID // who brought it; zero: direct business
 	Insured        *Insured
 	Metadata       map[string]string
 	Status         Status
@@ -86,6 +88,9 @@ func (s Submission) Check() error {
 	}
 	return nil
 }
+
+// CheckState reports a state that is none.
+func CheckState(s string) error { return Submission{State: s}.Check() }
 
 // Rated returns the submission after a quote was made of it, in the state that
 // the quote's decision gives it.

@@ -1,0 +1,515 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"cloud.google.com/go/civil"
+
+	"github.com/openinsure/openinsure/internal/access"
+	"github.com/openinsure/openinsure/internal/fault"
+	"github.com/openinsure/openinsure/internal/insurance/producer"
+	"github.com/openinsure/openinsure/store"
+)
+
+// ProducerBody is a producer; exported so that the document sees through its
+// embedding.
+type ProducerBody struct {
+	versioned
+	ID                     string             `json:"id"`
+	OrgID                  string             `json:"orgId"`
+	Type                   string             `json:"type" enum:"individual,agency,mga,wholesaler"`
+	LegalName              string             `json:"legalName"`
+	DBA                    string             `json:"dba,omitempty"`
+	EIN                    string             `json:"ein,omitempty"`
+	NPN                    string             `json:"npn"`
+	Email                  string             `json:"email"`
+	Phone                  string             `json:"phone,omitempty"`
+	ParentProducerID       string             `json:"parentProducerId,omitempty" doc:"The firm that it belongs to, which needs a license as well."`
+	FirmOrgID              string             `json:"firmOrgId,omitempty" doc:"The firm's organization here: its people hear of what it brings."`
+	Status                 string             `json:"status" enum:"pending,active,suspended,terminated"`
+	SanctionsReviewPending bool               `json:"sanctionsReviewPending" doc:"Somebody has to look at a match with a sanctions list: see screening."`
+	Screening              producer.Screening `json:"screening"`
+	ExternalID             string             `json:"externalId,omitempty"`
+	Metadata               map[string]string  `json:"metadata"`
+	CreatedBy              string             `json:"createdBy"`
+	CreatedAt              time.Time          `json:"createdAt"`
+	UpdatedAt              time.Time          `json:"updatedAt"`
+}
+
+func producerOf(p producer.Producer) ProducerBody {
+	return ProducerBody{
+		versioned: versioned{p.Version}, ID: p.ID.String(), OrgID: p.Org.String(), Type: string(p.Type), LegalName: p.LegalName, DBA: p.DBA, EIN: p.EIN,
+		NPN: p.NPN, Email: p.Email, Phone: p.Phone, ParentProducerID: p.Parent.String(), FirmOrgID: p.Firm.String(), Status: string(p.Status),
+		SanctionsReviewPending: p.Review, Screening: p.Screening, ExternalID: p.ExternalID, Metadata: metadataOf(p.Metadata),
+		CreatedBy: p.CreatedBy, CreatedAt: p.CreatedAt, UpdatedAt: p.UpdatedAt,
+	}
+}
+
+// producerDetail is a producer with what is on file about it.
+type producerDetail struct {
+	ProducerBody
+	Licenses     []licenseBody     `json:"licenses" nullable:"false"`
+	Appointments []appointmentBody `json:"appointments" nullable:"false"`
+}
+
+type licenseBody struct {
+	ID             string    `json:"id"`
+	ProducerID     string    `json:"producerId"`
+	Number         string    `json:"number"`
+	Type           string    `json:"type" enum:"property_casualty,life_health,surplus_lines,adjuster,consultant"`
+	State          string    `json:"state"`
+	Lines          []string  `json:"lines" nullable:"false" doc:"None: all lines of its type."`
+	EffectiveDate  Date      `json:"effectiveDate"`
+	ExpirationDate Date      `json:"expirationDate" doc:"The first day on which it is good no more."`
+	Status         string    `json:"status" enum:"active,pending_renewal,suspended,revoked" doc:"What the state says."`
+	Standing       string    `json:"standing" enum:"active,expiring_soon,expired,not_yet_effective,pending_renewal,suspended,revoked" doc:"How it stands today; expiring_soon is within 60 days."`
+	CreatedAt      time.Time `json:"createdAt"`
+	UpdatedAt      time.Time `json:"updatedAt"`
+}
+
+func licenseOf(l producer.License, today civil.Date) licenseBody {
+	return licenseBody{
+		ID: l.ID.String(), ProducerID: l.Producer.String(), Number: l.Number, Type: string(l.Type), State: l.State, Lines: append([]string{}, l.Lines...),
+		EffectiveDate: Date{l.Effective}, ExpirationDate: Date{l.Expiration}, Status: string(l.Status), Standing: l.Standing(today),
+		CreatedAt: l.CreatedAt, UpdatedAt: l.UpdatedAt,
+	}
+}
+
+type appointmentBody struct {
+	ID                 string    `json:"id"`
+	ProducerID         string    `json:"producerId"`
+	Carrier            string    `json:"carrier"`
+	State              string    `json:"state"`
+	Lines              []string  `json:"lines" nullable:"false" doc:"None: all lines."`
+	ContractDate       Date      `json:"contractDate"`
+	Status             string    `json:"status" enum:"pending,filed,active,rejected,terminated,noticed"`
+	FileBy             Date      `json:"fileBy" doc:"15 days after the contract: filed later, it is overdue."`
+	FiledOn            *Date     `json:"filedOn,omitempty"`
+	ConfirmationNumber string    `json:"confirmationNumber,omitempty"`
+	TerminatedOn       *Date     `json:"terminatedOn,omitempty"`
+	Reason             string    `json:"reason,omitempty" doc:"Of the end."`
+	NoticeBy           *Date     `json:"noticeBy,omitempty" doc:"30 days after the end: the state has to be told by then."`
+	NoticedOn          *Date     `json:"noticedOn,omitempty"`
+	Overdue            bool      `json:"overdue"`
+	CreatedAt          time.Time `json:"createdAt"`
+	UpdatedAt          time.Time `json:"updatedAt"`
+}
+
+func appointmentOf(a producer.Appointment, today civil.Date) appointmentBody {
+	return appointmentBody{
+		ID: a.ID.String(), ProducerID: a.Producer.String(), Carrier: a.Carrier, State: a.State, Lines: append([]string{}, a.Lines...),
+		ContractDate: Date{a.Contract}, Status: string(a.Status), FileBy: Date{a.FileBy()}, FiledOn: dateOf(a.FiledOn), ConfirmationNumber: a.Confirmation,
+		TerminatedOn: dateOf(a.Ended), Reason: a.Cause, NoticeBy: dateOf(a.NoticeBy()), NoticedOn: dateOf(a.NoticedOn), Overdue: a.Overdue(today),
+		CreatedAt: a.CreatedAt, UpdatedAt: a.UpdatedAt,
+	}
+}
+
+// dayIn is the day that a client names, if he does.
+func dayIn(d *Date) civil.Date {
+	if d == nil {
+		return civil.Date{}
+	}
+	return d.Date
+}
+
+// dateOf is nil for no day.
+func dateOf(d civil.Date) *Date {
+	if d.IsZero() {
+		return nil
+	}
+	return &Date{d}
+}
+
+type createProducerInput struct {
+	Body struct {
+		Type             string            `json:"type" enum:"individual,agency,mga,wholesaler"`
+		LegalName        string            `json:"legalName" minLength:"1" maxLength:"200" example:"Harbor Brokers LLC"`
+		DBA              string            `json:"dba,omitempty" maxLength:"200"`
+		EIN              string            `json:"ein,omitempty" pattern:"^[0-9]{9}$" doc:"Nine digits."`
+		NPN              string            `json:"npn" pattern:"^[0-9]{1,10}$" doc:"Of the national registry; unique among those who are not terminated." example:"1234567"`
+		Email            string            `json:"email" format:"email" maxLength:"320"`
+		Phone            string            `json:"phone,omitempty" maxLength:"40"`
+		ParentProducerID string            `json:"parentProducerId,omitempty" maxLength:"64"`
+		FirmOrgID        string            `json:"firmOrgId,omitempty" maxLength:"64" doc:"Of a firm whose people were in one of your deal rooms."`
+		ExternalID       string            `json:"externalId,omitempty" minLength:"1" maxLength:"255"`
+		Metadata         map[string]string `json:"metadata,omitempty" doc:"At most 50 keys of 40 characters with values of 500."`
+	}
+}
+
+type patchProducerInput struct {
+	ByID
+	IfMatch
+	Body struct {
+		LegalName        *string           `json:"legalName,omitempty" minLength:"1" maxLength:"200"`
+		DBA              *string           `json:"dba,omitempty" maxLength:"200"`
+		EIN              *string           `json:"ein,omitempty" pattern:"^([0-9]{9})?$"`
+		Email            *string           `json:"email,omitempty" format:"email" maxLength:"320"`
+		Phone            *string           `json:"phone,omitempty" maxLength:"40"`
+		ParentProducerID *string           `json:"parentProducerId,omitempty" maxLength:"64" doc:"Empty: none."`
+		FirmOrgID        *string           `json:"firmOrgId,omitempty" maxLength:"64" doc:"Empty: none."`
+		Metadata         map[string]string `json:"metadata,omitempty"`
+	}
+}
+
+type listProducersInput struct {
+	Page
+	Search     string `query:"search" maxLength:"200" doc:"Part of a name, of the NPN or of the e-mail address."`
+	Status     string `query:"status" enum:"pending,active,suspended,terminated"`
+	Type       string `query:"type" enum:"individual,agency,mga,wholesaler"`
+	NPN        string `query:"npn" maxLength:"10"`
+	ExternalID string `query:"externalId" maxLength:"255"`
+}
+
+func (a *API) registerProducers(p Platform) {
+	const tag, read, write, path = "Producers", "producers:read", "producers:write", "/v1/producers"
+	register(a, operation{
+		Method: http.MethodPost, Path: path, ID: "create-producer", Tag: tag, Scope: write, Summary: "Take on a producer",
+		Description: "The names are compared with a sanctions list: a match is refused with 403, a likeness waits for an administrator's review. " +
+			"The producer is pending until it has a license in force and is activated.",
+	}, p.createProducer)
+	register(a, operation{
+		Method: http.MethodGet, Path: path, ID: "list-producers", Tag: tag, Scope: read, Summary: "List and search producers, newest first",
+	}, func(ctx context.Context, in *listProducersInput) (*bodyOf[List[ProducerBody]], error) {
+		by := access.From(ctx)
+		if err := p.onOrg(ctx, by, access.ReadProducers); err != nil {
+			return nil, err
+		}
+		ps, err := p.DB.As(by).ProducersBy(ctx, store.ProducerFilter{
+			Search: in.Search, Status: in.Status, Type: in.Type, NPN: in.NPN, ExternalID: in.ExternalID,
+		}, in.page())
+		return &bodyOf[List[ProducerBody]]{listOf(ps, in.Limit, producerOf, func(p producer.Producer) Cursor { return Cursor{p.CreatedAt, p.ID} })}, err
+	})
+	register(a, operation{
+		Method: http.MethodGet, Path: path + "/{id}", ID: "get-producer", Tag: tag, Scope: read, Summary: "Get a producer with its licenses and appointments",
+	}, p.getProducer)
+	register(a, operation{
+		Method: http.MethodPatch, Path: path + "/{id}", ID: "update-producer", Tag: tag, Scope: write, IfMatch: true, Summary: "Change a producer's profile",
+		Description: "New names are compared with the sanctions list again.",
+	}, p.patchProducer)
+	register(a, operation{
+		Method: http.MethodPatch, Path: path + "/{id}/status", ID: "set-producer-status", Tag: tag, Scope: write, IfMatch: true,
+		Summary: "Activate, suspend or terminate a producer",
+	}, func(ctx context.Context, in *struct {
+		ByID
+		IfMatch
+		Body struct {
+			Status string `json:"status" enum:"active,suspended,terminated"`
+		}
+	},
+	) (*bodyOf[ProducerBody], error) {
+		id, err := parseProducer(in.ID)
+		if err != nil {
+			return nil, err
+		}
+		moved, err := p.Desk.MoveProducer(ctx, access.From(ctx), id, producer.Status(in.Body.Status), in.Check)
+		return &bodyOf[ProducerBody]{producerOf(moved)}, err
+	})
+	register(a, operation{
+		Method: http.MethodPost, Path: path + "/{id}/sanctions-review", ID: "review-sanctions", Tag: tag, Scope: write, Status: http.StatusOK, IfMatch: true,
+		Summary: "Clear a likeness with a sanctions list, or end the business", Description: "For administrators.",
+	}, func(ctx context.Context, in *struct {
+		ByID
+		IfMatch
+		Body struct {
+			Decision  string `json:"decision" enum:"clear,block"`
+			Rationale string `json:"rationale" minLength:"1" maxLength:"2000"`
+		}
+	},
+	) (*bodyOf[ProducerBody], error) {
+		id, err := parseProducer(in.ID)
+		if err != nil {
+			return nil, err
+		}
+		reviewed, err := p.Desk.ReviewSanctions(ctx, access.From(ctx), id, in.Body.Decision == "clear", in.Body.Rationale, in.Check)
+		return &bodyOf[ProducerBody]{producerOf(reviewed)}, err
+	})
+	a.registerLicenses(p)
+	a.registerAppointments(p)
+}
+
+func parseProducer(s string) (producer.ID, error) {
+	var id producer.ID
+	err := pathID(&id, s)
+	return id, err
+}
+
+// producerField reads the id of a producer in a body or query; empty is none.
+func producerField(s string) (producer.ID, error) {
+	var id producer.ID
+	if s != "" && (id.UnmarshalText([]byte(s)) != nil || id.IsZero()) {
+		return id, fault.ErrValidation.Field("producerId", "id")
+	}
+	return id, nil
+}
+
+// orgField reads the id of a firm's organisation; empty is none.
+func orgField(s string) (access.OrgID, error) {
+	var id access.OrgID
+	if s != "" && (id.UnmarshalText([]byte(s)) != nil || id.IsZero()) {
+		return id, fault.ErrValidation.Field("firmOrgId", "id")
+	}
+	return id, nil
+}
+
+func (p Platform) createProducer(ctx context.Context, in *createProducerInput) (*bodyOf[ProducerBody], error) {
+	b := in.Body
+	if err := checkMetadata(b.Metadata); err != nil {
+		return nil, err
+	}
+	parent, err := producerField(b.ParentProducerID)
+	if err != nil {
+		return nil, producer.ErrParent
+	}
+	firm, err := orgField(b.FirmOrgID)
+	if err != nil {
+		return nil, err
+	}
+	made, err := p.Desk.TakeOn(ctx, access.From(ctx), producer.Producer{
+		Type: producer.Type(b.Type), LegalName: b.LegalName, DBA: b.DBA, EIN: b.EIN, NPN: b.NPN, Email: b.Email, Phone: b.Phone, Parent: parent, Firm: firm,
+		ExternalID: b.ExternalID, Metadata: b.Metadata,
+	})
+	return &bodyOf[ProducerBody]{producerOf(made)}, err
+}
+
+func (p Platform) getProducer(ctx context.Context, in *ByID) (*bodyOf[producerDetail], error) {
+	by := access.From(ctx)
+	id, err := parseProducer(in.ID)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.onOrg(ctx, by, access.ReadProducers); err != nil {
+		return nil, err
+	}
+	r := p.DB.As(by)
+	found, err := r.Producer(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	d := producerDetail{ProducerBody: producerOf(found)}
+	if d.Licenses, err = p.licenses(ctx, r, id); err != nil {
+		return nil, err
+	}
+	d.Appointments, err = p.appointments(ctx, r, id)
+	return &bodyOf[producerDetail]{d}, err
+}
+
+func (p Platform) today() civil.Date { return civil.DateOf(p.now()) }
+
+func (p Platform) licenses(ctx context.Context, r store.Reader, id producer.ID) ([]licenseBody, error) {
+	ls, err := r.Licenses(ctx, id)
+	out := make([]licenseBody, len(ls))
+	for i, l := range ls {
+		out[i] = licenseOf(l, p.today())
+	}
+	return out, err
+}
+
+func (p Platform) appointments(ctx context.Context, r store.Reader, id producer.ID) ([]appointmentBody, error) {
+	as, err := r.Appointments(ctx, id)
+	out := make([]appointmentBody, len(as))
+	for i, a := range as {
+		out[i] = appointmentOf(a, p.today())
+	}
+	return out, err
+}
+
+func (p Platform) patchProducer(ctx context.Context, in *patchProducerInput) (*bodyOf[ProducerBody], error) {
+	id, err := parseProducer(in.ID)
+	if err != nil {
+		return nil, err
+	}
+	b := in.Body
+	if err := checkMetadata(b.Metadata); err != nil {
+		return nil, err
+	}
+	var parent producer.ID
+	var firm access.OrgID
+	if b.ParentProducerID != nil {
+		if parent, err = producerField(*b.ParentProducerID); err != nil {
+			return nil, producer.ErrParent
+		}
+	}
+	if b.FirmOrgID != nil {
+		if firm, err = orgField(*b.FirmOrgID); err != nil {
+			return nil, err
+		}
+	}
+	changed, err := p.Desk.AmendProducer(ctx, access.From(ctx), id, func(to *producer.Producer) {
+		set(&to.LegalName, b.LegalName)
+		set(&to.DBA, b.DBA)
+		set(&to.EIN, b.EIN)
+		set(&to.Email, b.Email)
+		set(&to.Phone, b.Phone)
+		if b.ParentProducerID != nil {
+			to.Parent = parent
+		}
+		if b.FirmOrgID != nil {
+			to.Firm = firm
+		}
+		if b.Metadata != nil {
+			to.Metadata = b.Metadata
+		}
+	}, in.Check)
+	return &bodyOf[ProducerBody]{producerOf(changed)}, err
+}
+
+func (a *API) registerLicenses(p Platform) {
+	const tag, path = "Producers", "/v1/producers/{id}/licenses"
+	register(a, operation{
+		Method: http.MethodGet, Path: path, ID: "list-licenses", Tag: tag, Scope: "producers:read", Summary: "List a producer's licenses, the oldest first",
+	}, func(ctx context.Context, in *ByID) (*bodyOf[List[licenseBody]], error) {
+		id, err := p.fileOf(ctx, in.ID)
+		if err != nil {
+			return nil, err
+		}
+		ls, err := p.licenses(ctx, p.DB.As(access.From(ctx)), id)
+		return &bodyOf[List[licenseBody]]{List[licenseBody]{Data: ls}}, err
+	})
+	register(a, operation{
+		Method: http.MethodPost, Path: path, ID: "add-license", Tag: tag, Scope: "producers:write", Summary: "Note a license of a producer",
+	}, func(ctx context.Context, in *struct {
+		ByID
+		Body struct {
+			Number         string   `json:"number" minLength:"1" maxLength:"60"`
+			Type           string   `json:"type" enum:"property_casualty,life_health,surplus_lines,adjuster,consultant"`
+			State          string   `json:"state" pattern:"^[A-Z]{2}$" doc:"Two letters."`
+			Lines          []string `json:"lines,omitempty" nullable:"false" maxItems:"7" enum:"GL,CYBER,EO,WC,PROPERTY,UMBRELLA,COMMERCIAL_AUTO" doc:"None: all lines of its type."`
+			EffectiveDate  Date     `json:"effectiveDate"`
+			ExpirationDate Date     `json:"expirationDate" doc:"The first day on which it is good no more."`
+			Status         string   `json:"status,omitempty" enum:"active,pending_renewal,suspended,revoked" default:"active"`
+		}
+	},
+	) (*bodyOf[licenseBody], error) {
+		id, err := parseProducer(in.ID)
+		if err != nil {
+			return nil, err
+		}
+		b := in.Body
+		if err := distinct("lines", b.Lines); err != nil {
+			return nil, err
+		}
+		l, err := p.Desk.AddLicense(ctx, access.From(ctx), producer.License{
+			Producer: id, Number: b.Number, Type: producer.LicenseType(b.Type), State: b.State, Lines: b.Lines, Effective: b.EffectiveDate.Date,
+			Expiration: b.ExpirationDate.Date, Status: producer.LicenseStatus(b.Status),
+		})
+		return &bodyOf[licenseBody]{licenseOf(l, p.today())}, err
+	})
+	register(a, operation{
+		Method: http.MethodPatch, Path: path + "/{licenseId}", ID: "update-license", Tag: tag, Scope: "producers:write", Summary: "Note what the state says of a license",
+	}, func(ctx context.Context, in *struct {
+		ByID
+		LicenseID string `path:"licenseId" maxLength:"64"`
+		Body      struct {
+			Status         string `json:"status,omitempty" enum:"active,pending_renewal,suspended,revoked"`
+			ExpirationDate *Date  `json:"expirationDate,omitempty"`
+		}
+	},
+	) (*bodyOf[licenseBody], error) {
+		id, err := parseProducer(in.ID)
+		if err != nil {
+			return nil, err
+		}
+		var license producer.LicenseID
+		if err := pathID(&license, in.LicenseID); err != nil {
+			return nil, err
+		}
+		l, err := p.Desk.AmendLicense(ctx, access.From(ctx), id, license, producer.LicenseStatus(in.Body.Status), dayIn(in.Body.ExpirationDate))
+		return &bodyOf[licenseBody]{licenseOf(l, p.today())}, err
+	})
+}
+
+// fileOf reads the id of a producer, whose file the caller may read.
+func (p Platform) fileOf(ctx context.Context, s string) (producer.ID, error) {
+	id, err := parseProducer(s)
+	if err != nil {
+		return id, err
+	}
+	by := access.From(ctx)
+	if err := p.onOrg(ctx, by, access.ReadProducers); err != nil {
+		return id, err
+	}
+	_, err = p.DB.As(by).Producer(ctx, id)
+	return id, err
+}
+
+// distinct reports a value that a list holds twice.
+func distinct(field string, values []string) error {
+	seen := map[string]bool{}
+	for _, v := range values {
+		if seen[v] {
+			return fault.ErrValidation.Field(field, "unique")
+		}
+		seen[v] = true
+	}
+	return nil
+}
+
+func (a *API) registerAppointments(p Platform) {
+	const tag, path = "Producers", "/v1/producers/{id}/appointments"
+	register(a, operation{
+		Method: http.MethodGet, Path: path, ID: "list-appointments", Tag: tag, Scope: "producers:read", Summary: "List where a producer is appointed, the oldest first",
+	}, func(ctx context.Context, in *ByID) (*bodyOf[List[appointmentBody]], error) {
+		id, err := p.fileOf(ctx, in.ID)
+		if err != nil {
+			return nil, err
+		}
+		as, err := p.appointments(ctx, p.DB.As(access.From(ctx)), id)
+		return &bodyOf[List[appointmentBody]]{List[appointmentBody]{Data: as}}, err
+	})
+	register(a, operation{
+		Method: http.MethodPost, Path: path, ID: "create-appointment", Tag: tag, Scope: "producers:write", Summary: "Appoint a producer",
+		Description: "It may sell from the contract date on; the appointment has to be filed with the state within 15 days.",
+	}, func(ctx context.Context, in *struct {
+		ByID
+		Body struct {
+			Carrier      string   `json:"carrier" minLength:"1" maxLength:"200"`
+			State        string   `json:"state" pattern:"^[A-Z]{2}$" doc:"Two letters."`
+			Lines        []string `json:"lines,omitempty" nullable:"false" maxItems:"7" enum:"GL,CYBER,EO,WC,PROPERTY,UMBRELLA,COMMERCIAL_AUTO" doc:"None: all lines."`
+			ContractDate *Date    `json:"contractDate,omitempty" doc:"Today when not given."`
+		}
+	},
+	) (*bodyOf[appointmentBody], error) {
+		id, err := parseProducer(in.ID)
+		if err != nil {
+			return nil, err
+		}
+		b := in.Body
+		if err := distinct("lines", b.Lines); err != nil {
+			return nil, err
+		}
+		made, err := p.Desk.Appoint(ctx, access.From(ctx), producer.Appointment{
+			Producer: id, Carrier: b.Carrier, State: b.State, Lines: b.Lines, Contract: dayIn(b.ContractDate),
+		})
+		return &bodyOf[appointmentBody]{appointmentOf(made, p.today())}, err
+	})
+	register(a, operation{
+		Method: http.MethodPatch, Path: path + "/{apptId}", ID: "update-appointment", Tag: tag, Scope: "producers:write", Summary: "Bring an appointment into its next state",
+		Description: "pending, filed, active (with the state's confirmation number) or rejected; terminated (with a reason), then noticed, within 30 days.",
+	}, func(ctx context.Context, in *struct {
+		ByID
+		ApptID string `path:"apptId" maxLength:"64"`
+		Body   struct {
+			Status             string `json:"status" enum:"filed,active,rejected,terminated,noticed"`
+			On                 *Date  `json:"on,omitempty" doc:"When; today when not given, and not in the future."`
+			ConfirmationNumber string `json:"confirmationNumber,omitempty" maxLength:"100"`
+			Reason             string `json:"reason,omitempty" maxLength:"500"`
+		}
+	},
+	) (*bodyOf[appointmentBody], error) {
+		id, err := parseProducer(in.ID)
+		if err != nil {
+			return nil, err
+		}
+		var appointment producer.AppointmentID
+		if err := pathID(&appointment, in.ApptID); err != nil {
+			return nil, err
+		}
+		b := in.Body
+		moved, err := p.Desk.StepAppointment(ctx, access.From(ctx), id, appointment, producer.Step{
+			To: producer.AppointmentStatus(b.Status), On: dayIn(b.On), Confirmation: b.ConfirmationNumber, Cause: b.Reason,
+		})
+		return &bodyOf[appointmentBody]{appointmentOf(moved, p.today())}, err
+	})
+}

@@ -1,0 +1,142 @@
+package store_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/openinsure/openinsure/internal/access"
+	"github.com/openinsure/openinsure/internal/fault"
+	"github.com/openinsure/openinsure/internal/flag"
+	"github.com/openinsure/openinsure/store"
+	"github.com/openinsure/openinsure/store/storetest"
+)
+
+var operator = access.Actor{Kind: access.System, ID: "system"}
+
+// follow runs the flags of one node.
+func follow(t *testing.T, db *store.DB) *store.FlagCache {
+	t.Helper()
+	c, err := db.LoadFlags(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { c.Run(ctx) })
+	t.Cleanup(func() { stop(); running.Wait() })
+	return c
+}
+
+func eventually(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	for end := time.Now().Add(20 * time.Second); !is(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("%s: not within 20 s", what)
+		}
+	}
+}
+
+func setFlag(t *testing.T, db *store.DB, by access.Actor, key string, v any) {
+	t.Helper()
+	if err := db.InTx(t.Context(), by, func(tx *store.Tx) error { return tx.SetFlag(t.Context(), by, key, v, time.Now()) }); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestFlagsOnEveryNode changes flags on one node and waits for them on another.
+func TestFlagsOnEveryNode(t *testing.T) {
+	url := storetest.URL(t)
+	one, two := storetest.Open(t, store.Config{URL: url}), storetest.Open(t, store.Config{URL: url})
+	us, they := storetest.Org(t, one, "Summit"), storetest.Org(t, one, "Other")
+	ctx, c := t.Context(), follow(t, two)
+	if !c.Bool(us.Org, flag.GuestInvitations) {
+		t.Error("off before anybody said so")
+	}
+	setFlag(t, one, us, flag.GuestInvitations, false)
+	eventually(t, "an override", func() bool { return !c.Bool(us.Org, flag.GuestInvitations) })
+	if !c.Bool(they.Org, flag.GuestInvitations) {
+		t.Error("another organisation has the override")
+	}
+	if err := one.SetFlagForAll(ctx, operator, flag.GuestInvitations, false, nil); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "a value for all", func() bool { return !c.Bool(they.Org, flag.GuestInvitations) })
+	setFlag(t, one, us, flag.GuestInvitations, true)
+	eventually(t, "an override of it", func() bool { return c.Bool(us.Org, flag.GuestInvitations) })
+	if err := one.InTx(ctx, us, func(tx *store.Tx) error { return tx.UnsetFlag(ctx, us, flag.GuestInvitations) }); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "no override", func() bool { return !c.Bool(us.Org, flag.GuestInvitations) })
+	if err := one.UnsetFlagForAll(ctx, operator, flag.GuestInvitations); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "what is built in", func() bool { return c.Bool(us.Org, flag.GuestInvitations) })
+
+	list := map[string]any{"a": []any{1.5, "x", nil}}
+	if err := one.SetFlagForAll(ctx, operator, "pricing.bands", list, new("Bands.")); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "a flag that was added", func() bool { return fmt.Sprint(c.Of(they.Org, "pricing.bands")) == fmt.Sprint(list) })
+}
+
+// TestFlagsWithoutPostgres: a node that cannot read the flags has those it had.
+func TestFlagsWithoutPostgres(t *testing.T) {
+	url := storetest.URL(t)
+	one, two := storetest.Open(t, store.Config{URL: url}), storetest.Open(t, store.Config{URL: url})
+	us := storetest.Org(t, one, "Summit")
+	setFlag(t, one, us, flag.GuestInvitations, false)
+	c := follow(t, two)
+	storetest.SQL(t, one, `ALTER TABLE flag_revision RENAME TO gone`)
+	time.Sleep(1200 * time.Millisecond) // two looks, whatever they find
+	if c.Bool(us.Org, flag.GuestInvitations) {
+		t.Error("forgotten")
+	}
+	storetest.SQL(t, one, `ALTER TABLE gone RENAME TO flag_revision`)
+	setFlag(t, one, us, flag.GuestInvitations, true)
+	eventually(t, "well again", func() bool { return c.Bool(us.Org, flag.GuestInvitations) })
+}
+
+// TestFlagsAtOnce lets many set and delete one flag at the same time: no
+// override is left of a flag that is gone, and revisions rise.
+func TestFlagsAtOnce(t *testing.T) {
+	db := storetest.New(t)
+	orgs := []access.Actor{storetest.Org(t, db, "a"), storetest.Org(t, db, "b"), storetest.Org(t, db, "c")}
+	ctx, c := t.Context(), follow(t, db)
+	var work sync.WaitGroup
+	var refused atomic.Int64
+	for n := range 8 {
+		work.Go(func() {
+			for i := range 20 {
+				by := orgs[(n+i)%len(orgs)]
+				var err error
+				switch {
+				case n == 0 && i%2 == 0:
+					err = db.SetFlagForAll(ctx, operator, "race", float64(i), nil)
+				case n == 0:
+					err = db.UnsetFlagForAll(ctx, operator, "race")
+				default:
+					err = db.InTx(ctx, by, func(tx *store.Tx) error { return tx.SetFlag(ctx, by, "race", float64(i), time.Now()) })
+				}
+				if errors.Is(err, fault.ErrNotFound) {
+					refused.Add(1)
+				} else if err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	work.Wait()
+	if n := storetest.Value[int](t, db, `SELECT count(*)::int FROM flag_override o WHERE NOT EXISTS (SELECT FROM flag f WHERE f.key = o.key)`); n != 0 {
+		t.Errorf("%d overrides of nothing", n)
+	}
+	eventually(t, "the last state", func() bool { return c.Of(orgs[0].Org, "race") == nil })
+	set := storetest.Value[int](t, db, `SELECT count(*)::int FROM audit WHERE action = 'flag.set'`)
+	if want := 10 + 140 - int(refused.Load()); set != want {
+		t.Errorf("%d rows in the audit log, want %d", set, want)
+	}
+}
