@@ -95,6 +95,7 @@ type API struct {
 	rates    rates
 	metrics  *metrics
 	draining atomic.Bool
+	docsGate func(w http.ResponseWriter, r *http.Request) bool // lets a request to the docs pass, or has answered it; nil: they are open
 
 	document     []byte // the OpenAPI document, made once
 	documentOnce sync.Once

@@ -124,6 +124,11 @@ func (d *Door) person(ctx context.Context, a access.Actor) (access.Actor, error)
 	if user.UnmarshalText([]byte(a.ID)) != nil {
 		return access.Actor{}, access.ErrToken
 	}
+	if !a.SignIn.IsZero() {
+		u, err := d.DB.SignedInUser(ctx, a.SignIn, user, d.Now())
+		a.Role = u.Role
+		return sameOrg(a, u.Org, err)
+	}
 	u, err := d.DB.Principal(ctx, user)
 	a.Role = u.Role
 	return sameOrg(a, u.Org, err)

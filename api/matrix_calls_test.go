@@ -26,6 +26,7 @@ var pathThings = map[string]string{
 	"/v1/invoices/{id}":                              "invoice",
 	"/v1/me/devices/{id}":                            "device",
 	"/v1/me/notifications/{id}":                      "notice",
+	"/v1/me/sessions/{id}":                           "browser",
 	"/v1/organizations/{id}":                         "org",
 	"/v1/policies/{id}":                              "policy",
 	"/v1/portal/notifications/{id}":                  "portal notice",
@@ -55,6 +56,9 @@ var calls = map[string]call{
 	"guest-session":    {body: `{"roomId":"{room}"}`, page: true, nobody: "no browser is known"},
 	"guest-forget":     {body: `{"roomId":"{room}"}`, page: true, keeps: true},
 	"guest-link":       {body: `{"roomId":"{room}","email":"gus@example.com"}`, page: true, keeps: true},
+
+	"create-session-token": {page: true, nobody: "no browser is signed in"},
+	"sign-out":             {page: true, keeps: true},
 
 	"request-policyholder-code":  {body: `{"policyNumber":"{policy number}","email":"nobody@example.com"}`, keeps: true},
 	"create-policyholder-token":  {body: `{"policyNumber":"{policy number}","code":"000000"}`, nobody: "the code is a secret"},

@@ -139,6 +139,11 @@ func makers() map[string]maker {
 			FROM person, new_ulid() u WHERE id = $1 RETURNING id`, *c.actors[of].UUID())
 			return access.SignInID(id).String()
 		},
+		"browser": func(c *tenant, _, of string) string {
+			id := storetest.Value[[16]byte](c.t, c.db, `INSERT INTO user_sign_in (id, org_id, user_id, hash, created_at, expires_at)
+			SELECT u, org_id, id, sha256(u::text::bytea), now(), now() + interval '1 hour' FROM app_user, new_ulid() u WHERE id = $1 RETURNING id`, *c.actors[of].UUID())
+			return access.SignInID(id).String()
+		},
 		"request": func(c *tenant, _, _ string) string {
 			r := store.Request{ID: access.NewRequestID(time.Now()), Org: c.org, Actor: c.actors["lead"].ID, Method: "POST", Route: "/v1/submissions", Status: 201, At: time.Now()}
 			if err := c.db.AddRequests(c.t.Context(), []store.Request{r}); err != nil {

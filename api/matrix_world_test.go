@@ -201,7 +201,7 @@ func (c *tenant) done(who, method, path, body string, header ...string) []byte {
 }
 
 // personal are the things that everybody has of his own.
-var personal = []string{"device", "notice", "push token", "portal notice", "session"}
+var personal = []string{"browser", "device", "notice", "push token", "portal notice", "session"}
 
 // owner is whose thing a principal asks for: his own, or that of somebody whose
 // he has no business with.

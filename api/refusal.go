@@ -67,7 +67,7 @@ func (a *API) refused(r *http.Request, st *state, route string, status int, at t
 		return
 	}
 	f := audit.Fact{Outcome: audit.Refused, Reason: st.errorCode, Details: audit.Details{"route": r.Method + " " + route}}
-	door := strings.HasPrefix(route, "/auth/")
+	door := st.door || strings.HasPrefix(route, "/auth/")
 	switch {
 	case door && status >= 500:
 		f.Action, f.Outcome = audit.SignIn, audit.Failed
@@ -98,6 +98,9 @@ func (a *API) refused(r *http.Request, st *state, route string, status int, at t
 	row.Request, row.Address = access.RequestFrom(r.Context()), access.AddressFrom(r.Context())
 	a.deps.Refusals.Refused(row)
 }
+
+// uuidShape is the id of a user at Cloudflare.
+var uuidShape = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
 
 var idShape = regexp.MustCompile(`^[a-z]{2,5}_[0-9A-Za-z]{26}$`)
 

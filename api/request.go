@@ -26,6 +26,7 @@ type state struct {
 	host            string // that the request asked for
 	tls             bool   // between the client and us, or a proxy of ours
 	operation       bool   // a registered operation was reached
+	door            bool   // it is of those by which one gets in: a refusal is of a sign-in
 	actor           access.Actor
 	errorCode       string
 	replayed        bool

@@ -27,13 +27,22 @@ type Platform struct {
 	CheckURL func(ctx context.Context, url string) error
 	Now      func() time.Time
 	IsLive   bool // keys are oik_live_…
+
+	Docs       DocsAccess // who may open the docs
+	Assertions Assertions // for DocsCloudflare
+
+	SignIn SignInServer // of users; nil: none is configured
 }
 
 // RegisterAll adds every operation of the contract.
 func (a *API) RegisterAll(p Platform) {
+	a.registerDocsGate(p)
 	a.registerAuth(p)
 	a.registerLogin(p)
 	a.registerExchange(p)
+	a.registerOIDC(p)
+	a.registerAccountPage()
+	a.registerUserSessions(p)
 	a.registerSignIn(p)
 	a.registerSessions(p)
 	a.registerKeys(p)

@@ -108,7 +108,7 @@ func newWorldOn(t *testing.T, db *store.DB) *world {
 	following.Go(func() { flags.Run(ctx) })
 	t.Cleanup(func() { stop(); following.Wait() })
 	w.rooms = rooms.New(w.db, posts, w.files, rooms.Config{Flag: flags.Bool})
-	p := Platform{DB: w.db, Desk: desk, Rooms: w.rooms, Door: door, Now: time.Now}
+	p := Platform{DB: w.db, Desk: desk, Rooms: w.rooms, Door: door, Now: time.Now, Docs: DocsOpen}
 	p.Hub = runHub(t, &Live{Platform: p, Posts: posts, Refusals: &w.refused}, slog.New(slog.NewTextHandler(&w.log, nil)))
 	a.RegisterAll(p)
 	s := httptest.NewServer(a.Handler())

@@ -61,33 +61,38 @@ func scanIdentified(row pgx.CollectableRow) (identified, error) {
 func (db *DB) Identify(ctx context.Context, i Identity, at time.Time) (User, error) {
 	var who User
 	err := pgx.BeginFunc(ctx, db.worker, func(tx pgx.Tx) error {
-		r := Reader{q: tx}
-		ls, err := many(ctx, r, scanIdentified, identitySQL, i.Provider, i.Subject)
-		if err != nil {
+		var linked bool
+		var err error
+		if who, linked, err = identify(ctx, Reader{q: tx}, i, at); err != nil {
 			return err
 		}
-		if len(ls) == 0 {
-			if who, err = linkIdentity(ctx, r, i, at); err != nil {
-				return err
-			}
-			return exchanged(ctx, tx, who, true, at)
-		}
-		who = ls[0].user
-		switch known := ls[0].organization; {
-		case who.Status != "active":
-			return audit.Suspect(ErrIdentityUnknown, who.actor(), "", "stopped")
-		case known != "" && i.Organization != "" && i.Organization != known:
-			return audit.Suspect(ErrIdentityOrganization, who.actor(), "", ErrIdentityOrganization.Code())
-		}
-		if _, err = run(ctx, r, usedIdentitySQL, i.Provider, i.Subject, at, i.Organization); err != nil {
-			return err
-		}
-		return exchanged(ctx, tx, who, false, at)
+		return exchanged(ctx, tx, who, linked, at)
 	})
 	if err != nil {
 		return User{}, fmt.Errorf("identify: %w", faultOf(err))
 	}
 	return who, nil
+}
+
+// identify finds who an identity is, and links it the first time.
+func identify(ctx context.Context, r Reader, i Identity, at time.Time) (who User, linked bool, err error) {
+	ls, err := many(ctx, r, scanIdentified, identitySQL, i.Provider, i.Subject)
+	if err != nil {
+		return User{}, false, err
+	}
+	if len(ls) == 0 {
+		who, err = linkIdentity(ctx, r, i, at)
+		return who, true, err
+	}
+	who = ls[0].user
+	switch known := ls[0].organization; {
+	case who.Status != "active":
+		return User{}, false, audit.Suspect(ErrIdentityUnknown, who.actor(), "", "stopped")
+	case known != "" && i.Organization != "" && i.Organization != known:
+		return User{}, false, audit.Suspect(ErrIdentityOrganization, who.actor(), "", ErrIdentityOrganization.Code())
+	}
+	_, err = run(ctx, r, usedIdentitySQL, i.Provider, i.Subject, at, i.Organization)
+	return who, false, err
 }
 
 // exchanged keeps in the audit log that somebody signed in by another server, and

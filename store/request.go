@@ -94,7 +94,7 @@ func (db *DB) Sweep(ctx context.Context, now time.Time) (int64, error) {
 	for sql, before := range map[string]time.Time{
 		sweepRequestsSQL: now.Add(-RequestAge), sweepAnswersSQL: now.Add(-IdempotencyAge), sweepTicketsSQL: now.Add(-time.Minute),
 		sweepChangesSQL: now.Add(-changeAge), sweepGuestDevicesSQL: now, sweepGuestLinksSQL: now.Add(-24 * time.Hour),
-		sweepCountsSQL: now, sweepCodesSQL: now.Add(-codeKept), dropIdlePhonesSQL: now, sweepSignInsSQL: now.Add(-codeKept),
+		sweepCountsSQL: now, sweepCodesSQL: now.Add(-codeKept), dropIdlePhonesSQL: now, sweepSignInsSQL: now.Add(-codeKept), sweepUserSignInsSQL: now,
 	} {
 		for {
 			n, err := run(ctx, db.everywhere(), sql, before)

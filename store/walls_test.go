@@ -68,6 +68,8 @@ type book struct {
 	notice   push.NoticeID
 	person   access.PersonID
 	signIn   access.SignInID
+
+	userSignIn access.SignInID
 }
 
 // everything is every resource of an event.
@@ -144,6 +146,7 @@ func writeBook(t testing.TB, db *store.DB, name string) book {
 	b.signIn = must[[]store.SignIn](t)(r.SignIns(ctx, b.person, now, page))[0].ID
 	b.program = must[quote.Program](t)(r.Program(ctx, "GL"))
 	b.user = must[[]store.User](t)(r.Users(ctx, access.Scope{All: true}, store.Page{Limit: 1}))[0].ID
+	b.userSignIn = must[[]store.UserSignIn](t)(r.UserSignIns(ctx, b.user, now, page))[0].ID
 	b.invoice = must[[]billing.Invoice](t)(r.Invoices(ctx, access.Scope{All: true}, store.InvoiceFilter{}, store.Page{Limit: 1}))[0]
 	if _, _, err := db.LinkAudit(ctx); err != nil {
 		t.Fatal(err)
@@ -205,6 +208,8 @@ func fillOutbox(t testing.TB, db *store.DB, who access.Actor, r room.ID) {
 			SELECT new_ulid(), org_id, id, 'Summit', 'OR', '{}', '2026-01-01', 'pending', now(), now() FROM producer WHERE org_id = $1`,
 		`INSERT INTO external_identity (provider, subject, org_id, user_id, created_at, last_used_at)
 			SELECT 'p', id::text, org_id, id, now(), now() FROM app_user WHERE org_id = $1`,
+		`INSERT INTO user_sign_in (id, org_id, user_id, hash, created_at, expires_at)
+			SELECT new_ulid(), org_id, id, sha256(id::text::bytea), now(), now() + interval '1 hour' FROM app_user WHERE org_id = $1`,
 	} {
 		storetest.SQL(t, db, sql, who.Org.UUID())
 	}
@@ -358,6 +363,10 @@ func reads(t *testing.T, r store.Reader, me, they book) {
 		},
 		"SignIns": func() error {
 			ss, err := r.SignIns(ctx, they.person, time.Now(), store.Page{Limit: 100})
+			return found(len(ss) > 0, err)
+		},
+		"UserSignIns": func() error {
+			ss, err := r.UserSignIns(ctx, they.user, time.Now(), store.Page{Limit: 100})
 			return found(len(ss) > 0, err)
 		},
 		"RoomOf": func() error {
@@ -523,6 +532,10 @@ func locks(t *testing.T, db *store.DB, me, they book) {
 		},
 		"DeleteDevice": func(tx *store.Tx) error { return tx.DeleteDevice(t.Context(), they.by.ID, they.device) },
 		"EndSignIn":    func(tx *store.Tx) error { return tx.EndSignIn(t.Context(), they.person, they.signIn, time.Now()) },
+		"EndUserSignIn": func(tx *store.Tx) error {
+			of := access.Actor{Kind: access.User, ID: they.user.String(), Org: they.by.Org}
+			return tx.EndUserSignIn(t.Context(), of, they.userSignIn, time.Now())
+		},
 		"ReplaceKey": func(tx *store.Tx) error {
 			now := time.Now()
 			_, err := tx.ReplaceKey(t.Context(), they.key, store.Key{ID: access.NewKeyID(now), Prefix: "oi", CreatedBy: me.by.ID, CreatedAt: now}, they.by.ID+me.by.ID, now)

@@ -75,8 +75,8 @@ const inRoom = (rest) => "/v1/deal-rooms/" + state.room + rest;
 
 // Who is it? ------------------------------------------------------------------
 
-// signIn gets a token: a guest's by the cookie of his browser, or the one that
-// somebody with an account keeps in this tab.
+// signIn gets a token: the one that somebody with an account keeps in this tab, a
+// guest's by the cookie of his browser, or a user's by that of his.
 async function signIn() {
   const own = sessionStorage.getItem(tokenKey);
   if (own && own !== state.token) {
@@ -93,7 +93,15 @@ async function signIn() {
     take(await json("POST", "/auth/guest/session", { roomId: state.room }));
     return true;
   } catch (e) {
-    if (e.status === 401 || e.status === 404) return false;
+    if (e.status !== 401 && e.status !== 404) throw e;
+  }
+  try {
+    const { token } = await json("POST", "/auth/session/token"); // a user who signed in in this browser
+    const me = await (await ask("GET", "/v1/me", undefined, token)).json();
+    Object.assign(state, { token, me: me.id, guest: false });
+    return true;
+  } catch (e) {
+    if (e.status === 401) return false;
     throw e;
   }
 }

@@ -17,12 +17,12 @@ import (
 // docs/architecture.md.
 var arrows = map[string][]string{
 	"clients/live":        {},
-	"cmd/openinsure":      {"api", "api/redislimit", "clients/live", "cmd/openinsure/demo", "hub", "hub/redisbroker", "internal/access", "internal/access/spicedb", "internal/audit", "internal/betterauth", "internal/fault", "internal/insurance", "internal/insurance/producer", "internal/seal", "push", "push/apns", "push/fcm", "push/mail", "push/webhook", "push/webhook/egress", "rooms", "store", "store/embedded"},
+	"cmd/openinsure":      {"api", "api/redislimit", "clients/live", "cmd/openinsure/demo", "hub", "hub/redisbroker", "internal/access", "internal/access/spicedb", "internal/audit", "internal/betterauth", "internal/cloudflare", "internal/fault", "internal/insurance", "internal/insurance/producer", "internal/oidc", "internal/seal", "push", "push/apns", "push/fcm", "push/mail", "push/webhook", "push/webhook/egress", "rooms", "store", "store/embedded"},
 	"cmd/openinsure/demo": {"clients/live", "push/pushtest", "store/embedded"}, // an outsider: it knows the API and nothing else
 	"api": {
-		"hub", "internal/access", "internal/audit", "internal/betterauth", "internal/event", "internal/fault", "internal/id", "internal/insurance", "internal/insurance/billing",
+		"hub", "internal/access", "internal/audit", "internal/betterauth", "internal/cloudflare", "internal/event", "internal/fault", "internal/id", "internal/insurance", "internal/insurance/billing",
 		"internal/insurance/money", "internal/insurance/policy", "internal/insurance/producer", "internal/insurance/quote",
-		"internal/insurance/rating", "internal/insurance/referral", "internal/insurance/submission", "push", "push/webhook/sign", "rooms", "rooms/room", "store",
+		"internal/insurance/rating", "internal/insurance/referral", "internal/insurance/submission", "internal/oidc", "push", "push/webhook/sign", "rooms", "rooms/room", "store",
 	},
 	"api/redislimit": {"api"},
 	"store": {
@@ -70,6 +70,10 @@ var arrows = map[string][]string{
 	"internal/access/spicedb/spicetest": {},
 	"internal/audit":                    {"internal/access", "internal/id"},
 	"internal/betterauth":               {"internal/fault"},
+	"internal/cloudflare":               {"internal/fault", "internal/jwks"},
+	"internal/jwks":                     {},
+	"internal/jwks/jwkstest":            {},
+	"internal/oidc":                     {"internal/access", "internal/fault", "internal/jwks"},
 	"internal/id":                       {"internal/fault"},
 	"internal/fault":                    {},
 	"internal/seal":                     {},

@@ -30,6 +30,7 @@ const defaultAdmin = "127.0.0.1:8788"
 type serveCmd struct {
 	settings
 	outboundSettings
+	doorSettings
 	Addr           string        `env:"ADDR" default:":8787" help:"Address to listen on."`
 	AdminAddr      string        `env:"ADMIN_ADDR" default:"${admin}" help:"Address of /metrics and pprof; keep it private. Empty: none."`
 	TrustedProxies []string      `env:"TRUSTED_PROXIES" help:"Addresses or ranges whose X-Forwarded-For is believed."`
@@ -59,6 +60,11 @@ func (c *serveCmd) Run(ctx context.Context) (err error) {
 	if (c.TLSCertFile == "") != (c.TLSKeyFile == "") {
 		return errors.New("TLS_CERT_FILE and TLS_KEY_FILE go together")
 	}
+	door, err := c.openDoor(c.Environment, c.PublicURL)
+	if err != nil {
+		return err
+	}
+	defer door.close()
 	log := c.logger()
 	// The port is taken before Postgres starts: of two servers the second
 	// should fail at once.
@@ -83,7 +89,7 @@ func (c *serveCmd) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	return c.serve(ctx, p, listener, hint, api.Config{
+	return c.serve(ctx, p, door, listener, hint, api.Config{
 		Logger: log, Environment: c.Environment, Version: version, TrustedProxies: proxies, Origins: origins,
 	})
 }
@@ -108,7 +114,7 @@ func (c *serveCmd) sanctions(ctx context.Context, log *slog.Logger) (insurance.S
 	return l, nil
 }
 
-func (c *serveCmd) serve(ctx context.Context, p *platform, listener net.Listener, hint string, cfg api.Config) (err error) {
+func (c *serveCmd) serve(ctx context.Context, p *platform, d door, listener net.Listener, hint string, cfg api.Config) (err error) {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	cfg.Registerer = registry
@@ -148,7 +154,7 @@ func (c *serveCmd) serve(ctx context.Context, p *platform, listener net.Listener
 		cfg.Parts = func() map[string]string { return withAuthority(parts(), authority.Well()) }
 		defer func() { err = errors.Join(err, authority.Close()) }() // after the requests and the mirror are done
 	}
-	rest := newAPI(p, l, out, api.Deps{Requests: records, Refusals: refused}, cfg, c.publicURL(), c.production())
+	rest := newAPI(p, l, out, d, api.Deps{Requests: records, Refusals: refused}, cfg, c.publicURL(), c.production())
 	admin, err := c.serveAdmin(p.log, registry)
 	if err != nil {
 		return err
@@ -224,13 +230,17 @@ func withAuthority(parts map[string]string, well bool) map[string]string {
 }
 
 // newAPI puts the REST interface on the platform.
-func newAPI(p *platform, l *live, out *outbound, deps api.Deps, cfg api.Config, publicURL string, production bool) *api.API {
+func newAPI(p *platform, l *live, out *outbound, d door, deps api.Deps, cfg api.Config, publicURL string, production bool) *api.API {
 	deps.Authenticator, deps.Idempotency = p.door, once{p.db}
 	rest := api.New(deps, cfg)
-	rest.RegisterAll(api.Platform{
+	on := api.Platform{
 		DB: p.db, Desk: p.desk, Door: p.door, Rooms: l.house, Hub: l.hub, Now: time.Now, IsLive: production, PublicURL: publicURL,
-		CheckURL: out.guard.CheckURL,
-	})
+		CheckURL: out.guard.CheckURL, Docs: d.docs, Assertions: d.assertions,
+	}
+	if d.signIn != nil {
+		on.SignIn = d.signIn
+	}
+	rest.RegisterAll(on)
 	return rest
 }
 

@@ -48,6 +48,23 @@ func (s secret) String() string {
 	return "***"
 }
 
+// fromFile reads a secret from the file that name_FILE names, if it names one.
+func (s *secret) fromFile(name string) error {
+	file := os.Getenv(name + "_FILE")
+	if file == "" {
+		return nil
+	}
+	if *s != "" {
+		return fmt.Errorf("%s and %s_FILE are both set: keep one", name, name)
+	}
+	b, err := os.ReadFile(file) //nolint:gosec // the operator names the file
+	if err != nil {
+		return fmt.Errorf("%s_FILE: %w", name, err)
+	}
+	*s = secret(strings.TrimSpace(string(b)))
+	return nil
+}
+
 // production reports whether nothing may be made up.
 func (s *settings) production() bool { return s.Environment == "production" }
 
@@ -65,18 +82,9 @@ func (s *settings) secrets() map[string]*secret {
 // earlier start made, or new ones.
 func (s *settings) complete() error {
 	for name, field := range s.secrets() {
-		file := os.Getenv(name + "_FILE")
-		if file == "" {
-			continue
+		if err := field.fromFile(name); err != nil {
+			return err
 		}
-		if *field != "" {
-			return fmt.Errorf("%s and %s_FILE are both set: keep one", name, name)
-		}
-		b, err := os.ReadFile(file) //nolint:gosec // the operator names the file
-		if err != nil {
-			return fmt.Errorf("%s_FILE: %w", name, err)
-		}
-		*field = secret(strings.TrimSpace(string(b)))
 	}
 	if s.DataDir == "" {
 		s.DataDir = defaultDataDir()

@@ -77,7 +77,7 @@ type Actor struct {
 	Tier   string   // of a key: standard or enterprise; sets its rate limit
 
 	Room   string   // of a guest: the only object that there is for him, room_…
-	SignIn SignInID // of an insured: the device's, which ends when it is revoked; zero: of no device
+	SignIn SignInID // of an insured's device, or a user's browser, which ends when it is revoked; zero: of neither
 
 	Until time.Time // when the credential ends, for what outlives a request; zero is never
 }

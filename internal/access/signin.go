@@ -38,8 +38,8 @@ type signInKind struct{}
 
 func (signInKind) Prefix() string { return "ses_" }
 
-// SignInID identifies a policyholder's device that is signed in: a session, as
-// clients call it.
+// SignInID identifies a policyholder's device, or a user's browser, that is
+// signed in: a session, as clients call it.
 type SignInID = id.ID[signInKind]
 
 // NewSignInID mints the id of a sign-in made at the given time.
