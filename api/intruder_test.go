@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"crypto/ed25519"
 	"fmt"
 	"net/http"
@@ -361,4 +362,38 @@ func TestMailScanner(t *testing.T) {
 		t.Errorf("a wrong code: %d %v", got, m)
 	}
 	p.told("a wrong code", access.Actor{Org: p.Una.Org}, audit.SignIn, room.ErrInvitationCode.Code(), w.ID.String())
+}
+
+// silent is an authority that is asked about every permission and cannot say.
+type silent struct{}
+
+func (silent) Evaluate(context.Context, access.Actor, access.Permission, access.Object) (access.Opinion, error) {
+	return access.Opinion{}, access.ErrUnavailable
+}
+
+// TestIntruderWhileNobodyCanSay: as long as the authority that is asked does not
+// answer, nobody gets anything: not whom our own tuples allow it, which the
+// audit log has as our failure, and not whom they refuse, as ever.
+func TestIntruderWhileNobodyCanSay(t *testing.T) {
+	c := newCast(t)
+	sub := c.submission()
+	c.refused.take()
+	c.db.Judge(silent{})
+	for _, tt := range []struct {
+		who     string
+		status  int
+		outcome audit.Outcome
+		reason  string
+	}{
+		{"una", 503, audit.Failed, access.ErrUnavailable.Code()},
+		{"eve", 404, audit.Refused, "not_found"},
+	} {
+		if got, m, _ := c.as(tt.who, "GET", "/v1/submissions/"+sub, ""); got != tt.status || m["error"] != tt.reason || m["insuredName"] != nil {
+			t.Errorf("%s: %d %v", tt.who, got, m)
+		}
+		row := c.refused.heard(t, func(audit.Row) bool { return true })
+		if row.Action != audit.Permission || row.Outcome != tt.outcome || row.Reason != tt.reason || row.ActorID != c.id(tt.who) || row.ObjectID != sub {
+			t.Errorf("%s: the audit log is told of %+v", tt.who, row)
+		}
+	}
 }
