@@ -2,11 +2,42 @@ package main
 
 import (
 	"net/http"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/openinsure/openinsure/internal/access/spicedb/spicetest"
 )
+
+func TestSpiceDBSettings(t *testing.T) {
+	noCertificate := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(noCertificate, []byte("nothing"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, tt := range map[string]struct {
+		set  settings
+		says string
+	}{
+		"no endpoint":            {settings{SpiceDBToken: "x"}, "SPICEDB_TOKEN is set and SPICEDB_ENDPOINT is not"},
+		"no token":               {settings{SpiceDBEndpoint: "spicedb:50051"}, "SPICEDB_ENDPOINT needs SPICEDB_TOKEN"},
+		"an address with scheme": {settings{SpiceDBEndpoint: "https://spicedb:50051", SpiceDBToken: "x"}, "SPICEDB_ENDPOINT: the endpoint is host:port, without a scheme"},
+		"no port":                {settings{SpiceDBEndpoint: "spicedb", SpiceDBToken: "x"}, "SPICEDB_ENDPOINT: the endpoint is host:port, without a scheme"},
+		"plaintext with a CA":    {settings{SpiceDBEndpoint: "spicedb:50051", SpiceDBToken: "x", SpiceDBPlaintext: true, SpiceDBCAFile: noCertificate}, "SPICEDB_CA_FILE and SPICEDB_PLAINTEXT exclude each other"},
+		"no certificate":         {settings{SpiceDBEndpoint: "spicedb:50051", SpiceDBToken: "x", SpiceDBCAFile: noCertificate}, "SPICEDB_CA_FILE holds no certificate"},
+		"none":                   {settings{}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := ""
+			if _, err := (&serveCmd{settings: tt.set}).newAuthority(&platform{}, nil); err != nil {
+				got = err.Error()
+			}
+			if got != tt.says {
+				t.Errorf("it says %q, want %q", got, tt.says)
+			}
+		})
+	}
+}
 
 // bearing makes a request as whoever a token is of.
 func bearing(r *running, token, method, path, body string) answer {
