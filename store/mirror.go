@@ -195,6 +195,11 @@ var sources = map[access.Type]string{access.Webhook: "endpoint", access.Flag: ""
 // about tables.
 const mirrorOfSQL = `SELECT mirror_of($1, $2)`
 
+// unfollowedSQL says whether a table is there whose rows are not noted. It reads
+// what everybody may: a start that has nothing to do needs no rights; crosses
+// orgs: it is about tables.
+const unfollowedSQL = `SELECT to_regclass($1) IS NOT NULL AND NOT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = to_regclass($1) AND tgname = 'note_added')`
+
 // followSchema has the objects of every type mirrored that have a table.
 func followSchema(ctx context.Context, db *sql.DB) error {
 	for _, t := range access.Belonging() {
@@ -203,6 +208,13 @@ func followSchema(ctx context.Context, db *sql.DB) error {
 		case !ok:
 			source = string(t)
 		case source == "":
+			continue
+		}
+		var todo bool
+		if err := db.QueryRowContext(ctx, unfollowedSQL, source).Scan(&todo); err != nil {
+			return fmt.Errorf("mirror the objects of type %s: %w", t, err)
+		}
+		if !todo {
 			continue
 		}
 		if _, err := db.ExecContext(ctx, mirrorOfSQL, string(t), source); err != nil {

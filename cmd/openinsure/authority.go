@@ -11,6 +11,9 @@ import (
 	"github.com/openinsure/openinsure/internal/access/spicedb"
 )
 
+// tuneAuthority is where tests of whole processes change limits.
+var tuneAuthority = func(*spicedb.Config) {}
+
 // newAuthority has every question about permission put to SpiceDB as well, where
 // one is set; nil says that none is.
 func (c *serveCmd) newAuthority(p *platform, registry prometheus.Registerer) (*spicedb.Client, error) {
@@ -39,6 +42,7 @@ func (c *serveCmd) newAuthority(p *platform, registry prometheus.Registerer) (*s
 			return nil, errors.New("SPICEDB_CA_FILE holds no certificate")
 		}
 	}
+	tuneAuthority(&cfg)
 	client, err := spicedb.New(p.db, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("SPICEDB_ENDPOINT: %w", err)

@@ -25,6 +25,7 @@ import (
 	"github.com/openinsure/openinsure/hub/brokertest"
 	"github.com/openinsure/openinsure/hub/redistest"
 	"github.com/openinsure/openinsure/internal/access"
+	"github.com/openinsure/openinsure/internal/access/spicedb"
 	"github.com/openinsure/openinsure/store/embedded"
 )
 
@@ -40,6 +41,7 @@ func init() {
 		}
 	case "patient":
 		tuneLimits = func(c *redislimit.Config) { c.Timeout = 20 * time.Second }
+		tuneAuthority = func(c *spicedb.Config) { c.Timeout = 20 * time.Second }
 	case "bench":
 		tune = func(c *hub.Config) {
 			c.Sessions, c.SessionsPerSubject, c.SessionsPerAddress = 50_000, 50_000, 50_000

@@ -19,7 +19,7 @@ import (
 // The test binary is the program itself when this is set: "serve" runs it as a
 // user would, "hostile" does too, with a broker that loses, doubles, delays and
 // swaps, "bench" with no limits, "deliver" with leases as short as LEASE says,
-// "patient" waits for a Redis that a crowded machine slows down, and "die" is
+// "patient" waits for a Redis and a SpiceDB that a crowded machine slows down, and "die" is
 // killed after so many commits as DIE_AFTER says, before anybody is told or
 // answered.
 const roleEnv = "OPENINSURE_TEST_ROLE"

@@ -42,6 +42,7 @@ const (
 	callTime   = 10 * time.Second      // one call of the mirror
 	mostPause  = 2 * time.Second       // after a failure
 	lookBatch  = 500
+	soon       = time.Minute // after filling, everything is compared once more
 )
 
 // A mirror is a node's try at mirroring, while it holds the lease.
@@ -185,7 +186,12 @@ func (m *mirror) fill(ctx context.Context) error {
 	if err := m.compare(ctx); err != nil {
 		return err
 	}
-	m.filled, m.compared = true, time.Now()
+	m.compared = time.Now()
+	if !m.filled && m.cfg.Compare > soon {
+		// What was under way when the first node began to mirror noted nothing.
+		m.compared = m.compared.Add(soon - m.cfg.Compare)
+	}
+	m.filled = true
 	return nil
 }
 

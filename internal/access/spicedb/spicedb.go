@@ -154,7 +154,7 @@ func (c *Client) evaluate(ctx context.Context, by access.Actor, want access.Perm
 	for {
 		fresh, err := c.ledger.Freshness(ctx, access.Ties(by, on))
 		if err != nil {
-			return access.Opinion{}, c.unavailable(ctx, err)
+			return access.Opinion{}, err // the store's own
 		}
 		said, err := c.ask(ctx, fresh, by, want, on)
 		if err != nil {
