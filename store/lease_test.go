@@ -108,7 +108,7 @@ func TestLeaseDoesNotScan(t *testing.T) {
 	db := storetest.Open(t, store.Config{URL: url})
 	by := storetest.Org(t, db, "Summit")
 	crowd(t, url, by, endpoints, due, 0, over)
-	all := statements(t)
+	all := storetest.Statements(t, ".")
 	for _, analysed := range []bool{false, true} {
 		c := connect(t, url)
 		if analysed {
@@ -117,7 +117,7 @@ func TestLeaseDoesNotScan(t *testing.T) {
 			}
 		}
 		tx := must[pgx.Tx](t)(c.Begin(t.Context()))
-		if _, err := tx.Exec(t.Context(), "SET LOCAL ROLE openinsure_worker; "+all["planByIndexSQL"].sql); err != nil {
+		if _, err := tx.Exec(t.Context(), "SET LOCAL ROLE openinsure_worker; "+all["planByIndexSQL"].SQL); err != nil {
 			t.Fatal(err)
 		}
 		for _, s := range []struct {
@@ -131,7 +131,7 @@ func TestLeaseDoesNotScan(t *testing.T) {
 			{"reclaimSQL", []string{"500", "100"}, 0, 400},
 			{"orphansSQL", nil, 0, 40 * due},
 		} {
-			got := explain(t, tx, s.name, all[s.name].sql, s.args...)
+			got := explain(t, tx, s.name, all[s.name].SQL, s.args...)
 			t.Logf("analysed=%t %s: %d buffers, %.1f ms", analysed, s.name, got.buffers, got.ms)
 			if m := scans.FindString(got.plan); m != "" {
 				t.Errorf("%s reads all of a table: %s", s.name, m)
