@@ -53,6 +53,8 @@ func (a *API) RegisterAll(p Platform) {
 	a.registerAnnotations(p)
 	a.registerTranscript(p)
 	a.registerReferrals(p)
+	a.registerReferralWork(p)
+	a.registerAuthority(p)
 	a.registerEvents(p)
 	a.registerWebhooks(p)
 	a.registerDeliveries(p)
