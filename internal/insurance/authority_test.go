@@ -370,7 +370,7 @@ func TestConditionsGateTheBind(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tasks, err := h.db.As(h.una).Tasks(t.Context(), "", pageOf(10))
+	tasks, err := h.db.As(h.una).Tasks(t.Context(), "", ten)
 	if err != nil || len(tasks) != 1 || tasks[0].Policy != p.ID || tasks[0].Status != "open" || !tasks[0].DueAt.Equal(due) || tasks[0].Consequence == "" {
 		t.Fatalf("tasks %+v, %v", tasks, err)
 	}
@@ -378,11 +378,11 @@ func TestConditionsGateTheBind(t *testing.T) {
 	if n, err := h.desk.Tick(t.Context(), due); err != nil || n != 1 {
 		t.Fatalf("tick %d, %v", n, err)
 	}
-	if tasks, _ = h.db.As(h.una).Tasks(t.Context(), "expired", pageOf(10)); len(tasks) != 1 {
+	if tasks, _ = h.db.As(h.una).Tasks(t.Context(), "expired", ten); len(tasks) != 1 {
 		t.Errorf("a task that was not done in time: %+v", tasks)
 	}
 	change(h.maria, 2, "waive", "Too small.", nil)
-	if tasks, _ = h.db.As(h.una).Tasks(t.Context(), "waived", pageOf(10)); len(tasks) != 1 {
+	if tasks, _ = h.db.As(h.una).Tasks(t.Context(), "waived", ten); len(tasks) != 1 {
 		t.Errorf("a task that is waived: %+v", tasks)
 	}
 }
@@ -597,7 +597,7 @@ func TestTheRiskChanges(t *testing.T) {
 	}
 	all := func(t *testing.T, h hall) []referral.Referral {
 		t.Helper()
-		rs, err := h.db.As(h.una).Referrals(t.Context(), access.Scope{All: true}, store0, pageOf(10))
+		rs, err := h.db.As(h.una).Referrals(t.Context(), access.Scope{All: true}, store0, ten)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -685,7 +685,7 @@ func TestOwnAuthorityBinds(t *testing.T) {
 		t.Fatalf("a cent too little: %s", got)
 	}
 	h.give(t, h.una, 4, 14_250_000)
-	if as, err := h.db.As(h.una).Assignments(t.Context(), user(t, h.una), true, pageOf(10)); err != nil || len(as) != 2 || (as[0].EndedAt == nil) == (as[1].EndedAt == nil) {
+	if as, err := h.db.As(h.una).Assignments(t.Context(), user(t, h.una), true, ten); err != nil || len(as) != 2 || (as[0].EndedAt == nil) == (as[1].EndedAt == nil) {
 		t.Errorf("assignments %+v, %v", as, err)
 	}
 	if got := h.blocked(t); got != "<nil>" {
@@ -696,4 +696,5 @@ func TestOwnAuthorityBinds(t *testing.T) {
 // store0 filters nothing.
 var store0 store.ReferralFilter
 
-func pageOf(n int) store.Page { return store.Page{Limit: n} }
+// ten is a page of ten.
+var ten = store.Page{Limit: 10}
