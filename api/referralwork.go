@@ -161,8 +161,8 @@ func moves[B any](a *API, name, summary, description string, do func(context.Con
 	})
 }
 
-// plain registers a move that says nothing.
-func plain(a *API, name, summary, description string, do func(context.Context, access.Actor, referral.ID, insurance.Version) (referral.Referral, error)) {
+// bare registers a move that says nothing.
+func bare(a *API, name, summary, description string, do func(context.Context, access.Actor, referral.ID, insurance.Version) (referral.Referral, error)) {
 	register(a, operation{
 		Method: http.MethodPost, Path: "/v1/referrals/{id}/" + name, ID: name + "-referral", Tag: "Referrals", Scope: "referrals:write", Status: http.StatusOK, IfMatch: true,
 		Summary: summary, Description: description,
@@ -182,9 +182,9 @@ func plain(a *API, name, summary, description string, do func(context.Context, a
 
 func (a *API) registerReferralWork(p Platform) {
 	d := p.Desk
-	plain(a, "submit", "Ask a drafted question", "For whoever drafted it; a referral whose risk changed leaves a draft behind.", d.SubmitReferral)
-	plain(a, "claim", "Take a referral up", "From then on only he who has it answers it. Of two who take it up at once, one is told who has it.", d.ClaimReferral)
-	plain(a, "release", "Give a referral back to everybody", "For who has it, and administrators.", d.ReleaseReferral)
+	bare(a, "submit", "Ask a drafted question", "For whoever drafted it; a referral whose risk changed leaves a draft behind.", d.SubmitReferral)
+	bare(a, "claim", "Take a referral up", "From then on only he who has it answers it. Of two who take it up at once, one is told who has it.", d.ClaimReferral)
+	bare(a, "release", "Give a referral back to everybody", "For who has it, and administrators.", d.ReleaseReferral)
 	moves(a, "withdraw", "Take a question back", "For whoever raised it, and administrators, before it is decided.",
 		func(ctx context.Context, by access.Actor, id referral.ID, b rationaleBody, seen insurance.Version) (referral.Referral, error) {
 			return d.WithdrawReferral(ctx, by, id, b.Rationale, seen)

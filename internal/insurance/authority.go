@@ -49,11 +49,11 @@ func (d *Desk) AddProfile(ctx context.Context, by access.Actor, p authority.Prof
 func (d *Desk) ChangeProfile(ctx context.Context, by access.Actor, id authority.ProfileID, seen Version, change func(*authority.Profile)) (authority.Profile, error) {
 	var p authority.Profile
 	err := d.db.InTx(ctx, by, func(tx *store.Tx) error {
-		var err error
-		if p, err = tx.LockProfile(ctx, id); err != nil {
+		err := access.Check(ctx, tx, by, access.Administer, access.OrgObject(by.Org))
+		if err != nil {
 			return err
 		}
-		if err := access.Check(ctx, tx, by, access.Administer, p.Object()); err != nil {
+		if p, err = tx.LockProfile(ctx, id); err != nil {
 			return err
 		}
 		if err := seen(p.Version); err != nil {
@@ -136,6 +136,12 @@ func (d *Desk) Lend(ctx context.Context, by access.Actor, from, to access.UserID
 	var lent authority.Delegation
 	err := d.db.InTx(ctx, by, func(tx *store.Tx) error {
 		want := access.WorkDesk
+		if !from.IsZero() && from.String() != by.ID {
+			want = access.Administer
+		}
+		if err := access.Check(ctx, tx, by, want, access.OrgObject(by.Org)); err != nil {
+			return err
+		}
 		if from.IsZero() {
 			if by.Kind != access.User {
 				return fault.ErrValidation.Field("delegatorId", "required")
@@ -143,11 +149,6 @@ func (d *Desk) Lend(ctx context.Context, by access.Actor, from, to access.UserID
 			if err := from.UnmarshalText([]byte(by.ID)); err != nil {
 				return err
 			}
-		} else if from.String() != by.ID {
-			want = access.Administer
-		}
-		if err := access.Check(ctx, tx, by, want, access.OrgObject(by.Org)); err != nil {
-			return err
 		}
 		if starts.IsZero() {
 			starts = at
