@@ -22,12 +22,13 @@ import (
 var idFields = map[string]string{
 	"actor": "seat", "object": "policy", "channel": "channel", "attachments[]": "file", "mentions[]": "seat", "replyTo": "message", "mutedRooms[]": "room",
 	"dealRoomId": "room", "entityId": "submission", "fileId": "file", "policyId": "policy", "submissionId": "submission",
+	"delegateId": "colleague", "delegatorId": "seat",
 	"producerId": "producer", "parentProducerId": "producer", "firmOrgId": "org", "participants[].userId": "seat", "userId": "seat", "roomId": "room",
 }
 
 // textFields are the texts that name nothing of ours.
 var textFields = []string{
-	"after", "appVersion", "carrier", "confirmationNumber", "dba", "legalName", "npn", "number", "on", "phone", "search", "ein", "body", "clientId", "code", "conditions[].action", "conditions[].consequence", "conditions[].evidence", "conditions[].responsibleParty",
+	"after", "answers[].text", "authorizedLobs[]", "calendar.timeZone", "constraints[].name", "issue.name", "note", "prohibitedStates[]", "appVersion", "carrier", "confirmationNumber", "dba", "legalName", "npn", "number", "on", "phone", "search", "ein", "body", "clientId", "code", "conditions[].action", "conditions[].consequence", "conditions[].evidence", "conditions[].responsibleParty",
 	"counter.exclusions[]", "cursor", "description", "device", "email", "events[]", "externalId", "firm", "insured.address", "insured.name", "insured.phone",
 	"insuredName", "link", "locale", "name", "orgId", "policyNumber", "q", "questions[]", "quietHours.timezone", "rationale", "reason", "refreshToken", "scopes[]",
 	"secret", "timezone", "title", "token", "type", "url",
@@ -42,6 +43,7 @@ var probes = map[string]call{
 	"update-producer":                  {body: `{"parentProducerId":"{producer}","firmOrgId":"{org}"}`},
 	"list-audit":                       {query: "actor={seat}&object={policy}"},
 	"export-audit":                     {query: "actor={seat}&object={policy}"},
+	"list-authority-assignments":       {query: "userId={seat}"},
 	"list-events":                      {query: "channel={channel}"},
 	"list-deal-rooms":                  {query: "submissionId={room submission}"},
 	"list-annotations":                 {query: "fileId={file}"},

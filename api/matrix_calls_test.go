@@ -1,5 +1,7 @@
 package api
 
+import "time"
+
 // A call says how an operation is called, so that somebody who may do it
 // succeeds. {words} stand for the id of a thing, which makers know.
 type call struct {
@@ -16,6 +18,10 @@ type call struct {
 // under a path that is here needs nothing more said of it.
 var pathThings = map[string]string{
 	"/v1/api-keys/{id}":                              "key",
+	"/v1/authority/delegations/{id}":                 "delegation",
+	"/v1/authority/profiles/{id}":                    "authority profile",
+	"/v1/authority/users/{id}":                       "seat",
+	"/v1/referrals/{id}/conditions/{conditionId}":    "condition",
 	"/v1/deal-rooms/{id}":                            "room",
 	"/v1/deal-rooms/{id}/annotations/{annotationId}": "annotation",
 	"/v1/deal-rooms/{id}/files/{fileId}":             "file",
@@ -44,6 +50,15 @@ var pathThings = map[string]string{
 	"/v1/webhooks/{id}":                              "webhook",
 	"/v1/webhooks/{id}/deliveries/{deliveryId}":      "delivery",
 }
+
+const (
+	because          = `{"rationale":"Because."}`
+	authorityProfile = `{"name":"Senior","level":5,"authorizedLobs":["GL"],"maxPremium":100000,"maxLimit":2000000}`
+	twoAgree         = `{"fourEyesAbove":0,"decideWithinMinutes":960,"answerWithinMinutes":2400,"expiresAfterDays":30,
+		"calendar":{"timeZone":"UTC","opens":"09:00","closes":"17:00","workdays":["mon"],"holidays":[]}}`
+)
+
+var nextWeek = time.Now().AddDate(0, 0, 7).UTC().Format(time.RFC3339)
 
 // calls are the operations that need more said than their path does: those with
 // a body, above all. "operation, how" is a row of its own for one operation.
@@ -86,9 +101,28 @@ var calls = map[string]call{
 	"create-appointment":  {body: `{"carrier":"Summit","state":"OR"}`, keeps: true},
 	"update-appointment":  {body: `{"status":"filed"}`},
 
-	"create-referral":                        {body: `{"entityType":"submission","entityId":"{submission}","reason":"prior_losses","rationale":"Three losses."}`},
-	"create-referral, in a room":             {body: `{"entityType":"submission","entityId":"{room submission}","dealRoomId":"{room}","reason":"prior_losses","rationale":"Three losses."}`},
-	"decide-referral":                        {body: `{"decision":"approve","rationale":"Inside appetite."}`},
+	"create-referral":            {body: `{"entityType":"submission","entityId":"{submission}","reason":"prior_losses","rationale":"Three losses."}`},
+	"create-referral, in a room": {body: `{"entityType":"submission","entityId":"{room submission}","dealRoomId":"{room}","reason":"prior_losses","rationale":"Three losses."}`},
+	"decide-referral":            {body: `{"decision":"approve","rationale":"Inside appetite."}`},
+
+	"submit-referral":           {ids: map[string]string{"id": "draft"}},
+	"release-referral":          {ids: map[string]string{"id": "claimed referral"}},
+	"withdraw-referral":         {ids: map[string]string{"id": "own referral"}, body: because},
+	"respond-referral":          {ids: map[string]string{"id": "asked referral"}, body: `{"answers":[{"question":1,"text":"Yes."}]}`},
+	"confirm-referral":          {ids: map[string]string{"id": "proposed referral"}, body: because},
+	"object-referral":           {ids: map[string]string{"id": "proposed referral"}, body: because},
+	"revoke-referral":           {ids: map[string]string{"id": "approved referral"}, body: because},
+	"answer-counter-referral":   {ids: map[string]string{"id": "countered referral"}, body: `{"accept":true}`},
+	"change-referral-condition": {ids: map[string]string{"id": "conditional referral"}, body: `{"action":"submit","note":"Done."}`},
+
+	"create-authority-profile":               {body: authorityProfile, keeps: true},
+	"update-authority-profile":               {body: `{"level":6}`, keeps: true},
+	"assign-authority-profile":               {body: `{"userId":"{seat}"}`, keeps: true},
+	"create-authority-delegation":            {body: `{"delegateId":"{colleague}","until":"` + nextWeek + `"}`, keeps: true},
+	"create-authority-delegation, of others": {body: `{"delegatorId":"{seat}","delegateId":"{colleague}","until":"` + nextWeek + `"}`, keeps: true},
+	"take-authority":                         {keeps: true},
+	"set-referral-rules":                     {body: twoAgree, keeps: true},
+
 	"create-ticket":                          {body: `{}`, keeps: true},
 	"create-ticket, for a room":              {body: `{"dealRoomId":"{room}"}`, keeps: true},
 	"create-deal-room":                       {body: `{"submissionId":"{submission}"}`},

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -51,6 +52,48 @@ func makers() map[string]maker {
 		"referral": func(c *tenant, who, _ string) string {
 			return c.field(c.done("participant", "POST", "/v1/referrals", fmt.Sprintf(
 				`{"entityType":"submission","entityId":%q,"reason":"prior_losses","rationale":"Three losses."}`, makers()["submission"](c, who, ""))), "id")
+		},
+		"draft": func(c *tenant, who, _ string) string {
+			return raised(c, who, "underwriter", "submission", `,"draft":true`)
+		},
+		"own referral": func(c *tenant, who, _ string) string { return raised(c, who, "underwriter", "submission", "") },
+		"claimed referral": func(c *tenant, who, _ string) string {
+			return moved(c, raised(c, who, "participant", "submission", ""), "underwriter", "/claim", "")
+		},
+		"asked referral": func(c *tenant, who, _ string) string {
+			return moved(c, raised(c, who, "participant", "submission", ""), "hired", "/decision", `{"decision":"request_more_info","rationale":"x","questions":["Closed?"]}`)
+		},
+		"proposed referral": func(c *tenant, who, _ string) string {
+			c.done("admin", "PUT", "/v1/referral-rules", twoAgree)
+			return moved(c, raised(c, who, "participant", "quoted submission", ""), "hired", "/decision", `{"decision":"approve","rationale":"x"}`)
+		},
+		"approved referral": func(c *tenant, who, _ string) string {
+			return moved(c, raised(c, who, "participant", "submission", ""), "hired", "/decision", `{"decision":"approve","rationale":"x"}`)
+		},
+		"countered referral": func(c *tenant, who, _ string) string {
+			return moved(c, raised(c, who, "participant", "submission", ""), "hired", "/decision", `{"decision":"approve","rationale":"x","counter":{"exclusions":["Roofing"]}}`)
+		},
+		"conditional referral": func(c *tenant, who, _ string) string {
+			id := moved(c, raised(c, who, "participant", "submission", ""), "hired", "/decision", `{"decision":"approve","rationale":"x","conditions":[{"action":"Send it."}]}`)
+			var r struct {
+				Decision struct{ Conditions []struct{ ID string } }
+			}
+			if err := json.Unmarshal(c.done("lead", "GET", "/v1/referrals/"+id, ""), &r); err != nil {
+				c.t.Fatal(err)
+			}
+			c.things["condition"] = r.Decision.Conditions[0].ID
+			return id
+		},
+		"condition": func(c *tenant, who, _ string) string {
+			c.thing(who, "conditional referral")
+			return c.things["condition"]
+		},
+		"authority profile": func(c *tenant, _, _ string) string {
+			return c.field(c.done("admin", "POST", "/v1/authority/profiles", authorityProfile), "id")
+		},
+		"delegation": func(c *tenant, _, _ string) string {
+			return c.field(c.done("admin", "POST", "/v1/authority/delegations", fmt.Sprintf(`{"delegatorId":%q,"delegateId":%q,"until":%q}`,
+				c.actors["seated"].ID, c.actors["hired"].ID, nextWeek)), "id")
 		},
 		"room": func(c *tenant, who, _ string) string {
 			c.things["room submission"] = makers()["submission"](c, who, "")
@@ -167,6 +210,18 @@ func makers() map[string]maker {
 			return code
 		},
 	}
+}
+
+// raised is a referral of a new submission by somebody.
+func raised(c *tenant, who, by, about, more string) string {
+	return c.field(c.done(by, "POST", "/v1/referrals", fmt.Sprintf(
+		`{"entityType":"submission","entityId":%q,"reason":"prior_losses","rationale":"Three losses."%s}`, makers()[about](c, who, ""), more)), "id")
+}
+
+// moved is a referral that somebody has moved.
+func moved(c *tenant, id, by, op, body string) string {
+	c.done(by, "POST", "/v1/referrals/"+id+op, body)
+	return id
 }
 
 const (

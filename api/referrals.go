@@ -7,6 +7,7 @@ import (
 
 	"github.com/openinsure/openinsure/internal/access"
 	"github.com/openinsure/openinsure/internal/fault"
+	"github.com/openinsure/openinsure/internal/insurance/authority"
 	"github.com/openinsure/openinsure/internal/insurance/money"
 	"github.com/openinsure/openinsure/internal/insurance/referral"
 	"github.com/openinsure/openinsure/store"
@@ -28,6 +29,14 @@ type referralBody struct {
 	Assignee     string            `json:"assignee,omitempty" example:"usr_01J8K3M4N5P6Q7R8S9T0V1W2X4" doc:"Who took it up."`
 	InfoRequests []infoRequestBody `json:"infoRequests" nullable:"false"`
 	Decision     *decisionBody     `json:"decision,omitempty"`
+	Value        valueBody         `json:"value" doc:"What is to be agreed to."`
+	Proposal     *proposalBody     `json:"proposal,omitempty" doc:"Of the first of two, while the second is waited for."`
+	WhoseTurn    string            `json:"whoseTurn,omitempty" enum:"broker,underwriter"`
+	DueAt        *time.Time        `json:"dueAt,omitempty" doc:"When the time of this turn is over."`
+	ExpiresAt    *time.Time        `json:"expiresAt,omitempty" doc:"When it is over without an answer."`
+	Escalations  int               `json:"escalations,omitempty"`
+	Supersedes   string            `json:"supersedes,omitempty" doc:"The referral that this one follows, since its risk changed."`
+	History      []endingBody      `json:"history" nullable:"false" doc:"What undid what was there, and why."`
 	CreatedAt    time.Time         `json:"createdAt"`
 	UpdatedAt    time.Time         `json:"updatedAt"`
 }
@@ -40,8 +49,16 @@ type infoRequestBody struct {
 }
 
 type questionBody struct {
-	Text     string `json:"text" example:"Are both claims closed?"`
-	Internal bool   `json:"internal" doc:"Not shown to the other company."`
+	Number   int              `json:"number" example:"1"`
+	Text     string           `json:"text" example:"Are both claims closed?"`
+	Internal bool             `json:"internal" doc:"Not shown to the other company."`
+	Answer   *givenAnswerBody `json:"answer,omitempty"`
+}
+
+type givenAnswerBody struct {
+	Text       string    `json:"text" example:"Both are closed."`
+	AnsweredBy string    `json:"answeredBy" example:"usr_01J8K3M4N5P6Q7R8S9T0V1W2X3"`
+	AnsweredAt time.Time `json:"answeredAt"`
 }
 
 type decisionBody struct {
@@ -51,11 +68,24 @@ type decisionBody struct {
 	ValidUntil *time.Time      `json:"validUntil,omitempty"`
 	DecidedBy  string          `json:"decidedBy" example:"usr_01J8K3M4N5P6Q7R8S9T0V1W2X4"`
 	DecidedAt  time.Time       `json:"decidedAt"`
+
+	ConfirmedBy     string     `json:"confirmedBy,omitempty" doc:"The second, where two have to agree."`
+	Authority       *useBody   `json:"authority,omitempty" doc:"By which it was decided."`
+	Confirmation    *useBody   `json:"confirmationAuthority,omitempty"`
+	Reference       *valueBody `json:"reference,omitempty" doc:"What the approval covers."`
+	AllowEdit       bool       `json:"allowEdit,omitempty" doc:"It holds while changes stay within the reference."`
+	CounterAccepted bool       `json:"counterAccepted,omitempty"`
 }
 
 type conditionBody struct {
 	ID     string `json:"id" example:"cnd_01J8K3M4N5P6Q7R8S9T0V1W2X3"`
 	Status string `json:"status" enum:"open,submitted,accepted,rejected,waived,expired"`
+
+	Note        string     `json:"note,omitempty" doc:"What was submitted."`
+	SubmittedBy string     `json:"submittedBy,omitempty"`
+	ResolvedBy  string     `json:"resolvedBy,omitempty"`
+	Rationale   string     `json:"rationale,omitempty" doc:"Why it was rejected or waived."`
+	UpdatedAt   *time.Time `json:"updatedAt,omitempty"`
 	ConditionInput
 }
 
@@ -85,26 +115,31 @@ func referralOf(r referral.Referral) referralBody {
 	}
 	for _, q := range r.Requests {
 		asked := infoRequestBody{Questions: []questionBody{}, Rationale: q.Rationale, RequestedBy: q.By, RequestedAt: q.At}
-		for _, one := range q.Questions {
-			asked.Questions = append(asked.Questions, questionBody(one))
+		for n, one := range q.Questions {
+			body := questionBody{Number: n + 1, Text: one.Text, Internal: one.Internal}
+			if a := one.Answer; a != nil {
+				body.Answer = &givenAnswerBody{Text: a.Text, AnsweredBy: a.By, AnsweredAt: a.At}
+			}
+			asked.Questions = append(asked.Questions, body)
 		}
 		b.InfoRequests = append(b.InfoRequests, asked)
 	}
 	if r.DecidedAt == nil {
-		return b
+		return b.work(r)
 	}
 	b.Decision = &decisionBody{
 		Rationale: r.Because, Conditions: []conditionBody{}, ValidUntil: r.ValidUntil, DecidedBy: r.DecidedBy, DecidedAt: *r.DecidedAt,
 	}
 	for _, c := range r.Conditions {
-		b.Decision.Conditions = append(b.Decision.Conditions, conditionBody{c.ID.String(), c.Status, ConditionInput{
-			Kind: c.Kind, Action: c.Action, Responsible: c.Responsible, Evidence: c.Evidence, DueAt: c.DueAt, Consequence: c.Consequence,
-		}})
+		b.Decision.Conditions = append(b.Decision.Conditions, conditionBody{
+			ID: c.ID.String(), Status: c.Status, Note: c.Note, SubmittedBy: c.SubmittedBy, ResolvedBy: c.ResolvedBy, Rationale: c.Because, UpdatedAt: c.UpdatedAt,
+			ConditionInput: ConditionInput{Kind: c.Kind, Action: c.Action, Responsible: c.Responsible, Evidence: c.Evidence, DueAt: c.DueAt, Consequence: c.Consequence},
+		})
 	}
 	if c := r.Counter; c != nil {
 		b.Decision.Counter = &counterBody{Premium: (*Money)(c.Premium), Limit: (*Money)(c.Limit), Deductible: (*Money)(c.Deductible), Exclusions: c.Exclusions}
 	}
-	return b
+	return b.work(r)
 }
 
 type createReferralInput struct {
@@ -114,6 +149,9 @@ type createReferralInput struct {
 		Reason     string `json:"reason" enum:"authority_exceeded,coverage_question,risk_quality,reinsurance_required,appetite_check,capacity_constraint,prior_losses,financial_condition,regulatory,other" example:"prior_losses"`
 		Rationale  string `json:"rationale" minLength:"1" maxLength:"5000" example:"Two water damage losses in three years."`
 		DealRoomID string `json:"dealRoomId,omitempty" maxLength:"64" example:"room_01J8K3M4N5P6Q7R8S9T0V1W2X3" doc:"The deal room of the entity's submission, to show cards of the referral there. Without it no other company hears of it."`
+
+		Issue *issueBody `json:"issue,omitempty" doc:"A fact beside the money that authority is asked for."`
+		Draft bool       `json:"draft,omitempty" doc:"Nobody is asked before it is submitted."`
 	}
 }
 
@@ -135,13 +173,18 @@ type decideReferralInput struct {
 		Conditions []ConditionInput `json:"conditions,omitempty" nullable:"false" maxItems:"20" doc:"With approve."`
 		Counter    *counterBody     `json:"counter,omitempty" doc:"With approve: other terms than those asked for."`
 		ValidUntil *time.Time       `json:"validUntil,omitempty" doc:"With approve: until when it holds."`
+
+		OffsetPercent int  `json:"offsetPercent,omitempty" minimum:"0" maximum:"100" doc:"With approve: by how much premium and limit may still grow."`
+		AllowEdit     bool `json:"allowEdit,omitempty" doc:"With approve: it survives changes of the risk that stay within that."`
+		Override      bool `json:"override,omitempty" doc:"With approve: although no profile covers it. Takes canOverride, and a second person."`
 	}
 }
 
 // decision reads what was answered.
 func (in *decideReferralInput) decision() referral.Decision {
 	b := in.Body
-	d := referral.Decision{Verb: referral.Verb(b.Decision), Rationale: b.Rationale, Questions: b.Questions, Terms: referral.Terms{ValidUntil: b.ValidUntil}}
+	d := referral.Decision{Verb: referral.Verb(b.Decision), Rationale: b.Rationale, Questions: b.Questions,
+		Offset: b.OffsetPercent, AllowEdit: b.AllowEdit, Override: b.Override, Terms: referral.Terms{ValidUntil: b.ValidUntil}}
 	for _, c := range b.Conditions {
 		d.Conditions = append(d.Conditions, referral.Condition{
 			Kind: c.Kind, Action: c.Action, Responsible: c.Responsible, Evidence: c.Evidence, DueAt: c.DueAt, Consequence: c.Consequence,
@@ -182,7 +225,7 @@ func (a *API) registerReferrals(p Platform) {
 	register(a, operation{
 		Method: http.MethodPost, Path: "/v1/referrals/{id}/decision", ID: "decide-referral", Tag: tag, Scope: "referrals:write", Status: http.StatusOK, IfMatch: true,
 		Summary:     "Approve, reject, or request more information",
-		Description: "The first decision is final. Whoever raised the referral may not decide it, and an API key may not: a decision is a person's.",
+		Description: "The first decision is final. Whoever raised the referral may not decide it, and an API key may not: a decision is a person's. It has to be inside his authority, and above a threshold an approval takes a second person, who confirms it.",
 	}, func(ctx context.Context, in *decideReferralInput) (*bodyOf[referralBody], error) {
 		var id referral.ID
 		if err := pathID(&id, in.ID); err != nil {
@@ -199,7 +242,10 @@ func (p Platform) createReferral(ctx context.Context, in *createReferralInput) (
 	if err != nil {
 		return nil, err
 	}
-	ask := referral.Ask{Entity: about, Reason: referral.Reason(b.Reason), Rationale: b.Rationale}
+	ask := referral.Ask{Entity: about, Reason: referral.Reason(b.Reason), Rationale: b.Rationale, Draft: b.Draft}
+	if b.Issue != nil {
+		ask.Issue = &authority.Issue{Name: b.Issue.Name, Comparator: authority.Comparator(b.Issue.Comparator), Value: b.Issue.Value}
+	}
 	if ask.Room.UnmarshalText([]byte(b.DealRoomID)) != nil {
 		return nil, fault.ErrValidation.Field("dealRoomId", "id")
 	}

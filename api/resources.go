@@ -63,6 +63,8 @@ func (a *API) RegisterAll(p Platform) {
 	a.registerTranscript(p)
 	a.registerReferrals(p)
 	a.registerProducers(p)
+	a.registerReferralWork(p)
+	a.registerAuthority(p)
 	a.registerEvents(p)
 	a.registerWebhooks(p)
 	a.registerDeliveries(p)

@@ -117,6 +117,15 @@ func (tx *Tx) AddQuote(ctx context.Context, q quote.Quote) (int, error) {
 		string(q.Status), string(q.Decision), int64(q.GrossPremium), q.Factors, q.Reasons, q.CreatedAt, q.ExpiresAt)
 }
 
+// standQuoteSQL says where a quote stands.
+const standQuoteSQL = `UPDATE quote SET status = $3 WHERE org_id = $1 AND id = $2`
+
+// StandQuote says where a quote of a locked submission stands.
+func (tx *Tx) StandQuote(ctx context.Context, id quote.ID, s quote.Status) error {
+	_, err := run(ctx, tx.Reader, standQuoteSQL, tx.org.UUID(), id.UUID(), string(s))
+	return err
+}
+
 // boundQuoteSQL marks the quote that was bound.
 const boundQuoteSQL = `UPDATE quote SET status = 'bound' WHERE org_id = $1 AND id = $2`
 

@@ -17,6 +17,7 @@ import (
 	"github.com/openinsure/openinsure/internal/event"
 	"github.com/openinsure/openinsure/internal/fault"
 	"github.com/openinsure/openinsure/internal/insurance"
+	"github.com/openinsure/openinsure/internal/insurance/authority"
 	"github.com/openinsure/openinsure/internal/insurance/billing"
 	"github.com/openinsure/openinsure/internal/insurance/policy"
 	"github.com/openinsure/openinsure/internal/insurance/quote"
@@ -60,6 +61,7 @@ type book struct {
 	event   event.ID
 	request access.RequestID
 	room    room.Room
+	profile authority.ProfileID
 
 	invitation room.InvitationID
 
@@ -127,6 +129,7 @@ func writeBook(t testing.TB, db *store.DB, name string) book {
 	}))
 	b.quote = must[quote.Quote](t)(desk.Quote(ctx, b.by, b.sub.ID, whatever))
 	b.policy = must[policy.Policy](t)(desk.Bind(ctx, b.by, b.sub.ID, policy.Order{Plan: billing.Monthly10}, whatever))
+	fillAuthority(t, db, desk, b)
 	b.asked = must[referral.Referral](t)(desk.Refer(ctx, b.by, referral.Ask{
 		Entity: referral.Entity{Type: referral.Quote, ID: b.quote.ID}, Reason: "prior_losses", Rationale: name,
 	}))
@@ -139,6 +142,7 @@ func writeBook(t testing.TB, db *store.DB, name string) book {
 	fillGuests(t, db, b.room)
 	r := db.As(b.by)
 	page := store.Page{Limit: 1}
+	b.profile = must[[]authority.Profile](t)(r.Profiles(ctx, false, page))[0].ID
 	b.endpoint = must[[]push.Endpoint](t)(r.Endpoints(ctx, access.Scope{All: true}, page))[0].ID
 	b.owed = must[[]push.Owed](t)(r.Deliveries(ctx, b.endpoint, store.DeliveryFilter{}, page))[0]
 	b.device = must[[]push.Device](t)(r.Devices(ctx, b.by.ID, page))[0].ID
@@ -154,6 +158,24 @@ func writeBook(t testing.TB, db *store.DB, name string) book {
 	}
 	b.event = must[[]store.Told](t)(r.Events(ctx, "", everything, store.Page{Limit: 1}))[0].ID
 	return b
+}
+
+// fillAuthority adds a row to every table of who may agree to what.
+func fillAuthority(t testing.TB, db *store.DB, desk *insurance.Desk, b book) {
+	t.Helper()
+	ctx, user := t.Context(), must[access.UserID](t)(parseUser(b.by.ID))
+	storetest.SQL(t, db, `INSERT INTO authority_profile (id, org_id, name, level, lines, prohibited_states, can_override, constraints, active, created_by, created_at, updated_at)
+		VALUES (new_ulid(), $1, 'p', 5, '{GL}', '{}', false, '[]', true, 'x', now(), now())`, b.by.Org.UUID())
+	storetest.SQL(t, db, `INSERT INTO authority_assignment (id, org_id, profile_id, user_id, by, created_at)
+		SELECT new_ulid(), $1, id, $2, 'x', now() FROM authority_profile WHERE org_id = $1`, b.by.Org.UUID(), user.UUID())
+	to := storetest.User(t, db, b.by, "a delegate", access.RoleUnderwriter)
+	storetest.SQL(t, db, `INSERT INTO authority_delegation (id, org_id, from_user, to_user, starts_at, ends_at, by, created_at)
+		VALUES (new_ulid(), $1, $2, $3, now(), now() + interval '1 day', 'x', now())`, b.by.Org.UUID(), user.UUID(), *to.UUID())
+	storetest.SQL(t, db, `INSERT INTO referral_rules (org_id, decide_within, answer_within, expires_after, calendar, updated_at)
+		SELECT $1, 960, 2400, 30, $2, now()`, b.by.Org.UUID(), `{"timeZone":"UTC","opens":"09:00","closes":"17:00","workdays":["mon"],"holidays":[]}`)
+	r := must[referral.Referral](t)(desk.Refer(ctx, b.by, referral.Ask{Entity: referral.Entity{Type: referral.Policy, ID: b.policy.ID}, Reason: "other", Rationale: "x"}))
+	storetest.SQL(t, db, `INSERT INTO referral_task (id, org_id, referral_id, policy_id, action, responsible, consequence, status, created_at, updated_at)
+		VALUES (new_ulid(), $1, $2, $3, 'a', '', '', 'open', now(), now())`, b.by.Org.UUID(), r.ID.UUID(), b.policy.ID.UUID())
 }
 
 // fillRoom adds a row of who to every table of what is in a room: a file that
@@ -361,14 +383,23 @@ func reads(t *testing.T, r store.Reader, me, they book) {
 		"Policy":     func() error { _, err := r.Policy(ctx, they.policy.ID); return err },
 		"Invoice":    func() error { _, err := r.Invoice(ctx, they.invoice.ID); return err },
 		"Referral":   func() error { _, err := r.Referral(ctx, they.asked.ID); return err },
-		"Event":      func() error { _, err := r.Event(ctx, they.event, everything); return err },
-		"User":       func() error { _, err := r.User(ctx, they.user); return err },
-		"Key":        func() error { _, err := r.Key(ctx, they.key); return err },
-		"Request":    func() error { _, _, err := r.Request(ctx, they.request, ""); return err },
-		"Room":       func() error { _, err := r.Room(ctx, they.room.ID); return err },
-		"Glance":     func() error { _, err := r.Glance(ctx, me.by, they.room.ID); return err },
-		"Endpoint":   func() error { _, err := r.Endpoint(ctx, they.endpoint); return err },
-		"Delivery":   func() error { _, err := r.Delivery(ctx, they.endpoint, they.owed.ID); return err },
+		"Profile":    func() error { _, err := r.Profile(ctx, they.profile); return err },
+		"Grants": func() error {
+			gs, err := r.Grants(ctx, they.by.ID, time.Now())
+			return found(len(gs) > 0, err)
+		},
+		"Assignments": func() error {
+			as, err := r.Assignments(ctx, must[access.UserID](t)(parseUser(they.by.ID)), true, store.Page{Limit: 100})
+			return found(len(as) > 0, err)
+		},
+		"Event":    func() error { _, err := r.Event(ctx, they.event, everything); return err },
+		"User":     func() error { _, err := r.User(ctx, they.user); return err },
+		"Key":      func() error { _, err := r.Key(ctx, they.key); return err },
+		"Request":  func() error { _, _, err := r.Request(ctx, they.request, ""); return err },
+		"Room":     func() error { _, err := r.Room(ctx, they.room.ID); return err },
+		"Glance":   func() error { _, err := r.Glance(ctx, me.by, they.room.ID); return err },
+		"Endpoint": func() error { _, err := r.Endpoint(ctx, they.endpoint); return err },
+		"Delivery": func() error { _, err := r.Delivery(ctx, they.endpoint, they.owed.ID); return err },
 		"Deliveries": func() error {
 			ds, err := r.Deliveries(ctx, they.endpoint, store.DeliveryFilter{}, store.Page{Limit: 100})
 			return found(len(ds) > 0, err)
@@ -496,6 +527,18 @@ func lists(t *testing.T, r store.Reader, me book) {
 	for _, v := range must[[]referral.Referral](t)(r.Referrals(ctx, all, store.ReferralFilter{Status: "open"}, page)) {
 		orgs["Referrals"] = append(orgs["Referrals"], v.Org)
 	}
+	for _, v := range must[[]authority.Profile](t)(r.Profiles(ctx, true, page)) {
+		orgs["Profiles"] = append(orgs["Profiles"], v.Org)
+	}
+	for _, v := range must[[]authority.Delegation](t)(r.Delegations(ctx, true, time.Now(), page)) {
+		orgs["Delegations"] = append(orgs["Delegations"], v.Org)
+	}
+	for _, v := range must[[]authority.Grant](t)(r.Holders(ctx)) {
+		orgs["Holders"] = append(orgs["Holders"], v.Profile.Org)
+	}
+	for _, v := range must[[]referral.Task](t)(r.Tasks(ctx, "", page)) {
+		orgs["Tasks"] = append(orgs["Tasks"], v.Org)
+	}
 	for _, v := range must[[]store.User](t)(r.Users(ctx, access.Scope{All: true}, page)) {
 		orgs["Users"] = append(orgs["Users"], v.Org)
 	}
@@ -524,7 +567,7 @@ func lists(t *testing.T, r store.Reader, me book) {
 		t.Error(err)
 	}
 	orgs["Request by the caller's id"] = []access.OrgID{q.Org}
-	for _, name := range []string{"Submissions", "Policies", "Policies by number", "Invoices", "Referrals", "Users", "Keys", "Events", "Glances", "Endpoints", "Audit", "Program", "Request by the caller's id"} {
+	for _, name := range []string{"Submissions", "Policies", "Policies by number", "Invoices", "Referrals", "Profiles", "Delegations", "Holders", "Tasks", "Users", "Keys", "Events", "Glances", "Endpoints", "Audit", "Program", "Request by the caller's id"} {
 		if len(orgs[name]) == 0 {
 			t.Errorf("%s: nothing", name)
 		}
@@ -556,6 +599,14 @@ func locks(t *testing.T, db *store.DB, me, they book) {
 		"SaveEndpoint": func(tx *store.Tx) error {
 			_, err := tx.SaveEndpoint(t.Context(), push.Endpoint{ID: they.endpoint, URL: "https://x.example.com", Types: []string{"*"}, AtOnce: 8, Schedule: "standard", Status: push.Enabled, Version: 1})
 			return missing(err)
+		},
+		"LockReferralsOf": func(tx *store.Tx) error {
+			rs, err := tx.LockReferralsOf(t.Context(), they.sub.ID)
+			return found(len(rs) > 0, err)
+		},
+		"LockProfile": func(tx *store.Tx) error { _, err := tx.LockProfile(t.Context(), they.profile); return err },
+		"Unassign": func(tx *store.Tx) error {
+			return tx.Unassign(t.Context(), must[access.UserID](t)(parseUser(they.by.ID)), time.Now())
 		},
 		"DeleteEndpoint": func(tx *store.Tx) error { return tx.DeleteEndpoint(t.Context(), they.endpoint) },
 		"RetryDelivery": func(tx *store.Tx) error {

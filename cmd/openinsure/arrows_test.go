@@ -20,14 +20,16 @@ var arrows = map[string][]string{
 	"cmd/openinsure":      {"api", "api/redislimit", "clients/live", "cmd/openinsure/demo", "hub", "hub/redisbroker", "internal/access", "internal/access/spicedb", "internal/audit", "internal/betterauth", "internal/cloudflare", "internal/fault", "internal/insurance", "internal/insurance/producer", "internal/oidc", "internal/seal", "push", "push/apns", "push/fcm", "push/mail", "push/webhook", "push/webhook/egress", "rooms", "store", "store/embedded"},
 	"cmd/openinsure/demo": {"clients/live", "push/pushtest", "store/embedded"}, // an outsider: it knows the API and nothing else
 	"api": {
-		"hub", "internal/access", "internal/audit", "internal/betterauth", "internal/cloudflare", "internal/event", "internal/fault", "internal/id", "internal/insurance", "internal/insurance/billing",
-		"internal/insurance/money", "internal/insurance/policy", "internal/insurance/producer", "internal/insurance/quote",
-		"internal/insurance/rating", "internal/insurance/referral", "internal/insurance/submission", "internal/oidc", "push", "push/webhook/sign", "rooms", "rooms/room", "store",
+		"hub", "internal/access", "internal/audit", "internal/betterauth", "internal/cloudflare", "internal/event", "internal/fault", "internal/id",
+		"internal/insurance", "internal/insurance/authority", "internal/insurance/billing", "internal/insurance/calendar", "internal/insurance/money",
+		"internal/insurance/policy", "internal/insurance/producer", "internal/insurance/quote", "internal/insurance/rating", "internal/insurance/referral",
+		"internal/insurance/submission", "internal/oidc", "push", "push/webhook/sign", "rooms", "rooms/room", "store",
 	},
 	"api/redislimit": {"api"},
 	"store": {
-		"internal/access", "internal/audit", "internal/event", "internal/fault", "internal/flag", "internal/insurance/billing", "internal/insurance/policy",
-		"internal/insurance/producer", "internal/insurance/quote", "internal/insurance/rating", "internal/insurance/referral", "internal/insurance/submission", "internal/seal",
+		"internal/access", "internal/audit", "internal/event", "internal/fault", "internal/flag", "internal/insurance/authority",
+		"internal/insurance/billing", "internal/insurance/policy", "internal/insurance/producer", "internal/insurance/quote", "internal/insurance/rating",
+		"internal/insurance/referral", "internal/insurance/submission", "internal/seal",
 		"push", "rooms/room",
 	},
 	"store/embedded":      {},
@@ -46,13 +48,16 @@ var arrows = map[string][]string{
 	"push/webhook/egress": {"internal/fault"},
 	"push/webhook/sign":   {},
 	"internal/insurance": {
-		"internal/access", "internal/audit", "internal/event", "internal/fault", "internal/insurance/billing", "internal/insurance/money",
-		"internal/insurance/policy", "internal/insurance/producer", "internal/insurance/quote", "internal/insurance/rating", "internal/insurance/referral", "internal/insurance/submission", "rooms", "store",
+		"internal/access", "internal/audit", "internal/event", "internal/fault", "internal/insurance/authority", "internal/insurance/billing",
+		"internal/insurance/money", "internal/insurance/policy", "internal/insurance/producer", "internal/insurance/quote", "internal/insurance/rating",
+		"internal/insurance/referral", "internal/insurance/submission", "rooms", "rooms/room", "store",
 	},
 	"internal/insurance/referral": {
-		"internal/access", "internal/event", "internal/fault", "internal/id", "internal/insurance/money", "internal/insurance/policy",
-		"internal/insurance/quote", "internal/insurance/submission", "rooms/room",
+		"internal/access", "internal/event", "internal/fault", "internal/id", "internal/insurance/authority", "internal/insurance/calendar",
+		"internal/insurance/money", "internal/insurance/policy", "internal/insurance/quote", "internal/insurance/submission", "rooms/room",
 	},
+	"internal/insurance/authority": {"internal/access", "internal/fault", "internal/id", "internal/insurance/money"},
+	"internal/insurance/calendar":  {"internal/fault"},
 	"internal/insurance/policy": {
 		"internal/access", "internal/id", "internal/insurance/billing", "internal/insurance/money", "internal/insurance/quote",
 		"internal/insurance/rating", "internal/insurance/submission",

@@ -171,6 +171,7 @@ func (c *serveCmd) serve(ctx context.Context, p *platform, d door, listener net.
 		work.Go(func() { _ = authority.Mirror(background) }) // returns nil
 	}
 	work.Go(func() { p.flags.Run(background) })
+	work.Go(func() { _ = keepReferrals(background, p.desk, p.log) }) // returns nil
 	if limiter != nil {
 		work.Go(func() { _ = limiter.Run(background) }) // returns nil
 	}

@@ -21,6 +21,11 @@ const (
 	ReadWebhooks   Permission = "read_webhooks"   // on the organisation: its endpoints and what they were sent
 	ManageWebhooks Permission = "manage_webhooks" // on the organisation
 
+	ViewBusiness Permission = "view_business" // on the organisation: what it deals with
+
+	ViewDesk Permission = "view_desk" // on the organisation: what its underwriters know
+	WorkDesk Permission = "work_desk" // on the organisation: what its underwriters do
+
 	ReadAudit Permission = "read_audit" // on the organisation: its audit log
 
 	ReadProducers   Permission = "read_producers"   // on the organisation

@@ -68,6 +68,9 @@ const (
 	PolicyBound     Action = "policy.bound"
 	ReferralRaised  Action = "referral.raised"
 	ReferralDecided Action = "referral.decided" // also when more is asked for: details.decision
+	ReferralChanged Action = "referral.changed" // claimed, confirmed, withdrawn and so on: details.change
+
+	AuthorityChanged Action = "authority.changed" // a profile, who has it, who lends his, the rules: details.change
 
 	WebhookCreated  Action = "webhook.created"
 	WebhookChanged  Action = "webhook.changed"
@@ -95,7 +98,7 @@ var Actions = []Action{
 	SignIn, Authenticate, Permission, CodeMailed, Refreshed, SignedOut, SessionCut, InvitationSent, InvitationOpened, InvitationAccepted,
 	InvitationRevoked, InvitationReplaced, GuestLinkMailed, KeyCreated, KeyRotated, KeyRevoked, UserCreated, UserChanged, UserStopped, OrgCreated, OrgChanged,
 	LogExported, KeysRotated, KeysDropped, RoomOpened, RoomClosed, RoomReopened, RoomArchived, ParticipantAdded, ParticipantChanged,
-	ParticipantRemoved, Quoted, Declined, PolicyBound, ReferralRaised, ReferralDecided, WebhookCreated, WebhookChanged, WebhookDeleted,
+	ParticipantRemoved, Quoted, Declined, PolicyBound, ReferralRaised, ReferralDecided, ReferralChanged, AuthorityChanged, WebhookCreated, WebhookChanged, WebhookDeleted,
 	WebhookDisabled, DeviceAdded, DeviceRemoved, FlagSet, FlagUnset, ProducerScreened, ProducerReviewed, ProducerAdded, ProducerChanged, LicenseAdded, LicenseChanged,
 	AppointmentAdded, AppointmentChanged, ProducerSaleChecked,
 }
@@ -181,6 +184,7 @@ var types = map[string]string{
 	"inv": "invoice", "clm": "claim", "doc": "document", "ref": "referral", "room": "deal_room", "msg": "message", "file": "file",
 	"prd": "producer", "lic": "license", "apt": "appointment",
 	"ann": "annotation", "ivt": "invitation", "ses": "session", "whk": "webhook", "dlv": "delivery", "dev": "device", "evt": "event", "ntf": "notification",
+	"aup": "authority_profile", "dlg": "authority_delegation",
 }
 
 // TypeOf is the type of what an id names; empty for what is no id.

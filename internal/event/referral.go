@@ -14,7 +14,8 @@ type ReferralSubject struct {
 // ReferralEscalated is the payload of referral.escalated.
 type ReferralEscalated struct {
 	ReferralSubject
-	Level int `json:"level" doc:"How often it was escalated."`
+	Level int    `json:"level" doc:"How often it was escalated."`
+	To    string `json:"to,omitempty" doc:"Who is asked now; nobody has more authority without it."`
 }
 
 // EventType implements Payload.
@@ -70,10 +71,107 @@ type ReferralDecided struct {
 	Counter    *ReferralCounter    `json:"counter,omitempty"`
 	ValidUntil string              `json:"validUntil,omitempty" format:"date-time"`
 	DecidedBy  string              `json:"decidedBy"`
+
+	ConfirmedBy string `json:"confirmedBy,omitempty" doc:"The second, where two have to agree."`
 }
 
 // EventType implements Payload.
 func (ReferralDecided) EventType() string { return "referral.decided" }
+
+// ReferralAssigned is the payload of referral.assigned.
+type ReferralAssigned struct {
+	ReferralSubject
+	Assignee   string `json:"assignee,omitempty" doc:"Nobody, when it was released."`
+	AssignedBy string `json:"assignedBy"`
+}
+
+// EventType implements Payload.
+func (ReferralAssigned) EventType() string { return "referral.assigned" }
+
+// A ReferralAnswer answers one question.
+type ReferralAnswer struct {
+	Question int    `json:"question" doc:"Its number in the request, from 1."`
+	Text     string `json:"text"`
+}
+
+// ReferralAnswered is the payload of referral.answered.
+type ReferralAnswered struct {
+	ReferralSubject
+	Answers    []ReferralAnswer `json:"answers" nullable:"false"`
+	AnsweredBy string           `json:"answeredBy"`
+}
+
+// EventType implements Payload.
+func (ReferralAnswered) EventType() string { return "referral.answered" }
+
+// ReferralConfirmationRequested is the payload of
+// referral.confirmation_requested.
+type ReferralConfirmationRequested struct {
+	ReferralSubject
+	ProposedBy string `json:"proposedBy"`
+}
+
+// EventType implements Payload.
+func (ReferralConfirmationRequested) EventType() string { return "referral.confirmation_requested" }
+
+// ReferralObjected is the payload of referral.objected.
+type ReferralObjected struct {
+	ReferralSubject
+	Rationale  string `json:"rationale"`
+	ObjectedBy string `json:"objectedBy"`
+}
+
+// EventType implements Payload.
+func (ReferralObjected) EventType() string { return "referral.objected" }
+
+// ReferralEnded is the payload of referral.ended.
+type ReferralEnded struct {
+	ReferralSubject
+	Status    string `json:"status" enum:"withdrawn,expired,superseded,revoked,lapsed"`
+	Rationale string `json:"rationale"`
+	EndedBy   string `json:"endedBy"`
+}
+
+// EventType implements Payload.
+func (ReferralEnded) EventType() string { return "referral.ended" }
+
+// ReferralConditionChanged is the payload of referral.condition_changed.
+type ReferralConditionChanged struct {
+	ReferralSubject
+	ConditionID string `json:"conditionId"`
+	Kind        string `json:"kind" enum:"pre_bind,post_bind"`
+	Action      string `json:"action"`
+	Status      string `json:"status" enum:"submitted,accepted,rejected,waived,expired"`
+	Note        string `json:"note,omitempty" doc:"What was submitted."`
+	Rationale   string `json:"rationale,omitempty"`
+	Consequence string `json:"consequence,omitempty"`
+	ChangedBy   string `json:"changedBy"`
+}
+
+// EventType implements Payload.
+func (ReferralConditionChanged) EventType() string { return "referral.condition_changed" }
+
+// ReferralCounterAnswered is the payload of referral.counter_answered.
+type ReferralCounterAnswered struct {
+	ReferralSubject
+	Accepted   bool   `json:"accepted"`
+	Rationale  string `json:"rationale,omitempty"`
+	AnsweredBy string `json:"answeredBy"`
+}
+
+// EventType implements Payload.
+func (ReferralCounterAnswered) EventType() string { return "referral.counter_answered" }
+
+// ReferralDueSoon is the payload of referral.due_soon.
+type ReferralDueSoon struct {
+	ReferralSubject
+	Turn    string `json:"turn" enum:"broker,underwriter"`
+	Percent int    `json:"percent" doc:"Of the time of this turn that is over."`
+	DueAt   string `json:"dueAt" format:"date-time"`
+}
+
+// EventType implements Payload.
+func (ReferralDueSoon) EventType() string { return "referral.due_soon" }
 
 var aReferral = ReferralSubject{
 	ReferralID: "ref_01J8K3M4N5P6Q7R8S9T0V1W2X3", EntityType: "quote", EntityID: "quo_01J8K3M4N5P6Q7R8S9T0V1W2X3",
@@ -105,9 +203,53 @@ var referralTypes = []Type{
 		Example: ReferralInfoRequested{aReferral, []string{"Are both claims closed?"}, "The loss runs are a year old.", una.ID},
 	},
 	{
-		Name: "referral.escalated", Description: "A referral waited too long, and somebody else was asked.", Resource: "referrals",
+		Name: "referral.escalated", Description: "A referral waits for too long, and somebody else is asked.", Resource: "referrals",
 		Room: OnDesk, Audiences: []string{Underwriting}, Persons: []string{Next}, Push: []string{Next}, Mail: []string{Next},
-		Category: CategoryReferrals, Urgent: true, Webhook: true, Inside: true, Planned: true,
-		Example: ReferralEscalated{aReferral, 1},
+		Category: CategoryReferrals, Urgent: true, Webhook: true, Inside: true,
+		Example: ReferralEscalated{aReferral, 1, "usr_01J8K3M4N5P6Q7R8S9T0V1W2X5"},
+	},
+	{
+		Name: "referral.assigned", Description: "Somebody took a referral up, or gave it back.", Resource: "referrals",
+		Audiences: []string{Underwriting}, Webhook: true, Inside: true,
+		Example: ReferralAssigned{aReferral, una.ID, una.ID},
+	},
+	{
+		Name: "referral.answered", Description: "What was asked about a referral was answered.", Resource: "referrals",
+		Room: AsCard, Audiences: []string{Underwriting}, Persons: []string{Assignee}, Push: []string{Assignee}, Category: CategoryReferrals, Webhook: true, Inside: true,
+		Example: ReferralAnswered{aReferral, []ReferralAnswer{{1, "Both are closed."}}, una.ID},
+	},
+	{
+		Name: "referral.confirmation_requested", Description: "A decision waits for the second of two.", Resource: "referrals",
+		Audiences: []string{Underwriting}, Persons: []string{Next}, Push: []string{Next}, Mail: []string{Next}, Category: CategoryReferrals, Webhook: true, Inside: true,
+		Example: ReferralConfirmationRequested{aReferral, una.ID},
+	},
+	{
+		Name: "referral.objected", Description: "The second of two did not agree to a decision.", Resource: "referrals",
+		Audiences: []string{Underwriting}, Persons: []string{Assignee}, Push: []string{Assignee}, Category: CategoryReferrals, Webhook: true, Inside: true,
+		Example: ReferralObjected{aReferral, "The roof was never inspected.", una.ID},
+	},
+	{
+		Name: "referral.ended", Description: "A referral was withdrawn, expired or superseded, or an approval was revoked or lapsed.", Resource: "referrals",
+		Room: AsCard, Audiences: []string{Underwriting}, Persons: []string{Assignee, Requester}, Push: []string{Requester}, Mail: []string{Requester},
+		Category: CategoryReferrals, Webhook: true, Inside: true,
+		Example: ReferralEnded{aReferral, "expired", "Nobody decided in time.", "system"},
+	},
+	{
+		Name: "referral.condition_changed", Description: "A condition of an approval was submitted, accepted, rejected or waived, or ran out.", Resource: "referrals",
+		Room: AsCard, Audiences: []string{Underwriting}, Persons: []string{Assignee, Requester}, Push: []string{Assignee}, Category: CategoryReferrals, Webhook: true, Inside: true,
+		Example: ReferralConditionChanged{
+			ReferralSubject: aReferral, ConditionID: "cnd_01J8K3M4N5P6Q7R8S9T0V1W2X3", Kind: "pre_bind", Action: "Send the roof inspection report.",
+			Status: "submitted", Note: "The report is in the room.", ChangedBy: una.ID,
+		},
+	},
+	{
+		Name: "referral.counter_answered", Description: "Other terms that an underwriter proposed were taken, or refused.", Resource: "referrals",
+		Room: AsCard, Audiences: []string{Underwriting}, Persons: []string{Assignee}, Push: []string{Assignee}, Category: CategoryReferrals, Webhook: true, Inside: true,
+		Example: ReferralCounterAnswered{aReferral, true, "", una.ID},
+	},
+	{
+		Name: "referral.due_soon", Description: "Part of the time for a referral is over.", Resource: "referrals",
+		Audiences: []string{Underwriting}, Persons: []string{Assignee, Requester}, Push: []string{Assignee}, Category: CategoryReferrals, Webhook: true, Inside: true,
+		Example: ReferralDueSoon{aReferral, "underwriter", 50, "2026-03-04T17:00:00Z"},
 	},
 }

@@ -115,6 +115,34 @@ var words = map[string][]told{
 		en: Words{"A referral was passed on to you", "A referral[ about {entityType:thing}] was not decided in time and waits for you now."},
 		es: Words{"Le pasaron una consulta", "Una consulta[ sobre {entityType:thing}] no se decidió a tiempo y ahora espera su decisión."},
 	}},
+	"referral.answered": {{
+		en: Words{"Your questions were answered", "What you asked about a referral[ about {entityType:thing}] was answered. It waits for you again."},
+		es: Words{"Respondieron a sus preguntas", "Respondieron a lo que preguntó sobre una consulta[ sobre {entityType:thing}]. Le espera de nuevo."},
+	}},
+	"referral.confirmation_requested": {{
+		en: Words{"A decision waits for a second person", "Somebody decided a referral[ about {entityType:thing}], and a second person has to agree."},
+		es: Words{"Una decisión espera a una segunda persona", "Alguien decidió una consulta[ sobre {entityType:thing}] y una segunda persona debe confirmarla."},
+	}},
+	"referral.objected": {{
+		en: Words{"Your decision was objected to", "The second person did not agree to your decision on a referral[ about {entityType:thing}]. Open it to read why."},
+		es: Words{"Objetaron su decisión", "La segunda persona no está de acuerdo con su decisión sobre una consulta[ sobre {entityType:thing}]. Ábrala para leer por qué."},
+	}},
+	"referral.ended": {{
+		en: Words{"A referral is over", "A referral[ about {entityType:thing}] no longer stands. Open it to see what happened."},
+		es: Words{"Una consulta terminó", "Una consulta[ sobre {entityType:thing}] ya no vale. Ábrala para ver qué pasó."},
+	}},
+	"referral.condition_changed": {{
+		en: Words{"A condition has changed", "There is news of a condition of an approval[ about {entityType:thing}]. Open the referral to see it."},
+		es: Words{"Una condición cambió", "Hay novedades de una condición de una aprobación[ sobre {entityType:thing}]. Abra la consulta para verlas."},
+	}},
+	"referral.counter_answered": {{
+		en: Words{"Your counter-offer was answered", "The terms that you proposed for a referral[ about {entityType:thing}] were answered. Open it to see how."},
+		es: Words{"Respondieron a su contraoferta", "Respondieron a los términos que propuso para una consulta[ sobre {entityType:thing}]. Ábrala para ver cómo."},
+	}},
+	"referral.due_soon": {{
+		en: Words{"A referral is due soon", "A referral[ about {entityType:thing}] has to be answered[ by {dueAt:date}| soon]."},
+		es: Words{"Una consulta vence pronto", "Una consulta[ sobre {entityType:thing}] debe responderse[ antes del {dueAt:date}| pronto]."},
+	}},
 	"policy.bound": {{
 		en: Words{"[Policy {policyNumber}|A policy] is bound", "[Cover runs from {effectiveDate:date} to {expirationDate:date}.|Cover starts on {effectiveDate:date}.|Cover is in place.][ The premium is {grossPremium:dollars}.]"},
 		es: Words{"Póliza[ {policyNumber}] emitida", "[La cobertura va del {effectiveDate:date} al {expirationDate:date}.|La cobertura empieza el {effectiveDate:date}.|La cobertura está contratada.][ La prima es de {grossPremium:dollars}.]"},

@@ -60,6 +60,9 @@ func (d *Desk) Bind(ctx context.Context, by access.Actor, id submission.ID, o po
 		if err := saveBound(ctx, tx, s, q, made, first, invoices); err != nil {
 			return err
 		}
+		if err := useUp(ctx, tx, s.ID, made.ID, at); err != nil {
+			return err
+		}
 		persons, err := d.partiesTo(ctx, tx, s, made)
 		if err != nil {
 			return err

@@ -14,10 +14,10 @@ import (
 // to agree to is not offered, so it is not shown; how any price came about, and
 // why a risk was declined, stays inside.
 func quoteCard(q quote.Quote) event.Card {
-	switch q.Decision {
-	case quote.Declined:
+	switch {
+	case q.Decision == quote.Declined:
 		return event.Card{Card: event.SubmissionDeclined{}.EventType(), Status: string(submission.Declined), Text: "The submission was declined."}
-	case quote.Referred:
+	case !offered(q):
 		return event.Card{
 			Card: event.SubmissionQuoted{}.EventType(), Status: string(submission.InReview), WhoseTurn: "underwriter",
 			Text: "An underwriter reviews the quote.",
@@ -28,6 +28,13 @@ func quoteCard(q quote.Quote) event.Card {
 		WhoseTurn: "broker", Text: "Quoted at $" + dollars(q.GrossPremium) + ".",
 	}
 }
+
+// offered reports whether a price is the broker's to know: nobody has to agree to
+// it, or somebody has.
+func offered(q quote.Quote) bool { return q.Status == quote.Status(quote.Quoted) }
+
+// declinedCard is what a room shows of an underwriter's no.
+func declinedCard() event.Card { return quoteCard(quote.Quote{Decision: quote.Declined}) }
 
 // boundCard is what a room shows of a bind.
 func boundCard(p policy.Policy) event.Card {

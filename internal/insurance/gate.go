@@ -28,12 +28,7 @@ type gate func(context.Context, *store.Tx, bid) ([]string, error)
 
 // gates are all asked, in this order, which is also that of their locks.
 func (d *Desk) gates() []gate {
-	return []gate{
-		func(_ context.Context, _ *store.Tx, b bid) ([]string, error) {
-			return b.Quote.Blockers(b.Program, b.At), nil
-		},
-		soldBy,
-	}
+	return []gate{d.agreed, soldBy}
 }
 
 // pass returns quote.ErrNotBindable with everything that any gate has against

@@ -39,8 +39,11 @@ func (d *Desk) Quote(ctx context.Context, by access.Actor, id submission.ID, see
 		if q.Version, err = tx.AddQuote(ctx, q); err != nil {
 			return err
 		}
+		if s, q, err = d.reconsider(ctx, tx, s, q, at); err != nil {
+			return err
+		}
 		told := event.New(s.Org, s.ID.String(), quotedPayload(s, q), at)
-		if q.Decision != quote.Referred { // nothing is offered yet
+		if offered(q) || q.Decision == quote.Declined {
 			if told.Persons, err = tx.Producers(ctx, s.ID); err != nil {
 				return err
 			}
@@ -67,8 +70,12 @@ func quotedPayload(s submission.Submission, q quote.Quote) event.Payload {
 	if q.Decision == quote.Declined {
 		return event.SubmissionDeclined{SubmissionID: s.ID.String(), InsuredName: s.InsuredName, Reasons: q.Reasons, ExternalID: s.ExternalID}
 	}
+	decision := q.Decision
+	if offered(q) { // on its own, or since an underwriter agreed to it
+		decision = quote.Quoted
+	}
 	return event.SubmissionQuoted{
-		SubmissionID: s.ID.String(), QuoteID: q.ID.String(), InsuredName: s.InsuredName, Decision: string(q.Decision), GrossPremium: q.GrossPremium,
+		SubmissionID: s.ID.String(), QuoteID: q.ID.String(), InsuredName: s.InsuredName, Decision: string(decision), GrossPremium: q.GrossPremium,
 		ExpiresAt: q.ExpiresAt.Format(time.RFC3339), ExternalID: s.ExternalID,
 	}
 }

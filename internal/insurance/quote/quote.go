@@ -67,7 +67,8 @@ const (
 	Declined Decision = "declined"
 )
 
-// Status is where a quote stands: its decision at first, then one of these.
+// Status is where a quote stands: its decision at first, then one of these. One
+// that was referred is quoted once somebody with the authority agreed to it.
 type Status string
 
 // The later states of a quote.
@@ -131,6 +132,17 @@ func Make(s submission.Submission, p Program, t RateTable, d Dates, at time.Time
 	return q, nil
 }
 
+// Countered returns the next version of a quote, at a premium that both sides
+// took; nil keeps the one that there was. What it was rated from stays.
+func (q Quote) Countered(premium *money.Cents, at time.Time) Quote {
+	q.ID, q.CreatedAt, q.ExpiresAt, q.Status = id.New[quoteKind](at), at, at.Add(Age), Status(Referred)
+	if premium != nil {
+		q.GrossPremium = *premium
+	}
+	q.Decision, q.Reasons = Referred, []string{"countered"}
+	return q
+}
+
 // ErrNotBindable carries every blocker in its details.
 var ErrNotBindable = fault.New(fault.Refused, "not_bindable", "The quote cannot be bound.")
 
@@ -138,7 +150,7 @@ var ErrNotBindable = fault.New(fault.Refused, "not_bindable", "The quote cannot 
 // anybody's authority; nil when nothing does.
 func (q Quote) Blockers(p Program, at time.Time) []string {
 	var blockers []string
-	if q.Decision != Quoted {
+	if agreed := q.Decision == Referred && q.Status == Status(Quoted); q.Decision != Quoted && !agreed {
 		blockers = append(blockers, "quote_"+string(q.Decision))
 	} else if q.Status != Status(Quoted) {
 		blockers = append(blockers, "quote_"+string(q.Status))

@@ -106,6 +106,8 @@ func TestEachBlocker(t *testing.T) {
 		want   []string
 	}{
 		{"declined", func(q *quote.Quote) { q.Decision = quote.Declined }, []string{"quote_declined"}},
+		{"referred", func(q *quote.Quote) { q.Decision, q.Status = quote.Referred, quote.Status(quote.Referred) }, []string{"quote_referred"}},
+		{"referred, and agreed to", func(q *quote.Quote) { q.Decision = quote.Referred }, nil},
 		{"superseded", func(q *quote.Quote) { q.Status = quote.Superseded }, []string{"quote_superseded"}},
 		{"bound", func(q *quote.Quote) { q.Status = quote.Bound }, []string{"quote_bound"}},
 		{"at the threshold", func(q *quote.Quote) { q.GrossPremium = program.AutoBindThreshold }, nil},
@@ -131,7 +133,7 @@ func TestEveryBlocker(t *testing.T) {
 	if got := q.Blockers(program, noon.Add(quote.Age-1)); got != nil {
 		t.Errorf("in its last moment: %v", got)
 	}
-	q.Decision, q.GrossPremium = quote.Referred, 10_000_001
+	q.Decision, q.Status, q.GrossPremium = quote.Referred, quote.Status(quote.Referred), 10_000_001
 	if d := cmp.Diff([]string{"quote_referred", "quote_expired", "authority_required"}, q.Blockers(program, noon.Add(quote.Age))); d != "" {
 		t.Error(d)
 	}

@@ -26,6 +26,24 @@ func (r Referral) Card(told event.Event) event.Card {
 				}
 			}
 		}
+	case event.ReferralAnswered{}.EventType():
+		c.Text = "The questions were answered."
+	case event.ReferralCounterAnswered{}.EventType():
+		c.Text, c.Outcome = "The proposed terms were not accepted.", string(r.Outcome)
+		if r.Taken {
+			c.Text = "The proposed terms were accepted."
+		}
+	case event.ReferralConditionChanged{}.EventType():
+		c.Outcome = string(r.Outcome)
+		c.Text, c.WhoseTurn, c.Conditions = r.conditionSaid(told)
+	case event.ReferralEnded{}.EventType():
+		c.Text, c.WhoseTurn = "The question is closed.", ""
+		switch r.Status {
+		case Revoked, Lapsed:
+			c.Text = "The underwriter's approval no longer holds."
+		case Superseded:
+			c.Text = "The risk has changed; the question is closed."
+		}
 	case event.ReferralDecided{}.EventType():
 		c.Outcome = string(r.Outcome)
 		c.Text, c.WhoseTurn = r.said()
@@ -49,12 +67,34 @@ func (r Referral) said() (text, turn string) {
 	return "The underwriter approved this.", underwritersTurn
 }
 
+// conditionSaid is what became of one condition, whose turn it is then, and the
+// condition.
+func (r Referral) conditionSaid(told event.Event) (text, turn string, what []string) {
+	changed, _ := told.Data.(event.ReferralConditionChanged)
+	what = []string{changed.Action}
+	switch changed.Status {
+	case ConditionSubmitted:
+		return "A condition was reported as met.", underwritersTurn, what
+	case ConditionAccepted:
+		return "A condition is met.", "", what
+	case ConditionWaived:
+		return "A condition is no longer asked for.", "", what
+	case ConditionRejected:
+		return "What was sent for a condition is not enough.", brokersTurn, what
+	}
+	return "A condition was not met in time.", underwritersTurn, what
+}
+
 // face is the status as the other company may know it: not who has to look at
-// it, and how often.
+// it, and how often, nor how it came to an end.
 func (r Referral) face() string {
 	switch r.Status {
 	case Draft, Open, PendingSecond:
 		return string(InReview)
+	case Withdrawn, Expired, Superseded, Revoked, Lapsed:
+		return "closed"
+	case Consumed:
+		return string(Decided)
 	}
 	return string(r.Status)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/openinsure/openinsure/internal/event"
 	"github.com/openinsure/openinsure/internal/fault"
 	"github.com/openinsure/openinsure/internal/id"
+	"github.com/openinsure/openinsure/internal/insurance/authority"
 	"github.com/openinsure/openinsure/internal/insurance/money"
 )
 
@@ -40,7 +41,30 @@ type Decision struct {
 	Verb      Verb
 	Rationale string
 	Questions []string // of RequestMoreInfo, for the other company; without any, the rationale is the question
+	Offset    int      // of Approve: percent by which the risk may still grow
+	AllowEdit bool     // of Approve: it survives changes that stay within that
+	Override  bool     // of Approve: although no profile covers it; takes two persons
 	Terms              // of Approve
+}
+
+// MaxOffset is the most by which an approved risk may grow, in percent.
+const MaxOffset = 100
+
+// A Bench is by what somebody decides: the authority that he has at this moment,
+// and when two have to agree.
+type Bench struct {
+	Grants        []authority.Grant
+	Threshold     money.Cents  // up to this premium nobody's authority is asked for
+	FourEyesAbove *money.Cents // above this premium approvals take two persons; nil: never
+	Value         authority.Value
+}
+
+// A Proposal is the first of two decisions.
+type Proposal struct {
+	Decision Decision      `json:"decision"`
+	By       string        `json:"by"`
+	Use      authority.Use `json:"use"`
+	At       time.Time     `json:"at"`
 }
 
 // Terms are what an approval depends on.
@@ -66,7 +90,13 @@ type Condition struct {
 	Evidence    string      `json:"evidence,omitempty"`
 	DueAt       *time.Time  `json:"dueAt,omitempty"`
 	Consequence string      `json:"consequence,omitempty"`
-	Status      string      `json:"status"` // open until somebody submits something
+	Status      string      `json:"status"`          // open until somebody submits something
+	Level       int         `json:"level,omitempty"` // of the authority that set it
+	Note        string      `json:"note,omitempty"`  // what was submitted
+	SubmittedBy string      `json:"submittedBy,omitempty"`
+	ResolvedBy  string      `json:"resolvedBy,omitempty"`
+	Because     string      `json:"because,omitempty"`
+	UpdatedAt   *time.Time  `json:"updatedAt,omitempty"`
 }
 
 type conditionKind struct{}
@@ -102,13 +132,11 @@ func (d Decision) Outcome() Outcome {
 // Whoever raised a referral may not decide it, even with the authority: four
 // eyes are a condition of our licence. Whoever answers an open referral takes
 // it up with that; one that waits for information is taken up again, since
-// people also answer each other in the room.
-func (r Referral) Decide(by access.Actor, d Decision, at time.Time) (Referral, event.Event, error) {
-	if by.Kind != access.User {
-		return r, event.Event{}, ErrPerson
-	}
-	if by.ID == r.RaisedBy {
-		return r, event.Event{}, ErrOwnReferral
+// people also answer each other in the room. An answer for good has to be inside
+// the authority of who gives it; above a threshold an approval is one of two.
+func (r Referral) Decide(by access.Actor, d Decision, on Bench, at time.Time) (Referral, event.Event, error) {
+	if err := r.mayJudge(by); err != nil {
+		return r, event.Event{}, err
 	}
 	taken, err := r.takeUp(by)
 	if err != nil {
@@ -122,24 +150,77 @@ func (r Referral) Decide(by access.Actor, d Decision, at time.Time) (Referral, e
 		after, told := taken.ask(by, d, at)
 		return after, told, nil
 	}
-	after, told := taken.settle(by, d, at)
+	on.Value.Issue = r.Value.Issue
+	taken.Value = on.Value
+	value := d.value(on.Value)
+	use, err := on.cover(by, value, []string{r.RaisedBy}, d.Override)
+	if err != nil {
+		return r, event.Event{}, err
+	}
+	if d.Verb == Approve && (use.Override || on.two(value)) {
+		taken.Status, taken.Proposal = PendingSecond, &Proposal{Decision: d, By: by.ID, Use: use, At: at}
+		return taken, taken.tell(by, event.ReferralConfirmationRequested{ReferralSubject: r.subject(), ProposedBy: by.ID}, at), nil
+	}
+	after, told := taken.settle(by, d, use, at)
 	return after, told, nil
+}
+
+// mayJudge says whether somebody may answer a referral at all.
+func (r Referral) mayJudge(by access.Actor) error {
+	if by.Kind != access.User {
+		return ErrPerson
+	}
+	if by.ID == r.RaisedBy {
+		return ErrOwnReferral
+	}
+	return nil
+}
+
+// value is what a decision agrees to: what was asked for, or the counter where
+// that is more.
+func (d Decision) value(v authority.Value) authority.Value {
+	if c := d.Counter; c != nil {
+		if c.Premium != nil && (v.Premium == nil || *c.Premium > *v.Premium) {
+			v.Premium = c.Premium
+		}
+		if c.Limit != nil {
+			v.Limit = max(v.Limit, *c.Limit)
+		}
+	}
+	return v.Reference(d.Offset)
+}
+
+// cover finds the authority for a value.
+func (on Bench) cover(by access.Actor, v authority.Value, spent []string, override bool) (authority.Use, error) {
+	return authority.Cover(authority.Claim{By: by.ID, Grants: on.Grants, Spent: spent, Threshold: on.Threshold, Override: override}, v)
+}
+
+// two reports whether two persons have to agree to a value.
+func (on Bench) two(v authority.Value) bool {
+	return on.FourEyesAbove != nil && v.Premium != nil && *v.Premium > *on.FourEyesAbove
 }
 
 // takeUp puts a referral that can still be decided into review.
 func (r Referral) takeUp(by access.Actor) (Referral, error) {
 	switch r.Status {
 	case Open, InReview, InfoRequested:
-	case Decided, Revoked, Lapsed, Consumed:
-		return r, ErrDecided.With("decision", r.Outcome).With("decidedBy", r.DecidedBy).With("decidedAt", r.DecidedAt)
 	default:
-		return r, ErrState.With("status", r.Status)
+		return r, r.refusal()
 	}
-	r.Status = InReview
-	if r.Assignee == "" {
-		r.Assignee = by.ID
+	if r.Assignee != "" && r.Assignee != by.ID {
+		return r, ErrClaimed.With("assignee", r.Assignee)
 	}
+	r.Status, r.Assignee = InReview, by.ID
 	return r, nil
+}
+
+// refusal is why nothing more is done with a referral in its state.
+func (r Referral) refusal() error {
+	switch r.Status {
+	case Decided, Revoked, Lapsed, Consumed:
+		return ErrDecided.With("decision", r.Outcome).With("decidedBy", r.DecidedBy).With("decidedAt", r.DecidedAt)
+	}
+	return ErrState.With("status", r.Status)
 }
 
 // check reports everything that is wrong with what was answered.
@@ -159,6 +240,11 @@ func (d Decision) check(at time.Time) error {
 	wrong(d.Verb != Approve && d.Counter != nil, "counter", "unexpected")
 	wrong(d.Verb != Approve && d.ValidUntil != nil, "validUntil", "unexpected")
 	wrong(d.ValidUntil != nil && !d.ValidUntil.After(at), "validUntil", "min")
+	wrong(d.Verb != Approve && d.Offset != 0, "offsetPercent", "unexpected")
+	wrong(d.Verb != Approve && d.AllowEdit, "allowEdit", "unexpected")
+	wrong(d.Verb != Approve && d.Override, "override", "unexpected")
+	wrong(d.Offset < 0, "offsetPercent", "min")
+	wrong(d.Offset > MaxOffset, "offsetPercent", "max")
 	for i, q := range d.Questions {
 		wrong(strings.TrimSpace(q) == "", fmt.Sprintf("questions[%d]", i), "required")
 	}
@@ -194,8 +280,12 @@ func (r Referral) ask(by access.Actor, d Decision, at time.Time) (Referral, even
 }
 
 // settle decides the referral for good.
-func (r Referral) settle(by access.Actor, d Decision, at time.Time) (Referral, event.Event) {
-	r.Status = Decided
+func (r Referral) settle(by access.Actor, d Decision, use authority.Use, at time.Time) (Referral, event.Event) {
+	r.Status, r.Use, r.Proposal, r.Taken = Decided, &use, nil, false
+	if d.Verb == Approve {
+		reference := d.value(r.Value)
+		r.Reference, r.AllowEdit = &reference, d.AllowEdit
+	}
 	r.Verdict = Verdict{Outcome: d.Outcome(), DecidedBy: by.ID, DecidedAt: &at, Because: d.Rationale, Terms: d.Terms}
 	r.Conditions = []Condition{}
 	told := event.ReferralDecided{
@@ -203,7 +293,7 @@ func (r Referral) settle(by access.Actor, d Decision, at time.Time) (Referral, e
 		ValidUntil: stamp(d.ValidUntil), DecidedBy: by.ID,
 	}
 	for _, c := range d.Conditions {
-		c.ID, c.Status = id.New[conditionKind](at), "open"
+		c.ID, c.Status, c.Level = id.New[conditionKind](at), ConditionOpen, use.Level
 		r.Conditions = append(r.Conditions, c)
 		told.Conditions = append(told.Conditions, event.ReferralCondition{
 			ID: c.ID.String(), Kind: c.Kind, Action: c.Action, Responsible: c.Responsible, Evidence: c.Evidence, DueAt: stamp(c.DueAt), Consequence: c.Consequence,

@@ -11,6 +11,7 @@ import (
 	"github.com/openinsure/openinsure/internal/event"
 	"github.com/openinsure/openinsure/internal/fault"
 	"github.com/openinsure/openinsure/internal/id"
+	"github.com/openinsure/openinsure/internal/insurance/authority"
 	"github.com/openinsure/openinsure/internal/insurance/submission"
 	"github.com/openinsure/openinsure/rooms/room"
 )
@@ -63,6 +64,10 @@ var (
 	ErrDecided     = fault.New(fault.Refused, "referral_decided", "The referral has been decided.")
 	ErrState       = fault.New(fault.Refused, "referral_state", "The referral is not in a state that allows this.")
 	ErrRoom        = fault.New(fault.Refused, "room_mismatch", "The deal room is not the one of the referral's submission.").Field("dealRoomId", "id")
+	ErrClaimed     = fault.New(fault.Refused, "referral_claimed", "Somebody else has taken up the referral.")
+	ErrAssignee    = fault.ErrForbidden.Saying("Only who has taken up the referral, or an administrator, may do this.")
+	ErrRequester   = fault.ErrForbidden.Saying("Only who raised the referral, or an administrator, may do this.")
+	ErrSecond      = fault.New(fault.Forbidden, "second_person", "The second of two must be somebody else than the first.")
 	ErrRationale   = fault.ErrValidation.Saying("A referral, and every decision on it, needs a rationale.").Field("rationale", "required")
 )
 
@@ -80,6 +85,7 @@ type Referral struct {
 	Assignee   string // who took it up; empty: nobody yet
 	Requests   []Request
 	Verdict
+	Work
 	CreatedAt time.Time
 	UpdatedAt time.Time
 	Version   int
@@ -89,9 +95,41 @@ type Referral struct {
 type Verdict struct {
 	Outcome   Outcome
 	DecidedBy string
+	SecondBy  string // who confirmed it, where two have to agree
 	DecidedAt *time.Time
 	Because   string // the decision's rationale
 	Terms
+}
+
+// Work is what a referral keeps of its way, beside where it stands.
+type Work struct {
+	Value      authority.Value  `json:"value"`                // what the decision is about, as it was when it was raised or decided
+	Risk       string           `json:"risk,omitempty"`       // a hash of what makes the risk
+	Proposal   *Proposal        `json:"proposal,omitempty"`   // of the first of two
+	Use        *authority.Use   `json:"use,omitempty"`        // the authority by which it was decided
+	SecondUse  *authority.Use   `json:"secondUse,omitempty"`  // and confirmed
+	Reference  *authority.Value `json:"reference,omitempty"`  // what an approval covers
+	AllowEdit  bool             `json:"allowEdit,omitempty"`  // it survives changes within the reference
+	Taken      bool             `json:"taken,omitempty"`      // the counter was accepted
+	Endings    []Ending         `json:"endings,omitempty"`    // withdrawn, objected, revoked and so on, with reasons
+	Supersedes string           `json:"supersedes,omitempty"` // the referral that this one follows
+	Clock      Clock            `json:"clock"`
+	TimerAt    *time.Time       `json:"timerAt,omitempty"` // when the clock has to be looked at; nil: never
+	Escalated  int              `json:"escalated,omitempty"`
+}
+
+// An Ending is something that undid what was there, and why.
+type Ending struct {
+	What    string    `json:"what"`
+	By      string    `json:"by"`
+	Because string    `json:"because,omitempty"`
+	At      time.Time `json:"at"`
+}
+
+// ended notes an ending.
+func (r Referral) ended(what, by, because string, at time.Time) Referral {
+	r.Endings = append(slices.Clip(r.Endings), Ending{What: what, By: by, Because: because, At: at})
+	return r
 }
 
 // A Request asks for information.
@@ -105,8 +143,16 @@ type Request struct {
 // A Question is one item of a Request. One that is internal was never written
 // for the other company and is not shown to it.
 type Question struct {
-	Text     string `json:"text"`
-	Internal bool   `json:"internal,omitempty"`
+	Text     string  `json:"text"`
+	Internal bool    `json:"internal,omitempty"`
+	Answer   *Answer `json:"answer,omitempty"`
+}
+
+// An Answer to a question.
+type Answer struct {
+	Text string    `json:"text"`
+	By   string    `json:"by"`
+	At   time.Time `json:"at"`
 }
 
 // Object is the referral as an object of access.
@@ -121,9 +167,13 @@ type Ask struct {
 	Room       room.ID       // may be zero
 	Reason     Reason
 	Rationale  string
+	Draft      bool             // nobody is asked yet
+	Issue      *authority.Issue // beside the money
+	Value      authority.Value  // looked up
+	Risk       string           // looked up
 }
 
-// Raise opens a referral and says what to tell.
+// Raise opens a referral and says what to tell; of a draft, nothing.
 func Raise(by access.Actor, a Ask, at time.Time) (Referral, event.Event, error) {
 	if !slices.Contains(Reasons, a.Reason) {
 		return Referral{}, event.Event{}, fault.ErrValidation.Field("reason", "enum")
@@ -131,14 +181,25 @@ func Raise(by access.Actor, a Ask, at time.Time) (Referral, event.Event, error) 
 	if strings.TrimSpace(a.Rationale) == "" {
 		return Referral{}, event.Event{}, ErrRationale
 	}
+	if i := a.Issue; i != nil && (strings.TrimSpace(i.Name) == "" || i.Comparator != authority.AtMost && i.Comparator != authority.AtLeast) {
+		return Referral{}, event.Event{}, fault.ErrValidation.Field("issue", "format")
+	}
+	a.Value.Issue = a.Issue
 	r := Referral{
 		ID: NewID(at), Org: by.Org, Entity: a.Entity, Submission: a.Submission, Room: a.Room, Reason: a.Reason, Rationale: a.Rationale,
 		Status: Open, RaisedBy: by.ID, Requests: []Request{}, Verdict: Verdict{Terms: Terms{Conditions: []Condition{}}},
-		CreatedAt: at, UpdatedAt: at, Version: 1,
+		Work: Work{Value: a.Value, Risk: a.Risk}, CreatedAt: at, UpdatedAt: at, Version: 1,
 	}
-	return r, r.tell(by, event.ReferralCreated{
-		ReferralSubject: r.subject(), Reason: string(r.Reason), Rationale: r.Rationale, RaisedBy: r.RaisedBy,
-	}, at), nil
+	if a.Draft {
+		r.Status = Draft
+		return r, event.Event{}, nil
+	}
+	return r, r.created(by, at), nil
+}
+
+// created tells that somebody is asked.
+func (r Referral) created(by access.Actor, at time.Time) event.Event {
+	return r.tell(by, event.ReferralCreated{ReferralSubject: r.subject(), Reason: string(r.Reason), Rationale: r.Rationale, RaisedBy: r.RaisedBy}, at)
 }
 
 // subject names the referral in events.
@@ -156,6 +217,9 @@ func (r Referral) tell(by access.Actor, data event.Payload, at time.Time) event.
 	e.Author = by.ID
 	if strings.HasPrefix(r.RaisedBy, "usr_") && by.ID != r.RaisedBy {
 		e.Persons = append(e.Persons, event.Person{Subject: r.RaisedBy, Org: r.Org, As: event.Requester})
+	}
+	if r.Assignee != "" && by.ID != r.Assignee {
+		e.Persons = append(e.Persons, event.Person{Subject: r.Assignee, Org: r.Org, As: event.Assignee})
 	}
 	return e
 }

@@ -26,6 +26,9 @@ var (
 	maria = access.Actor{Kind: access.User, ID: access.NewUserID(noon).String(), Org: sam.Org}
 )
 
+// free is the bench of somebody in whose matter nobody's authority is asked for.
+var free = referral.Bench{Threshold: 10_000_000}
+
 func ask() referral.Ask {
 	id := submission.NewID(noon)
 	return referral.Ask{
@@ -130,7 +133,7 @@ func TestReferralDecide(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			before := raised(t, tt.state)
-			after, told, err := before.Decide(tt.by, tt.d, noon)
+			after, told, err := before.Decide(tt.by, tt.d, free, noon)
 			if !errors.Is(err, tt.wantErr) || blamed(err) != tt.fields {
 				t.Fatalf("err = %v, fields %q; want %v, %q", err, blamed(err), tt.wantErr, tt.fields)
 			}
@@ -153,7 +156,7 @@ func TestEveryTransition(t *testing.T) {
 		for verb, to := range map[referral.Verb]referral.Status{
 			referral.Approve: referral.Decided, referral.Reject: referral.Decided, referral.RequestMoreInfo: referral.InfoRequested,
 		} {
-			after, _, err := raised(t, from).Decide(maria, referral.Decision{Verb: verb, Rationale: "x"}, noon)
+			after, _, err := raised(t, from).Decide(maria, referral.Decision{Verb: verb, Rationale: "x"}, free, noon)
 			switch {
 			case slices.Contains(decidable, from):
 				if err != nil || after.Status != to || after.Assignee != maria.ID || !after.UpdatedAt.Equal(noon) {
@@ -197,7 +200,7 @@ func TestOutcomes(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			r, told, err := raised(t, referral.InReview).Decide(maria, referral.Decision{Verb: tt.verb, Rationale: "x", Terms: tt.terms}, noon)
+			r, told, err := raised(t, referral.InReview).Decide(maria, referral.Decision{Verb: tt.verb, Rationale: "x", Terms: tt.terms}, free, noon)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -216,7 +219,7 @@ func TestOutcomes(t *testing.T) {
 			if c.Outcome != string(tt.want) || c.Status != "decided" || c.WhoseTurn != tt.turn || len(c.Conditions) != len(tt.terms.Conditions) || c.Text == "" {
 				t.Errorf("card %+v", c)
 			}
-			_, _, err = r.Decide(maria, referral.Decision{Verb: referral.Reject, Rationale: "y"}, later)
+			_, _, err = r.Decide(maria, referral.Decision{Verb: referral.Reject, Rationale: "y"}, free, later)
 			if detail(err, "decision") != tt.want || detail(err, "decidedBy") != maria.ID {
 				t.Errorf("a second decision does not say the first: %v", err)
 			}
@@ -235,7 +238,7 @@ func TestAskingForMore(t *testing.T) {
 	} {
 		var told event.Event
 		var err error
-		if r, told, err = r.Decide(maria, referral.Decision{Verb: referral.RequestMoreInfo, Rationale: "old loss runs", Questions: tt.questions}, noon); err != nil {
+		if r, told, err = r.Decide(maria, referral.Decision{Verb: referral.RequestMoreInfo, Rationale: "old loss runs", Questions: tt.questions}, free, noon); err != nil {
 			t.Fatal(err)
 		}
 		if len(r.Requests) != i+1 || r.Requests[i].Questions[0].Internal != tt.internal || r.Requests[i].By != maria.ID {
@@ -263,14 +266,14 @@ func TestCardsAreSafe(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	asked, more, err := open.Decide(by, referral.Decision{Verb: referral.RequestMoreInfo, Rationale: secret}, noon)
+	asked, more, err := open.Decide(by, referral.Decision{Verb: referral.RequestMoreInfo, Rationale: secret}, free, noon)
 	if err != nil {
 		t.Fatal(err)
 	}
 	decided, told, err := asked.Decide(by, referral.Decision{Verb: referral.Approve, Rationale: secret, Terms: referral.Terms{
 		Conditions: []referral.Condition{{Kind: referral.PreBind, Action: "Inspect.", Responsible: secret, Evidence: secret, Consequence: secret}},
 		Counter:    &referral.Counter{Limit: &limit, Exclusions: []string{secret}}, ValidUntil: &until,
-	}}, noon)
+	}}, free, noon)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -299,7 +302,7 @@ func TestWhoHears(t *testing.T) {
 	if got := created.Channels(); !slices.Equal(got, []event.Channel{underwriting}) {
 		t.Errorf("created is heard on %v", got)
 	}
-	_, told, err := r.Decide(maria, referral.Decision{Verb: referral.Approve, Rationale: "x"}, noon)
+	_, told, err := r.Decide(maria, referral.Decision{Verb: referral.Approve, Rationale: "x"}, free, noon)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -307,7 +310,7 @@ func TestWhoHears(t *testing.T) {
 		t.Errorf("decided is heard on %v", got)
 	}
 	r.RaisedBy = access.NewKeyID(noon).String()
-	_, told, err = r.Decide(maria, referral.Decision{Verb: referral.Approve, Rationale: "x"}, noon)
+	_, told, err = r.Decide(maria, referral.Decision{Verb: referral.Approve, Rationale: "x"}, free, noon)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,9 @@
 package submission
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -95,11 +98,18 @@ func CheckState(s string) error { return Submission{State: s}.Check() }
 // Rated returns the submission after a quote was made of it, in the state that
 // the quote's decision gives it.
 func (s Submission) Rated(to Status, at time.Time) (Submission, error) {
-	if s.Status != Received && s.Status != InReview && s.Status != Quoted {
+	if s.Status != Received && s.Status != InReview && s.Status != Quoted && s.Status != Referred {
 		return s, ErrState.With("status", s.Status)
 	}
 	s.Status, s.UpdatedAt = to, at
 	return s, nil
+}
+
+// Risk is a hash of what makes the risk: while it is the same, what was agreed
+// about it is about the same.
+func (s Submission) Risk() string {
+	h := sha256.Sum256(fmt.Appendf(nil, "%s\n%d\n%d\n%s\n%s\n%s", s.NAICS, s.AnnualRevenue, s.RequestedLimit, s.EffectiveDate, s.State, s.LineOfBusiness))
+	return hex.EncodeToString(h[:16])
 }
 
 // Bind returns the submission as bound.

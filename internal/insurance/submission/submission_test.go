@@ -13,7 +13,7 @@ func TestOnlyLegalTransitions(t *testing.T) {
 	at := time.Unix(1, 0)
 	for _, from := range submission.Statuses {
 		before := submission.Submission{Status: from}
-		mayRate := from == submission.Received || from == submission.InReview || from == submission.Quoted
+		mayRate := from == submission.Received || from == submission.InReview || from == submission.Quoted || from == submission.Referred
 		if after, err := before.Rated(submission.Quoted, at); errors.Is(err, submission.ErrState) == mayRate || (after.Status == submission.Quoted) != (mayRate || from == submission.Quoted) {
 			t.Errorf("rate from %s: %s, %v", from, after.Status, err)
 		}

@@ -1,0 +1,397 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"cloud.google.com/go/civil"
+
+	"github.com/openinsure/openinsure/internal/access"
+	"github.com/openinsure/openinsure/internal/fault"
+	"github.com/openinsure/openinsure/internal/insurance/authority"
+	"github.com/openinsure/openinsure/internal/insurance/calendar"
+	"github.com/openinsure/openinsure/internal/insurance/money"
+	"github.com/openinsure/openinsure/internal/insurance/referral"
+)
+
+type profileBody struct {
+	versioned
+	ID        string    `json:"id" example:"aup_01J8K3M4N5P6Q7R8S9T0V1W2X3"`
+	OrgID     string    `json:"orgId" example:"org_01J8K3M4N5P6Q7R8S9T0V1W2X3"`
+	Active    bool      `json:"active"`
+	CreatedBy string    `json:"createdBy" example:"usr_01J8K3M4N5P6Q7R8S9T0V1W2X3"`
+	CreatedAt time.Time `json:"createdAt"`
+	UpdatedAt time.Time `json:"updatedAt"`
+	ProfileInput
+}
+
+// ProfileInput is what an administrator says of an authority profile; exported
+// so that the document sees through its embedding.
+type ProfileInput struct {
+	Name             string      `json:"name" minLength:"1" maxLength:"200" example:"Senior underwriter"`
+	Level            int         `json:"level" minimum:"1" maximum:"10" example:"5" doc:"10 is the most senior."`
+	MaxTIV           *Money      `json:"maxTiv,omitempty" minimum:"0" doc:"Without it, no authority for insured values."`
+	MaxLimit         *Money      `json:"maxLimit,omitempty" minimum:"0" doc:"Without it, no authority for limits."`
+	MaxPremium       *Money      `json:"maxPremium,omitempty" minimum:"0" doc:"Without it, no authority for premiums."`
+	AuthorizedLobs   []string    `json:"authorizedLobs" nullable:"false" maxItems:"50" example:"[\"GL\"]" doc:"Lines of business; others are not allowed."`
+	ProhibitedStates []string    `json:"prohibitedStates,omitempty" nullable:"false" maxItems:"60" example:"[\"NY\"]"`
+	CanOverride      bool        `json:"canOverride,omitempty" doc:"May, with a second person, approve what no profile covers."`
+	Constraints      []issueBody `json:"constraints,omitempty" nullable:"false" maxItems:"50" doc:"For issues beside money. One that is missing is not covered."`
+}
+
+type issueBody struct {
+	Name       string `json:"name" minLength:"1" maxLength:"100" example:"driver_age"`
+	Comparator string `json:"comparator" enum:"at_most,at_least" example:"at_least"`
+	Value      int64  `json:"value" example:"17"`
+}
+
+func issuesOf(in []issueBody) []authority.Issue {
+	out := []authority.Issue{}
+	for _, i := range in {
+		out = append(out, authority.Issue{Name: i.Name, Comparator: authority.Comparator(i.Comparator), Value: i.Value})
+	}
+	return out
+}
+
+func bodyOfIssue(i authority.Issue) issueBody {
+	return issueBody{Name: i.Name, Comparator: string(i.Comparator), Value: i.Value}
+}
+
+func (in ProfileInput) profile() authority.Profile {
+	p := authority.Profile{
+		Name: in.Name, Level: in.Level, MaxTIV: (*money.Cents)(in.MaxTIV), MaxLimit: (*money.Cents)(in.MaxLimit), MaxPremium: (*money.Cents)(in.MaxPremium),
+		Lines: in.AuthorizedLobs, ProhibitedStates: in.ProhibitedStates, CanOverride: in.CanOverride, Constraints: issuesOf(in.Constraints),
+	}
+	if p.ProhibitedStates == nil {
+		p.ProhibitedStates = []string{}
+	}
+	return p
+}
+
+func profileOf(p authority.Profile) profileBody {
+	b := profileBody{
+		versioned: versioned{p.Version}, ID: p.ID.String(), OrgID: p.Org.String(), Active: p.Active, CreatedBy: p.CreatedBy, CreatedAt: p.CreatedAt, UpdatedAt: p.UpdatedAt,
+		ProfileInput: ProfileInput{
+			Name: p.Name, Level: p.Level, MaxTIV: (*Money)(p.MaxTIV), MaxLimit: (*Money)(p.MaxLimit), MaxPremium: (*Money)(p.MaxPremium),
+			AuthorizedLobs: p.Lines, ProhibitedStates: p.ProhibitedStates, CanOverride: p.CanOverride, Constraints: []issueBody{},
+		},
+	}
+	for _, c := range p.Constraints {
+		b.Constraints = append(b.Constraints, bodyOfIssue(c))
+	}
+	return b
+}
+
+type createProfileInput struct{ Body ProfileInput }
+
+type patchProfileInput struct {
+	ByID
+	IfMatch
+	Body struct {
+		Name             *string      `json:"name,omitempty" minLength:"1" maxLength:"200" example:"Senior underwriter"`
+		Level            *int         `json:"level,omitempty" minimum:"1" maximum:"10" example:"6"`
+		MaxTIV           *Money       `json:"maxTiv,omitempty" minimum:"0"`
+		MaxLimit         *Money       `json:"maxLimit,omitempty" minimum:"0"`
+		MaxPremium       *Money       `json:"maxPremium,omitempty" minimum:"0"`
+		AuthorizedLobs   *[]string    `json:"authorizedLobs,omitempty" nullable:"false" maxItems:"50"`
+		ProhibitedStates *[]string    `json:"prohibitedStates,omitempty" nullable:"false" maxItems:"60"`
+		CanOverride      *bool        `json:"canOverride,omitempty"`
+		Constraints      *[]issueBody `json:"constraints,omitempty" nullable:"false" maxItems:"50"`
+		Active           *bool        `json:"active,omitempty" doc:"A profile that is not active gives nobody authority."`
+	}
+}
+
+func (in *patchProfileInput) apply(p *authority.Profile) {
+	b := in.Body
+	set(&p.Name, b.Name)
+	set(&p.Level, b.Level)
+	set(&p.Lines, b.AuthorizedLobs)
+	set(&p.ProhibitedStates, b.ProhibitedStates)
+	set(&p.CanOverride, b.CanOverride)
+	set(&p.Active, b.Active)
+	for to, from := range map[**money.Cents]*Money{&p.MaxTIV: b.MaxTIV, &p.MaxLimit: b.MaxLimit, &p.MaxPremium: b.MaxPremium} {
+		if from != nil {
+			*to = (*money.Cents)(from)
+		}
+	}
+	if b.Constraints != nil {
+		p.Constraints = issuesOf(*b.Constraints)
+	}
+}
+
+type assignInput struct {
+	ByID
+	Body struct {
+		UserID string `json:"userId" maxLength:"64" example:"usr_01J8K3M4N5P6Q7R8S9T0V1W2X3"`
+	}
+}
+
+type assignmentBody struct {
+	ID         string     `json:"id" example:"aua_01J8K3M4N5P6Q7R8S9T0V1W2X3"`
+	ProfileID  string     `json:"profileId" example:"aup_01J8K3M4N5P6Q7R8S9T0V1W2X3"`
+	UserID     string     `json:"userId" example:"usr_01J8K3M4N5P6Q7R8S9T0V1W2X3"`
+	AssignedBy string     `json:"assignedBy" example:"usr_01J8K3M4N5P6Q7R8S9T0V1W2X4"`
+	CreatedAt  time.Time  `json:"createdAt"`
+	EndedAt    *time.Time `json:"endedAt,omitempty"`
+}
+
+func assignmentOf(a authority.Assignment) assignmentBody {
+	return assignmentBody{ID: a.ID.String(), ProfileID: a.Profile.String(), UserID: a.User.String(), AssignedBy: a.By, CreatedAt: a.CreatedAt, EndedAt: a.EndedAt}
+}
+
+type delegationBody struct {
+	ID          string     `json:"id" example:"dlg_01J8K3M4N5P6Q7R8S9T0V1W2X3"`
+	DelegatorID string     `json:"delegatorId" example:"usr_01J8K3M4N5P6Q7R8S9T0V1W2X3" doc:"Whose authority it is."`
+	DelegateID  string     `json:"delegateId" example:"usr_01J8K3M4N5P6Q7R8S9T0V1W2X4"`
+	From        time.Time  `json:"from"`
+	Until       time.Time  `json:"until" doc:"No longer then."`
+	CreatedBy   string     `json:"createdBy"`
+	CreatedAt   time.Time  `json:"createdAt"`
+	EndedAt     *time.Time `json:"endedAt,omitempty" doc:"Taken back before its time."`
+}
+
+func delegationOf(d authority.Delegation) delegationBody {
+	return delegationBody{
+		ID: d.ID.String(), DelegatorID: d.From.String(), DelegateID: d.To.String(), From: d.Starts, Until: d.Ends, CreatedBy: d.By, CreatedAt: d.CreatedAt, EndedAt: d.EndedAt,
+	}
+}
+
+type createDelegationInput struct {
+	Body struct {
+		DelegatorID string     `json:"delegatorId,omitempty" maxLength:"64" doc:"Your own authority without it; an administrator may name others."`
+		DelegateID  string     `json:"delegateId" maxLength:"64" example:"usr_01J8K3M4N5P6Q7R8S9T0V1W2X4"`
+		From        *time.Time `json:"from,omitempty" doc:"Now without it."`
+		Until       time.Time  `json:"until" example:"2199-01-01T00:00:00Z" doc:"At most 366 days after from."`
+	}
+}
+
+type rulesBody struct {
+	versioned
+	RulesInput
+	UpdatedAt *time.Time `json:"updatedAt,omitempty" doc:"Without it these are the standard rules."`
+}
+
+// RulesInput is how an organisation handles its referrals; exported so that the
+// document sees through its embedding.
+type RulesInput struct {
+	FourEyesAbove       *Money       `json:"fourEyesAbove,omitempty" minimum:"0" doc:"Approvals of a higher premium take two persons; without it none does."`
+	DecideWithinMinutes int          `json:"decideWithinMinutes" minimum:"1" maximum:"86400" example:"960" doc:"Working minutes that underwriters have for a referral. The time stands still while information is asked for."`
+	AnswerWithinMinutes int          `json:"answerWithinMinutes" minimum:"1" maximum:"86400" example:"2400" doc:"Working minutes that the other side has for each answer."`
+	ExpiresAfterDays    int          `json:"expiresAfterDays" minimum:"1" maximum:"366" example:"30" doc:"What is not decided so many days after it was opened, expires; it is never approved by that."`
+	Calendar            calendarBody `json:"calendar"`
+}
+
+type calendarBody struct {
+	TimeZone string   `json:"timeZone" maxLength:"64" example:"America/New_York"`
+	Opens    string   `json:"opens" pattern:"^[0-2][0-9]:[0-5][0-9]$" example:"09:00"`
+	Closes   string   `json:"closes" pattern:"^[0-2][0-9]:[0-5][0-9]$" example:"17:00"`
+	Workdays []string `json:"workdays" nullable:"false" maxItems:"7" enum:"mon,tue,wed,thu,fri,sat,sun" example:"[\"mon\",\"tue\",\"wed\",\"thu\",\"fri\"]"`
+	Holidays []Date   `json:"holidays" nullable:"false" maxItems:"400" example:"[\"2026-12-25\"]"`
+}
+
+func rulesOf(r referral.Rules) rulesBody {
+	b := rulesBody{versioned: versioned{r.Version}, RulesInput: RulesInput{
+		FourEyesAbove: (*Money)(r.FourEyesAbove), DecideWithinMinutes: r.DecideWithin, AnswerWithinMinutes: r.AnswerWithin, ExpiresAfterDays: r.ExpiresAfter,
+		Calendar: calendarBody{TimeZone: r.Calendar.TimeZone, Opens: r.Calendar.Opens, Closes: r.Calendar.Closes, Workdays: r.Calendar.Workdays, Holidays: []Date{}},
+	}}
+	for _, d := range r.Calendar.Holidays {
+		b.Calendar.Holidays = append(b.Calendar.Holidays, Date{d})
+	}
+	if r.Version > 0 {
+		b.UpdatedAt = &r.UpdatedAt
+	}
+	return b
+}
+
+func (in RulesInput) rules() referral.Rules {
+	c := in.Calendar
+	r := referral.Rules{
+		FourEyesAbove: (*money.Cents)(in.FourEyesAbove), DecideWithin: in.DecideWithinMinutes, AnswerWithin: in.AnswerWithinMinutes, ExpiresAfter: in.ExpiresAfterDays,
+		Calendar: calendar.Spec{TimeZone: c.TimeZone, Opens: c.Opens, Closes: c.Closes, Workdays: c.Workdays, Holidays: []civil.Date{}},
+	}
+	for _, d := range c.Holidays {
+		r.Calendar.Holidays = append(r.Calendar.Holidays, d.Date)
+	}
+	return r
+}
+
+type setRulesInput struct {
+	IfMatch
+	Body RulesInput
+}
+
+func (a *API) registerAuthority(p Platform) {
+	a.registerProfiles(p)
+	a.registerDelegations(p)
+	const tag = "Authority"
+	register(a, operation{
+		Method: http.MethodGet, Path: "/v1/referral-rules", ID: "get-referral-rules", Tag: tag, Summary: "Get how the organization handles referrals",
+	}, func(ctx context.Context, _ *struct{}) (*bodyOf[rulesBody], error) {
+		by := access.From(ctx)
+		if err := viewDesk(ctx, p, by); err != nil {
+			return nil, err
+		}
+		r, err := p.DB.As(by).Rules(ctx)
+		return &bodyOf[rulesBody]{rulesOf(r)}, err
+	})
+	register(a, operation{
+		Method: http.MethodPut, Path: "/v1/referral-rules", ID: "set-referral-rules", Tag: tag, Summary: "Set how the organization handles referrals", IfMatch: true,
+		Description: "When approvals take two persons, how long a referral may take, and in which working hours. For administrators.",
+	}, func(ctx context.Context, in *setRulesInput) (*bodyOf[rulesBody], error) {
+		r, err := p.Desk.SetRules(ctx, access.From(ctx), in.Body.rules(), in.Check)
+		return &bodyOf[rulesBody]{rulesOf(r)}, err
+	})
+}
+
+// viewDesk checks that the caller may know what the organisation's underwriters
+// know.
+func viewDesk(ctx context.Context, p Platform, by access.Actor) error {
+	return access.Check(ctx, p.DB.As(by), by, access.ViewDesk, access.OrgObject(by.Org))
+}
+
+func (a *API) registerProfiles(p Platform) {
+	const tag = "Authority"
+	register(a, operation{
+		Method: http.MethodPost, Path: "/v1/authority/profiles", ID: "create-authority-profile", Tag: tag, Summary: "Add an authority profile",
+		Description: "What its holders may agree to, above what any underwriter may: the threshold of the program. For administrators.",
+	}, func(ctx context.Context, in *createProfileInput) (*bodyOf[profileBody], error) {
+		made, err := p.Desk.AddProfile(ctx, access.From(ctx), in.Body.profile())
+		return &bodyOf[profileBody]{profileOf(made)}, err
+	})
+	register(a, operation{
+		Method: http.MethodGet, Path: "/v1/authority/profiles", ID: "list-authority-profiles", Tag: tag, Summary: "List authority profiles, newest first",
+	}, func(ctx context.Context, in *struct {
+		Page
+		IncludeInactive bool `query:"includeInactive"`
+	},
+	) (*bodyOf[List[profileBody]], error) {
+		by := access.From(ctx)
+		if err := viewDesk(ctx, p, by); err != nil {
+			return nil, err
+		}
+		ps, err := p.DB.As(by).Profiles(ctx, in.IncludeInactive, in.page())
+		return &bodyOf[List[profileBody]]{listOf(ps, in.Limit, profileOf, func(v authority.Profile) Cursor { return Cursor{v.CreatedAt, v.ID} })}, err
+	})
+	register(a, operation{
+		Method: http.MethodGet, Path: "/v1/authority/profiles/{id}", ID: "get-authority-profile", Tag: tag, Summary: "Get an authority profile",
+	}, func(ctx context.Context, in *ByID) (*bodyOf[profileBody], error) {
+		by := access.From(ctx)
+		var id authority.ProfileID
+		if err := pathID(&id, in.ID); err != nil {
+			return nil, err
+		}
+		if err := viewDesk(ctx, p, by); err != nil {
+			return nil, err
+		}
+		got, err := p.DB.As(by).Profile(ctx, id)
+		return &bodyOf[profileBody]{profileOf(got)}, err
+	})
+	register(a, operation{
+		Method: http.MethodPatch, Path: "/v1/authority/profiles/{id}", ID: "update-authority-profile", Tag: tag, Summary: "Change an authority profile", IfMatch: true,
+		Description: "It counts at once, also for those who have it.",
+	}, func(ctx context.Context, in *patchProfileInput) (*bodyOf[profileBody], error) {
+		var id authority.ProfileID
+		if err := pathID(&id, in.ID); err != nil {
+			return nil, err
+		}
+		changed, err := p.Desk.ChangeProfile(ctx, access.From(ctx), id, in.Check, in.apply)
+		return &bodyOf[profileBody]{profileOf(changed)}, err
+	})
+	a.registerAssignments(p)
+}
+
+func (a *API) registerAssignments(p Platform) {
+	const tag = "Authority"
+	register(a, operation{
+		Method: http.MethodPost, Path: "/v1/authority/profiles/{id}/assign", ID: "assign-authority-profile", Tag: tag, Summary: "Give a user an authority profile",
+		Description: "He has one at a time: the one before ends.",
+	}, func(ctx context.Context, in *assignInput) (*bodyOf[assignmentBody], error) {
+		var id authority.ProfileID
+		if err := pathID(&id, in.ID); err != nil {
+			return nil, err
+		}
+		var user access.UserID
+		if user.UnmarshalText([]byte(in.Body.UserID)) != nil || user.IsZero() {
+			return nil, fault.ErrValidation.Field("userId", "id")
+		}
+		made, err := p.Desk.Assign(ctx, access.From(ctx), id, user)
+		return &bodyOf[assignmentBody]{assignmentOf(made)}, err
+	})
+	register(a, operation{
+		Method: http.MethodGet, Path: "/v1/authority/assignments", ID: "list-authority-assignments", Tag: tag, Summary: "List who has which authority profile, newest first",
+	}, func(ctx context.Context, in *struct {
+		Page
+		UserID       string `query:"userId" maxLength:"64"`
+		IncludeEnded bool   `query:"includeEnded"`
+	},
+	) (*bodyOf[List[assignmentBody]], error) {
+		by := access.From(ctx)
+		var user access.UserID
+		if user.UnmarshalText([]byte(in.UserID)) != nil {
+			return nil, fault.ErrValidation.Field("userId", "id")
+		}
+		if err := viewDesk(ctx, p, by); err != nil {
+			return nil, err
+		}
+		as, err := p.DB.As(by).Assignments(ctx, user, in.IncludeEnded, in.page())
+		return &bodyOf[List[assignmentBody]]{listOf(as, in.Limit, assignmentOf, func(v authority.Assignment) Cursor { return Cursor{v.CreatedAt, v.ID} })}, err
+	})
+	register(a, operation{
+		Method: http.MethodDelete, Path: "/v1/authority/users/{id}", ID: "take-authority", Tag: tag, Summary: "Take a user's authority profile away",
+		Description: "What is above the threshold of a program is then not his to decide.",
+	}, func(ctx context.Context, in *ByID) (*struct{}, error) {
+		var user access.UserID
+		if err := pathID(&user, in.ID); err != nil {
+			return nil, err
+		}
+		return nil, p.Desk.Unassign(ctx, access.From(ctx), user)
+	})
+}
+
+func (a *API) registerDelegations(p Platform) {
+	const tag = "Authority"
+	register(a, operation{
+		Method: http.MethodPost, Path: "/v1/authority/delegations", ID: "create-authority-delegation", Tag: tag, Summary: "Lend authority for a time",
+		Description: "The delegate decides by the delegator's profile from one instant up to another, and it is written down for whom. What is lent is not lent on, and no delegation leads back to whoever delegates.",
+	}, func(ctx context.Context, in *createDelegationInput) (*bodyOf[delegationBody], error) {
+		var from, to access.UserID
+		bad := fault.ErrValidation
+		if from.UnmarshalText([]byte(in.Body.DelegatorID)) != nil {
+			bad = bad.Field("delegatorId", "id")
+		}
+		if to.UnmarshalText([]byte(in.Body.DelegateID)) != nil || to.IsZero() {
+			bad = bad.Field("delegateId", "id")
+		}
+		if len(bad.Fields()) > 0 {
+			return nil, bad
+		}
+		var starts time.Time
+		set(&starts, in.Body.From)
+		made, err := p.Desk.Lend(ctx, access.From(ctx), from, to, starts, in.Body.Until)
+		return &bodyOf[delegationBody]{delegationOf(made)}, err
+	})
+	register(a, operation{
+		Method: http.MethodGet, Path: "/v1/authority/delegations", ID: "list-authority-delegations", Tag: tag, Summary: "List who lends whom his authority, newest first",
+	}, func(ctx context.Context, in *struct {
+		Page
+		IncludeEnded bool `query:"includeEnded"`
+	},
+	) (*bodyOf[List[delegationBody]], error) {
+		by := access.From(ctx)
+		if err := viewDesk(ctx, p, by); err != nil {
+			return nil, err
+		}
+		ds, err := p.DB.As(by).Delegations(ctx, in.IncludeEnded, p.Now(), in.page())
+		return &bodyOf[List[delegationBody]]{listOf(ds, in.Limit, delegationOf, func(v authority.Delegation) Cursor { return Cursor{v.CreatedAt, v.ID} })}, err
+	})
+	register(a, operation{
+		Method: http.MethodDelete, Path: "/v1/authority/delegations/{id}", ID: "end-authority-delegation", Tag: tag, Summary: "Take lent authority back",
+	}, func(ctx context.Context, in *ByID) (*struct{}, error) {
+		var id authority.DelegationID
+		if err := pathID(&id, in.ID); err != nil {
+			return nil, err
+		}
+		return nil, p.Desk.TakeBack(ctx, access.From(ctx), id)
+	})
+}

@@ -1,0 +1,102 @@
+package authority
+
+import (
+	"slices"
+	"time"
+
+	"github.com/openinsure/openinsure/internal/access"
+	"github.com/openinsure/openinsure/internal/fault"
+	"github.com/openinsure/openinsure/internal/id"
+)
+
+type delegationKind struct{}
+
+func (delegationKind) Prefix() string { return "dlg_" }
+
+// DelegationID identifies a delegation.
+type DelegationID = id.ID[delegationKind]
+
+// NewDelegationID mints the id of a delegation made at the given time.
+func NewDelegationID(at time.Time) DelegationID { return id.New[delegationKind](at) }
+
+// MaxDelegation is for how long authority can be lent at once.
+const MaxDelegation = 366 * 24 * time.Hour
+
+// A Delegation lends somebody's own authority to another from one instant up to
+// another. What is lent is not lent on.
+type Delegation struct {
+	ID        DelegationID
+	Org       access.OrgID
+	From      access.UserID // whose authority
+	To        access.UserID
+	Starts    time.Time
+	Ends      time.Time // no longer then
+	By        string    // who set it up: From himself or an administrator
+	CreatedAt time.Time
+	EndedAt   *time.Time // taken back before its time
+}
+
+// Holds reports whether a delegation is in force.
+func (d Delegation) Holds(at time.Time) bool {
+	return d.EndedAt == nil && !at.Before(d.Starts) && at.Before(d.Ends)
+}
+
+// Check reports everything that is wrong with a delegation made at a time, given
+// those that there are.
+func (d Delegation) Check(at time.Time, others []Delegation) error {
+	bad := fault.ErrValidation
+	wrong := func(is bool, field, rule string) {
+		if is {
+			bad = bad.Field(field, rule)
+		}
+	}
+	wrong(d.From == d.To, "delegateId", "different")
+	wrong(!d.Ends.After(d.Starts), "until", "min")
+	wrong(!d.Ends.After(at), "until", "min")
+	wrong(d.Ends.Sub(d.Starts) > MaxDelegation, "until", "max")
+	if len(bad.Fields()) > 0 {
+		return bad
+	}
+	if d.circular(others) {
+		return ErrCircle
+	}
+	return nil
+}
+
+// circular reports whether d, with delegations that are in force at some time of
+// its own, leads from somebody back to himself.
+func (d Delegation) circular(others []Delegation) bool {
+	meets := func(o Delegation, from, until time.Time) bool {
+		return o.EndedAt == nil && o.Starts.Before(until) && from.Before(o.Ends)
+	}
+	var reaches func(who access.UserID, from, until time.Time, seen []access.UserID) bool
+	reaches = func(who access.UserID, from, until time.Time, seen []access.UserID) bool {
+		if who == d.From {
+			return true
+		}
+		for _, o := range others {
+			if o.From != who || slices.Contains(seen, o.To) || !meets(o, from, until) {
+				continue
+			}
+			if reaches(o.To, latest(from, o.Starts), earliest(until, o.Ends), append(slices.Clone(seen), o.To)) {
+				return true
+			}
+		}
+		return false
+	}
+	return reaches(d.To, d.Starts, d.Ends, []access.UserID{d.To})
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+func earliest(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}

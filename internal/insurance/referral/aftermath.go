@@ -1,0 +1,141 @@
+package referral
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/openinsure/openinsure/internal/access"
+	"github.com/openinsure/openinsure/internal/event"
+	"github.com/openinsure/openinsure/internal/fault"
+	"github.com/openinsure/openinsure/internal/insurance/authority"
+)
+
+// ErrCounter refuses an answer to a counter that nobody made, or that was
+// answered.
+var ErrCounter = fault.New(fault.Refused, "counter_state", "There is no counter-offer that waits for an answer.")
+
+// Approves reports whether a referral is decided so that what was asked may go
+// on: approved, or countered and the counter taken.
+func (r Referral) Approves() bool {
+	return r.Status == Decided && (r.Outcome == Approved || r.Outcome == ApprovedWithConditions || r.Outcome == Countered && r.Taken)
+}
+
+// waits reports whether a counter waits for its answer.
+func (r Referral) waits() bool { return r.Status == Decided && r.Outcome == Countered && !r.Taken }
+
+// AnswerCounter takes the terms of a counter, or refuses them with a reason: then
+// the underwriter looks again.
+func (r Referral) AnswerCounter(by access.Actor, take bool, because string, at time.Time) (Referral, event.Event, error) {
+	if !r.waits() {
+		return r, event.Event{}, ErrCounter.With("status", r.Status)
+	}
+	if r.ValidUntil != nil && !at.Before(*r.ValidUntil) {
+		return r, event.Event{}, ErrCounter.With("validUntil", r.ValidUntil)
+	}
+	if !take && strings.TrimSpace(because) == "" {
+		return r, event.Event{}, ErrRationale
+	}
+	told := event.ReferralCounterAnswered{ReferralSubject: r.subject(), Accepted: take, Rationale: because, AnsweredBy: by.ID}
+	r.UpdatedAt, r.Taken = at, take
+	if !take {
+		r = r.ended("counter_refused", by.ID, because, at)
+		r.Status, r.Verdict, r.Use, r.SecondUse, r.Reference = InReview, Verdict{Terms: Terms{Conditions: []Condition{}}}, nil, nil, nil
+	}
+	return r, r.tell(by, told, at), nil
+}
+
+// Revoke takes an approval back before it is used, by the authority that it
+// took. What two agreed to is not for one of them alone to undo.
+func (r Referral) Revoke(by access.Actor, because string, on Bench, at time.Time) (Referral, event.Event, error) {
+	if err := r.mayJudge(by); err != nil {
+		return r, event.Event{}, err
+	}
+	if r.Status != Decided || r.Outcome == Declined {
+		return r, event.Event{}, r.refusal()
+	}
+	if r.SecondBy != "" && (by.ID == r.DecidedBy || by.ID == r.SecondBy) {
+		return r, event.Event{}, ErrSecond
+	}
+	if strings.TrimSpace(because) == "" {
+		return r, event.Event{}, ErrRationale
+	}
+	if _, err := on.cover(by, *r.Reference, []string{r.RaisedBy}, false); err != nil {
+		return r, event.Event{}, err
+	}
+	return r.end(by, Revoked, because, at)
+}
+
+// Consume uses an approval up: what it was about is bound.
+func (r Referral) Consume(at time.Time) Referral {
+	if r.Approves() {
+		r.Status, r.UpdatedAt = Consumed, at
+	}
+	return r
+}
+
+// system is who acts when nobody does.
+func (r Referral) system() access.Actor {
+	return access.Actor{Kind: access.System, ID: "system", Org: r.Org}
+}
+
+// Tolerance is by how much, in percent, a premium may differ from the one that
+// was asked about, in either direction, before the question is another one.
+const Tolerance = 5
+
+// same reports whether a risk is materially still the one that was asked about.
+func (r Referral) same(v authority.Value, risk string) bool {
+	if r.Risk != "" && r.Risk != risk {
+		return false
+	}
+	if r.Value.Premium == nil || v.Premium == nil { // a first price changes no risk
+		return r.Value.Premium == nil || v.Premium != nil
+	}
+	apart := max(*v.Premium-*r.Value.Premium, *r.Value.Premium-*v.Premium)
+	return int64(apart)*100 <= int64(*r.Value.Premium)*Tolerance
+}
+
+// Changed says what becomes of a referral when the risk is now another: a
+// question is superseded by a draft, which is returned, too; an approval holds
+// when it allows edits and covers the new value, and lapses otherwise.
+func (r Referral) Changed(v authority.Value, risk string, at time.Time) (after Referral, draft *Referral, told event.Event) {
+	if r.same(v, risk) {
+		return r, nil, event.Event{}
+	}
+	switch {
+	case r.Status.live():
+		r, told, _ = r.end(r.system(), Superseded, "The risk has changed.", at)
+		next := Referral{
+			ID: NewID(at), Org: r.Org, Entity: r.Entity, Submission: r.Submission, Room: r.Room, Reason: r.Reason, Rationale: r.Rationale, Status: Draft,
+			RaisedBy: r.RaisedBy, Requests: []Request{}, Verdict: Verdict{Terms: Terms{Conditions: []Condition{}}},
+			Work: Work{Value: v, Risk: risk, Supersedes: r.ID.String()}, CreatedAt: at, UpdatedAt: at, Version: 1,
+		}
+		next.Value.Issue = r.Value.Issue
+		return r, &next, told
+	case r.Status == Decided && r.Outcome != Declined && (!r.AllowEdit || !r.Reference.Covers(v)):
+		r, told, _ = r.end(r.system(), Lapsed, "The risk has changed.", at)
+	}
+	return r, nil, told
+}
+
+// Blockers lists what a referral has against binding a quote of a value now.
+func (r Referral) Blockers(at time.Time) []string {
+	switch {
+	case r.Entity.Type == Policy:
+		return nil
+	case r.Status.live():
+		return []string{"referral_open"}
+	case r.waits():
+		return []string{"counter_open"}
+	case r.Approves() && slices.ContainsFunc(r.Conditions, func(c Condition) bool { return c.Kind == PreBind && !c.Met() }):
+		return []string{"condition_open"}
+	case r.Approves() && r.ValidUntil != nil && !at.Before(*r.ValidUntil):
+		return []string{"approval_expired"}
+	}
+	return nil
+}
+
+// Agrees reports whether a referral approves of a value now.
+func (r Referral) Agrees(v authority.Value, at time.Time) bool {
+	return r.Entity.Type != Policy && r.Approves() && (r.ValidUntil == nil || at.Before(*r.ValidUntil)) && r.Reference != nil && r.Reference.Covers(v)
+}
