@@ -195,10 +195,12 @@ var sources = map[access.Type]string{access.Webhook: "endpoint", access.Flag: ""
 // about tables.
 const mirrorOfSQL = `SELECT mirror_of($1, $2)`
 
-// unfollowedSQL says whether a table is there whose rows are not noted. It reads
+// unfollowedSQL says whether a table is there whose rows are objects of
+// organisations, and are not noted. It reads
 // what everybody may: a start that has nothing to do needs no rights; crosses
 // orgs: it is about tables.
-const unfollowedSQL = `SELECT to_regclass($1) IS NOT NULL AND NOT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = to_regclass($1) AND tgname = 'note_added')`
+const unfollowedSQL = `SELECT (SELECT count(*) = 2 FROM pg_attribute WHERE attrelid = to_regclass($1) AND attname IN ('id', 'org_id') AND NOT attisdropped)
+	AND NOT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = to_regclass($1) AND tgname = 'note_added')`
 
 // followSchema has the objects of every type mirrored that have a table.
 func followSchema(ctx context.Context, db *sql.DB) error {
