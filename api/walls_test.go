@@ -166,7 +166,7 @@ var asBefore = []string{
 	`UPDATE sign_in SET ended_at = NULL, ended_why = '' WHERE org_id = $1`,
 	`UPDATE sign_in_code SET used_at = NULL WHERE org_id = $1`,
 	`INSERT INTO user_sign_in (id, org_id, user_id, hash, created_at, expires_at)
-		SELECT u, org_id, t.id, sha256(u::text::bytea), now(), now() + interval '1 hour' FROM app_user t, new_ulid() u WHERE org_id = $1 AND t.id <> u`,
+		SELECT new_ulid(), org_id, id, sha256(id::text::bytea), now(), now() + interval '1 hour' FROM app_user WHERE org_id = $1`,
 	`UPDATE api_key SET revoked_at = NULL WHERE org_id = $1`,
 	`UPDATE notification SET read_at = NULL WHERE org_id = $1`,
 	`UPDATE read_position SET seq = 0 WHERE org_id = $1`,
