@@ -153,6 +153,7 @@ var instead = map[string]map[int]string{
 	"joinedSQL":           {1: `SELECT room_id::text FROM participant WHERE org_id = $1 AND from_seq > 0 AND left_at IS NULL LIMIT 1`, 2: `SELECT user_id::text FROM participant WHERE org_id = $1 AND from_seq > 0 AND left_at IS NULL LIMIT 1`},
 	"surplusSignInsSQL":   {2: `SELECT '0'`},
 	"endSignInSQL":        {1: `SELECT person_id::text FROM sign_in WHERE org_id = $1 LIMIT 1`, 2: `SELECT id::text FROM sign_in WHERE org_id = $1 LIMIT 1`},
+	"endUserSignInSQL":    {1: `SELECT user_id::text FROM user_sign_in WHERE org_id = $1 ORDER BY id LIMIT 1`, 2: `SELECT id::text FROM user_sign_in WHERE org_id = $1 ORDER BY id LIMIT 1`},
 	"revokeKeySQL":        {1: `SELECT id::text FROM api_key WHERE org_id = $1 LIMIT 1`},
 }
 
@@ -164,6 +165,8 @@ var asBefore = []string{
 	`INSERT INTO attempt (delivery_id, attempt, org_id, outcome, worker) SELECT id, 1, $1, 'delivered', 'w' FROM delivery WHERE org_id = $1 LIMIT 1`,
 	`UPDATE sign_in SET ended_at = NULL, ended_why = '' WHERE org_id = $1`,
 	`UPDATE sign_in_code SET used_at = NULL WHERE org_id = $1`,
+	`INSERT INTO user_sign_in (id, org_id, user_id, hash, created_at, expires_at)
+		SELECT new_ulid(), org_id, id, sha256(id::text::bytea), now(), now() + interval '1 hour' FROM app_user WHERE org_id = $1`,
 	`UPDATE api_key SET revoked_at = NULL WHERE org_id = $1`,
 	`UPDATE notification SET read_at = NULL WHERE org_id = $1`,
 	`UPDATE read_position SET seq = 0 WHERE org_id = $1`,
