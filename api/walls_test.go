@@ -142,6 +142,12 @@ var unshown = map[string]string{
 	"lockOnceSQL": "it locks a number and touches no table",
 }
 
+// moving are the statements that answer something else each time, whoever there
+// is, so that what they answer cannot be compared.
+var moving = map[string]string{
+	"revisionSQL": "it is how far the database's transactions are, and ids of objects whose relationships changed",
+}
+
 // instead are arguments that make a statement come to something again, by their
 // place: the id of a thing that is there, in place of one that was taken away.
 var instead = map[string]map[int]string{
@@ -164,6 +170,8 @@ var asBefore = []string{
 	`UPDATE delivery SET state = 'pending', done_at = NULL, lease_until = NULL WHERE org_id = $1`,
 	`INSERT INTO attempt (delivery_id, attempt, org_id, outcome, worker) SELECT id, 1, $1, 'delivered', 'w' FROM delivery WHERE org_id = $1 LIMIT 1`,
 	`UPDATE sign_in SET ended_at = NULL, ended_why = '' WHERE org_id = $1`,
+	`INSERT INTO user_sign_in (id, org_id, user_id, hash, created_at, expires_at)
+		SELECT new_ulid(), org_id, id, sha256(id::text::bytea), now(), now() + interval '1 hour' FROM app_user WHERE org_id = $1`,
 	`UPDATE sign_in_code SET used_at = NULL WHERE org_id = $1`,
 	`INSERT INTO user_sign_in (id, org_id, user_id, hash, created_at, expires_at)
 		SELECT new_ulid(), org_id, id, sha256(id::text::bytea), now(), now() + interval '1 hour' FROM app_user WHERE org_id = $1`,
@@ -271,6 +279,9 @@ func TestEveryStatement(t *testing.T) {
 	}
 	s.erase(home)
 	for _, c := range runs {
+		if moving[c.name] != "" {
+			continue
+		}
 		if got := r.run(c.sql, c.args, "openinsure_app", away, false); !same(got, c.walls) {
 			t.Errorf("%s: under the walls it comes to %v, and to %v when there is nobody else\n%s\n%v", c.name, c.walls, got, c.sql, c.walls.rows)
 		}
