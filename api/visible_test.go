@@ -55,6 +55,12 @@ var listings = map[string]listing{
 	"list-invitations":        {path: "/v1/deal-rooms/{id}/invitations", open: "rooms.TestInvitations: who may invite, of the room's own company"},
 	"list-events":             {path: "/v1/events", open: "TestEventsByRole: a resource is all of it or nothing"},
 
+	"list-producers":    {path: "/v1/producers", of: access.Org, want: access.ReadProducers, within: true},
+	"list-licenses":     {open: "of a producer, for whoever may list those: docs/permissions.md"},
+	"list-appointments": {open: "of a producer, for whoever may list those: docs/permissions.md"},
+	"list-flags":        {path: "/v1/flags", of: access.Org, want: access.Read, within: true},
+
+	"list-my-sessions":          {open: "the caller's own, by his id"},
 	"list-event-types":          {open: "the catalogue is the same for everybody"},
 	"list-my-devices":           {open: "the caller's own, by his id"},
 	"list-my-notifications":     {open: "the caller's own, by his id"},
@@ -140,7 +146,7 @@ func newLibrary(t *testing.T) *library {
 			l.actors[fmt.Sprintf("%s of %d", name, i)] = access.Actor{Kind: access.Insured, ID: p.String(), Org: of.Org}
 		}
 		admin := l.token(l.actors[fmt.Sprintf("admin of %d", i)])
-		k := l.must(201, admin, "POST", "/v1/api-keys", `{"name":"all","scopes":["submissions:read","policies:read","invoices:read","referrals:read","rooms:read","webhooks:read"]}`)
+		k := l.must(201, admin, "POST", "/v1/api-keys", `{"name":"all","scopes":["submissions:read","policies:read","invoices:read","referrals:read","rooms:read","webhooks:read","producers:read","flags:read"]}`)
 		name := fmt.Sprintf("key of %d", i)
 		l.actors[name] = access.Actor{Kind: access.Machine, ID: k["id"].(string), Org: of.Org}
 		l.bearers[name] = k["key"].(string)

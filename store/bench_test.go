@@ -121,9 +121,9 @@ func BenchmarkCheck(b *testing.B) {
 // a broker: 1,000,000 tuples.
 const manyTuples = `WITH p AS (SELECT n, ('00000000-0000-4000-8000-' || lpad(n::text, 12, '0')) AS id FROM generate_series(1, 200000) n)
 	INSERT INTO relationship (org_id, object_type, object_id, relation, subject_type, subject_id, subject_relation)
-	SELECT $1, 'policy', p.id, 'insured', 'person', gen_random_uuid()::text, '' FROM p
-	UNION ALL SELECT $1, 'policy', p.id, 'producer', 'org', $1::uuid::text, 'member' FROM p
-	UNION ALL SELECT $1, 'invoice', ('10000000-0000-4000-8000-' || lpad((p.n * 3 + i)::text, 12, '0')), 'policy', 'policy', p.id, '' FROM p, generate_series(0, 2) i`
+	SELECT $1::uuid, 'policy', p.id, 'insured', 'person', gen_random_uuid()::text, '' FROM p
+	UNION ALL SELECT $1::uuid, 'policy', p.id, 'producer', 'org', $1::uuid::text, 'member' FROM p
+	UNION ALL SELECT $1::uuid, 'invoice', ('10000000-0000-4000-8000-' || lpad((p.n * 3 + i)::text, 12, '0')), 'policy', 'policy', p.id, '' FROM p, generate_series(0, 2) i`
 
 // BenchmarkCheckMillion asks who may read an invoice, through its policy, with
 // 1,000,000 tuples: from memory, as a request does; in a round trip of its own;

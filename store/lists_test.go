@@ -19,6 +19,8 @@ var scopeless = map[string]string{
 	"Audit":         "of an organisation whose log may be read",
 	"Devices":       "of one who acts, by his id",
 	"Notifications": "of one who acts, by his id",
+	"UserSignIns":   "of one who acts, by his id",
+	"ProducersBy":   "of an organisation whose producers may be read",
 	"SignIns":       "of one who acts, by his id",
 }
 
