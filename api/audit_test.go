@@ -73,6 +73,10 @@ const newCanaryURL = "https://hooks.example.com/" + canary
 var notOfRequests = map[audit.Action]string{
 	audit.KeysRotated: "of the command line", audit.KeysDropped: "of the command line",
 	audit.Authenticate: "see TestRefusalsAreTold", audit.Permission: "see TestRefusalsAreTold", audit.SessionCut: "see TestDeniedOnASocket",
+	audit.FlagSet: "see TestFlags", audit.FlagUnset: "see TestFlags",
+	audit.ProducerScreened: "see TestProducers", audit.ProducerReviewed: "see TestSanctions", audit.ProducerAdded: "see TestProducers",
+	audit.ProducerChanged: "see TestProducers", audit.LicenseAdded: "see TestProducers", audit.LicenseChanged: "brought about in TestProducers",
+	audit.AppointmentAdded: "see TestProducers", audit.AppointmentChanged: "see TestProducers", audit.ProducerSaleChecked: "see TestBindByProducer",
 }
 
 // TestEveryActionIsAudited does each thing that is kept, once, and looks for

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/openinsure/openinsure/internal/audit"
 	"github.com/openinsure/openinsure/internal/event"
 	"github.com/openinsure/openinsure/internal/insurance/producer"
 	"github.com/openinsure/openinsure/store"
@@ -88,6 +89,18 @@ func TestProducers(t *testing.T) {
 	if n := len(slices.DeleteFunc(types, func(s string) bool { return !strings.HasPrefix(s, "producer.") })); n < 6 {
 		t.Errorf("%d events of producers: %v", n, types)
 	}
+	c.keeps(audit.ProducerAdded, audit.ProducerScreened, audit.ProducerChanged, audit.LicenseAdded, audit.AppointmentAdded, audit.AppointmentChanged)
+}
+
+// keeps checks that actions are in the log of ada's organisation.
+func (c *cast) keeps(actions ...audit.Action) {
+	c.t.Helper()
+	kept := c.kept("ada")
+	for _, a := range actions {
+		if !slices.Contains(kept, string(a)) {
+			c.t.Errorf("nothing was kept as %s", a)
+		}
+	}
 }
 
 func TestSanctions(t *testing.T) {
@@ -132,6 +145,7 @@ func TestSanctions(t *testing.T) {
 	if got := c.want(200, "una", "PATCH", one, `{"legalName":"Vic Moros","phone":"1"}`); got["sanctionsReviewPending"] != false || got["phone"] != "1" {
 		t.Errorf("renamed to nobody's: %v", got)
 	}
+	c.keeps(audit.ProducerReviewed)
 }
 
 const byProducer = `{"insuredName":"Acme Builders","naicsCode":"236220","annualRevenue":8000000,"requestedLimit":1000000,"effectiveDate":"2026-05-01","state":"OR","lineOfBusiness":"GL","producerId":"%s"}`
