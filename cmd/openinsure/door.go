@@ -72,9 +72,12 @@ func (c *doorSettings) newAssertions() (api.Assertions, error) {
 // required says which of names and values are empty.
 func required(what string, namesAndValues ...string) error {
 	var errs []error
-	for i := 0; i < len(namesAndValues); i += 2 {
-		if namesAndValues[i+1] == "" {
-			errs = append(errs, fmt.Errorf("%s needs %s", what, namesAndValues[i]))
+	var name string
+	for i, s := range namesAndValues {
+		if i%2 == 0 {
+			name = s
+		} else if s == "" {
+			errs = append(errs, fmt.Errorf("%s needs %s", what, name))
 		}
 	}
 	return errors.Join(errs...)
