@@ -41,9 +41,9 @@ func eventually(t *testing.T, what string, is func() bool) {
 	}
 }
 
-func setFlag(t *testing.T, db *store.DB, by access.Actor, key string, v any) {
+func setGuests(t *testing.T, db *store.DB, by access.Actor, v bool) {
 	t.Helper()
-	if err := db.InTx(t.Context(), by, func(tx *store.Tx) error { return tx.SetFlag(t.Context(), by, key, v, time.Now()) }); err != nil {
+	if err := db.InTx(t.Context(), by, func(tx *store.Tx) error { return tx.SetFlag(t.Context(), by, flag.GuestInvitations, v, time.Now()) }); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -57,7 +57,7 @@ func TestFlagsOnEveryNode(t *testing.T) {
 	if !c.Bool(us.Org, flag.GuestInvitations) {
 		t.Error("off before anybody said so")
 	}
-	setFlag(t, one, us, flag.GuestInvitations, false)
+	setGuests(t, one, us, false)
 	eventually(t, "an override", func() bool { return !c.Bool(us.Org, flag.GuestInvitations) })
 	if !c.Bool(they.Org, flag.GuestInvitations) {
 		t.Error("another organisation has the override")
@@ -66,7 +66,7 @@ func TestFlagsOnEveryNode(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "a value for all", func() bool { return !c.Bool(they.Org, flag.GuestInvitations) })
-	setFlag(t, one, us, flag.GuestInvitations, true)
+	setGuests(t, one, us, true)
 	eventually(t, "an override of it", func() bool { return c.Bool(us.Org, flag.GuestInvitations) })
 	if err := one.InTx(ctx, us, func(tx *store.Tx) error { return tx.UnsetFlag(ctx, us, flag.GuestInvitations) }); err != nil {
 		t.Fatal(err)
@@ -89,7 +89,7 @@ func TestFlagsWithoutPostgres(t *testing.T) {
 	url := storetest.URL(t)
 	one, two := storetest.Open(t, store.Config{URL: url}), storetest.Open(t, store.Config{URL: url})
 	us := storetest.Org(t, one, "Summit")
-	setFlag(t, one, us, flag.GuestInvitations, false)
+	setGuests(t, one, us, false)
 	c := follow(t, two)
 	storetest.SQL(t, one, `ALTER TABLE flag_revision RENAME TO gone`)
 	time.Sleep(1200 * time.Millisecond) // two looks, whatever they find
@@ -97,7 +97,7 @@ func TestFlagsWithoutPostgres(t *testing.T) {
 		t.Error("forgotten")
 	}
 	storetest.SQL(t, one, `ALTER TABLE gone RENAME TO flag_revision`)
-	setFlag(t, one, us, flag.GuestInvitations, true)
+	setGuests(t, one, us, true)
 	eventually(t, "well again", func() bool { return c.Bool(us.Org, flag.GuestInvitations) })
 }
 
