@@ -52,8 +52,8 @@ var listings = map[string]listing{
 	"list-api-keys":           {path: "/v1/api-keys", of: access.Org, want: access.Administer, within: true, rows: "SELECT id FROM api_key WHERE org_id = $1"},
 	"list-audit":              {path: "/v1/audit", of: access.Org, want: access.ReadAudit, within: true},
 	"list-organizations":      {path: "/v1/organizations", of: access.Org, want: access.Read, within: true, rows: "SELECT $1::uuid"},
-	"list-invitations":        {path: "/v1/deal-rooms/{id}/invitations", open: "rooms.TestInvitations: who may invite, of the room's own company"},
-	"list-events":             {path: "/v1/events", open: "TestEventsByRole: a resource is all of it or nothing"},
+	"list-invitations":        {path: "/v1/deal-rooms/{id}/invitations", open: "TestInvitations: who may invite, of the room's own company"},
+	"list-events":             {path: "/v1/events", open: "a resource is all of it or nothing, by the scopes and permissions of its type"},
 
 	"list-producers":    {path: "/v1/producers", of: access.Org, want: access.ReadProducers, within: true},
 	"list-licenses":     {open: "of a producer, for whoever may list those: docs/permissions.md"},
