@@ -125,6 +125,10 @@ func TestEveryActionIsAudited(t *testing.T) {
 	did(audit.Quoted)
 	ref := c.want(201, "una", "POST", "/v1/referrals", fmt.Sprintf(`{"entityType":"quote","entityId":%q,"reason":"prior_losses","rationale":%q}`, q["id"], canary))
 	did(audit.ReferralRaised)
+	c.want(200, "ulf", "POST", "/v1/referrals/"+ref["id"].(string)+"/claim", "")
+	did(audit.ReferralChanged)
+	c.want(201, "ada", "POST", "/v1/authority/profiles", authorityProfile)
+	did(audit.AuthorityChanged)
 	c.want(200, "ulf", "POST", "/v1/referrals/"+ref["id"].(string)+"/decision", `{"decision":"approve","rationale":"`+canary+`"}`)
 	did(audit.ReferralDecided)
 

@@ -60,6 +60,11 @@ var listings = map[string]listing{
 	"list-appointments": {open: "of a producer, for whoever may list those: docs/permissions.md"},
 	"list-flags":        {path: "/v1/flags", of: access.Org, want: access.Read, within: true},
 
+	"list-authority-profiles":    {path: "/v1/authority/profiles", of: access.Org, want: access.ViewDesk, within: true},
+	"list-authority-delegations": {path: "/v1/authority/delegations", of: access.Org, want: access.ViewDesk, within: true},
+	"list-authority-assignments": {path: "/v1/authority/assignments", of: access.Org, want: access.ViewDesk, within: true},
+	"list-referral-tasks":        {path: "/v1/referral-tasks", of: access.Org, want: access.ViewBusiness, within: true},
+
 	"list-my-sessions":          {open: "the caller's own, by his id"},
 	"list-event-types":          {open: "the catalogue is the same for everybody"},
 	"list-my-devices":           {open: "the caller's own, by his id"},

@@ -134,12 +134,17 @@ var unheard = map[string]string{
 	"becomeWorkerSQL": "it takes a role and touches no table",
 	"planByIndexSQL":  "it is about plans and touches no table",
 	"epochSQL":        "the log is one for all and has no organisation",
+	"referralsOfSQL":  "of a bid and of a risk that changes: TestTheRiskChanges",
+	"addTaskSQL":      "of a bind under an approval: TestConditionsGateTheBind",
+	"saveTaskSQL":     "of a bind under an approval: TestConditionsGateTheBind",
+	"standQuoteSQL":   "of a quote whose submission is locked: TestTwoPersonsAgree",
 }
 
 // unshown are the statements that come to nothing when they are run again, so
 // that what they do with another's ids shows nothing here; with the reason.
 var unshown = map[string]string{
 	"lockOnceSQL": "it locks a number and touches no table",
+	"addRulesSQL": "it adds the one row of its organisation, which is there",
 }
 
 // moving are the statements that answer something else each time, whoever there
@@ -173,9 +178,13 @@ var asBefore = []string{
 	`INSERT INTO user_sign_in (id, org_id, user_id, hash, created_at, expires_at)
 		SELECT new_ulid(), org_id, id, sha256(id::text::bytea), now(), now() + interval '1 hour' FROM app_user WHERE org_id = $1`,
 	`UPDATE sign_in_code SET used_at = NULL WHERE org_id = $1`,
-	`INSERT INTO user_sign_in (id, org_id, user_id, hash, created_at, expires_at)
-		SELECT new_ulid(), org_id, id, sha256(id::text::bytea), now(), now() + interval '1 hour' FROM app_user WHERE org_id = $1`,
 	`UPDATE api_key SET revoked_at = NULL WHERE org_id = $1`,
+	`DELETE FROM authority_assignment a WHERE org_id = $1 AND EXISTS (SELECT FROM authority_assignment b WHERE b.user_id = a.user_id AND b.id > a.id)`,
+	`UPDATE authority_assignment SET ended_at = NULL WHERE org_id = $1`,
+	`UPDATE authority_profile SET active = true WHERE org_id = $1`,
+	`UPDATE authority_delegation SET ended_at = NULL WHERE org_id = $1`,
+	`INSERT INTO referral_task (id, org_id, referral_id, policy_id, action, responsible, consequence, status, created_at, updated_at)
+		SELECT new_ulid(), $1, r.id, p.id, 'a', 'b', 'c', 'open', now(), now() FROM referral r, policy p WHERE r.org_id = $1 AND p.org_id = $1 LIMIT 1`,
 	`UPDATE notification SET read_at = NULL WHERE org_id = $1`,
 	`UPDATE read_position SET seq = 0 WHERE org_id = $1`,
 	`UPDATE participant SET from_seq = 1 WHERE org_id = $1`,
