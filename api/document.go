@@ -1,6 +1,7 @@
 package api
 
 import (
+	"encoding/json"
 	"net/http"
 	"reflect"
 	"slices"
@@ -79,6 +80,12 @@ func (a *API) describe(op operation, shape inputShape, out output) huma.Operatio
 		success.Content = map[string]*huma.MediaType{"application/octet-stream": {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}}}
 	} else if out.body >= 0 {
 		success.Content = map[string]*huma.MediaType{jsonType: {Schema: huma.SchemaFromField(a.huma.OpenAPI().Components.Schemas, out.bodyField, op.ID+"Response")}}
+	}
+	if op.Answer != "" {
+		success.Content[jsonType].Example = json.RawMessage(op.Answer)
+	}
+	if op.Example != "" {
+		hop.RequestBody = &huma.RequestBody{Content: map[string]*huma.MediaType{jsonType: {Example: json.RawMessage(op.Example)}}}
 	}
 	for name := range out.headers {
 		success.Headers[name] = &huma.Header{Schema: &huma.Schema{Type: huma.TypeString}}

@@ -21,7 +21,7 @@ import (
 // has to be here.
 var idFields = map[string]string{
 	"actor": "seat", "object": "policy", "channel": "channel", "attachments[]": "file", "mentions[]": "seat", "replyTo": "message", "mutedRooms[]": "room",
-	"dealRoomId": "room", "entityId": "submission", "fileId": "file", "policyId": "policy", "submissionId": "submission",
+	"dealRoomId": "room", "entityId": "submission", "fileId": "file", "policyId": "policy", "programId": "program", "quoteId": "open quote", "submissionId": "submission",
 	"delegateId": "colleague", "delegatorId": "seat",
 	"producerId": "producer", "parentProducerId": "producer", "firmOrgId": "org", "participants[].userId": "seat", "userId": "seat", "roomId": "room",
 }
@@ -30,7 +30,9 @@ var idFields = map[string]string{
 var textFields = []string{
 	"after", "answers[].text", "authorizedLobs[]", "calendar.timeZone", "constraints[].name", "issue.name", "note", "prohibitedStates[]", "appVersion", "carrier", "confirmationNumber", "dba", "legalName", "npn", "number", "on", "phone", "search", "ein", "body", "clientId", "code", "conditions[].action", "conditions[].consequence", "conditions[].evidence", "conditions[].responsibleParty",
 	"counter.exclusions[]", "cursor", "description", "device", "email", "events[]", "externalId", "firm", "insured.address", "insured.name", "insured.phone",
-	"insuredName", "link", "locale", "name", "orgId", "policyNumber", "q", "questions[]", "quietHours.timezone", "rationale", "reason", "refreshToken", "scopes[]",
+	"insuredName", "link", "locale", "name", "orgId", "policyNumber", "q", "questions[]", "quietHours.timezone", "rationale", "reason", "refreshToken", "schedule.note", "scopes[]",
+	"states[]", "book.excludedClasses[]", "book.limitFactors[].factor", "book.aggregateFactors[].factor", "book.deductibleCredits[].credit",
+	"book.revenueBands[].factor", "book.claimFactors[].factor", "book.incurredFactors[].factor",
 	"secret", "timezone", "title", "token", "type", "url",
 }
 
@@ -47,6 +49,8 @@ var probes = map[string]call{
 	"list-events":                      {query: "channel={channel}"},
 	"list-deal-rooms":                  {query: "submissionId={room submission}"},
 	"list-annotations":                 {query: "fileId={file}"},
+	"list-rate-tables":                 {query: "programId={program}"},
+	"bind-submission, of a quote":      {ids: map[string]string{"id": "quoted submission"}, body: `{"installmentPlan":"PIF","quoteId":"{open quote}"}`},
 	"list-invoices":                    {query: "policyId={policy}"},
 	"list-referrals":                   {query: "entityId={submission}&entityType=submission&dealRoomId={room}"},
 	"post-message":                     {body: `{"body":"Hello.","replyTo":"{message}","mentions":["{seat}"],"attachments":["{file}"]}`},

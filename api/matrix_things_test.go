@@ -9,6 +9,7 @@ import (
 	"github.com/openinsure/openinsure/internal/access"
 	"github.com/openinsure/openinsure/internal/event"
 	"github.com/openinsure/openinsure/internal/flag"
+	"github.com/openinsure/openinsure/internal/insurance/rating"
 	"github.com/openinsure/openinsure/push"
 	"github.com/openinsure/openinsure/rooms/room"
 	"github.com/openinsure/openinsure/store"
@@ -38,6 +39,22 @@ func makers() map[string]maker {
 		"quote": func(c *tenant, who, _ string) string {
 			c.thing(who, "quoted submission")
 			return c.things["quote"]
+		},
+		"open quote": func(c *tenant, who, _ string) string {
+			return c.field(c.done("lead", "POST", "/v1/submissions/"+makers()["submission"](c, who, "")+"/quote", ""), "id")
+		},
+		"offered quote": func(c *tenant, who, _ string) string {
+			id := makers()["open quote"](c, who, "")
+			c.done("lead", "POST", "/v1/quotes/"+id+"/offer", "")
+			return id
+		},
+		"program": func(c *tenant, _, _ string) string { return c.first("lead", "/v1/programs?lineOfBusiness=GL") },
+		"rate table": func(c *tenant, who, _ string) string {
+			return c.field(c.done("admin", "POST", "/v1/rate-tables", c.fill(who, `{"programId":"{program}","effectiveDate":"2026-06-01","book":`+exampleGL+`}`)), "id")
+		},
+		"line": func(c *tenant, _, _ string) string {
+			c.line++
+			return rating.Lines[1+c.line%(len(rating.Lines)-1)] // all but the one that there is
 		},
 		"policy": func(c *tenant, _, _ string) string {
 			c.bind(c.actors["lead"], "pat@"+c.name+".example")

@@ -41,6 +41,7 @@ type tenant struct {
 	things  map[string]string // what calls are about, by its name and whose it is
 	lobby   string            // the room that the guest is in
 	number  int
+	line    int // how many lines of business were named
 }
 
 func newScene(t *testing.T) *scene {

@@ -6,25 +6,52 @@ import (
 	"time"
 
 	"github.com/openinsure/openinsure/internal/access"
+	"github.com/openinsure/openinsure/internal/insurance"
 	"github.com/openinsure/openinsure/internal/insurance/billing"
+	"github.com/openinsure/openinsure/internal/insurance/money"
 	"github.com/openinsure/openinsure/internal/insurance/quote"
 	"github.com/openinsure/openinsure/internal/insurance/rating"
 )
 
 type quoteBody struct {
-	ID           string                       `json:"id"`
+	ID           string                       `json:"id,omitempty" doc:"Absent in a preview."`
 	SubmissionID string                       `json:"submissionId"`
-	Version      int                          `json:"version"`
-	Status       string                       `json:"status" enum:"quoted,referred,declined,accepted,bound,superseded,expired"`
+	Preview      bool                         `json:"preview,omitempty" doc:"Nothing was stored."`
+	Version      int                          `json:"version" doc:"0 in a preview."`
+	Status       string                       `json:"status" enum:"quoted,referred,declined,offered,accepted,not_taken_up,bound,superseded,expired"`
 	Decision     string                       `json:"decision" enum:"quoted,referred,declined"`
 	Reasons      []string                     `json:"reasons" nullable:"false" doc:"Why it was referred or declined."`
 	GrossPremium Money                        `json:"grossPremium"`
-	Factors      []rating.Factor              `json:"factors" nullable:"false" doc:"The working, step by step."`
-	RateVersion  int                          `json:"rateVersion"`
+	Terms        termsBody                    `json:"terms" doc:"What the price is for."`
+	Factors      []rating.Factor              `json:"factors" nullable:"false" doc:"The working, step by step: what was applied, and the premium after."`
+	RateVersion  int                          `json:"rateVersion" doc:"Of the program's rate tables."`
 	Schedule     map[string][]installmentBody `json:"schedule" doc:"What is due when, by instalment plan, if bound; plans that the premium is too small for are absent."`
 	DAFlags      []string                     `json:"daFlags" nullable:"false" doc:"What delegated authority would object to at bind."`
 	CreatedAt    time.Time                    `json:"createdAt"`
 	ExpiresAt    time.Time                    `json:"expiresAt"`
+	OfferedAt    *time.Time                   `json:"offeredAt,omitempty"`
+	AcceptedAt   *time.Time                   `json:"acceptedAt,omitempty"`
+}
+
+type termsBody struct {
+	RequestedLimit Money         `json:"requestedLimit,omitempty"`
+	AggregateLimit Money         `json:"aggregateLimit,omitempty"`
+	Deductible     Money         `json:"deductible,omitempty"`
+	Schedule       *scheduleBody `json:"schedule,omitempty"`
+}
+
+// scheduleBody is an underwriter's judgement of a risk.
+type scheduleBody struct {
+	Percent int    `json:"percent" minimum:"-25" maximum:"25" doc:"Off the premium (negative) or on, within what the rates allow."`
+	Reason  string `json:"reason" enum:"management,employees,premises,equipment,safety,classification,other"`
+	Note    string `json:"note,omitempty" maxLength:"500" doc:"Needed for the reason other."`
+}
+
+func scheduleOf(s *rating.Schedule) *scheduleBody {
+	if s == nil {
+		return nil
+	}
+	return &scheduleBody{s.Percent, s.Reason, s.Note}
 }
 
 type installmentBody struct {
@@ -35,11 +62,13 @@ type installmentBody struct {
 	Amount   Money `json:"amount"`
 }
 
-func quoteOf(q quote.Quote) quoteBody {
+func quoteOf(q quote.Quote, at time.Time) quoteBody {
 	b := quoteBody{
-		ID: q.ID.String(), SubmissionID: q.Submission.String(), Version: q.Version, Status: string(q.Status), Decision: string(q.Decision),
-		Reasons: q.Reasons, GrossPremium: Money(q.GrossPremium), Factors: q.Factors, RateVersion: q.RateVersion,
-		Schedule: map[string][]installmentBody{}, DAFlags: []string{}, CreatedAt: q.CreatedAt, ExpiresAt: q.ExpiresAt,
+		ID: q.ID.String(), SubmissionID: q.Submission.String(), Preview: q.ID.IsZero(), Version: q.Version, Status: string(q.StatusAt(at)),
+		Decision: string(q.Decision), Reasons: q.Reasons, GrossPremium: Money(q.GrossPremium),
+		Terms:   termsBody{Money(q.Terms.Limit), Money(q.Terms.Aggregate), Money(q.Terms.Deductible), scheduleOf(q.Terms.Schedule)},
+		Factors: q.Factors, RateVersion: q.RateVersion, Schedule: map[string][]installmentBody{}, DAFlags: q.Flags,
+		CreatedAt: q.CreatedAt, ExpiresAt: q.ExpiresAt, OfferedAt: q.OfferedAt, AcceptedAt: q.AcceptedAt,
 	}
 	for _, plan := range billing.Offered {
 		parts, err := billing.Parts(plan, q.GrossPremium)
@@ -53,9 +82,69 @@ func quoteOf(q quote.Quote) quoteBody {
 	return b
 }
 
+// askBody is on what terms a submission is to be quoted.
+type askBody struct {
+	RequestedLimit Money         `json:"requestedLimit,omitempty" minimum:"1" maximum:"100000000000" doc:"Instead of the submission's."`
+	AggregateLimit Money         `json:"aggregateLimit,omitempty" minimum:"1" maximum:"100000000000" doc:"Instead of the submission's."`
+	Deductible     Money         `json:"deductible,omitempty" minimum:"1" maximum:"100000000000" doc:"Instead of the submission's."`
+	Schedule       *scheduleBody `json:"schedule,omitempty" doc:"For underwriters."`
+	Alternative    bool          `json:"alternative,omitempty" doc:"Beside the quotes before, which stay as they are; otherwise they are superseded."`
+}
+
+type quoteInput struct {
+	ByID
+	IfMatch
+	Preview bool `query:"preview" doc:"Price and store nothing: no version, no event. Answers 200."`
+	Body    *askBody
+}
+
+// quoteOutput is a quote, with 200 when it is only a preview.
+type quoteOutput struct {
+	Status int
+	Body   quoteBody
+}
+
+func (in *quoteInput) ask() insurance.Ask {
+	if in.Body == nil {
+		return insurance.Ask{}
+	}
+	a := insurance.Ask{Beside: in.Body.Alternative, Terms: quote.Terms{
+		Limit: money.Cents(in.Body.RequestedLimit), Aggregate: money.Cents(in.Body.AggregateLimit), Deductible: money.Cents(in.Body.Deductible),
+	}}
+	if s := in.Body.Schedule; s != nil {
+		a.Terms.Schedule = &rating.Schedule{Percent: s.Percent, Reason: s.Reason, Note: s.Note}
+	}
+	return a
+}
+
+func (p Platform) quoteSubmission(ctx context.Context, in *quoteInput) (*quoteOutput, error) {
+	id, err := parseSubmission(in.ID)
+	if err != nil {
+		return nil, err
+	}
+	by := access.From(ctx)
+	if in.Preview {
+		q, err := p.Desk.Preview(ctx, by, id, in.ask(), in.Check)
+		return &quoteOutput{http.StatusOK, quoteOf(q, p.Now())}, err
+	}
+	q, err := p.Desk.QuoteAs(ctx, by, id, in.ask(), in.Check)
+	return &quoteOutput{Body: quoteOf(q, p.Now())}, err
+}
+
+type listQuotesInput struct {
+	ByID
+	Page
+}
+
 func (a *API) registerQuotes(p Platform) {
+	const tag = "Submissions"
 	register(a, operation{
-		Method: http.MethodGet, Path: "/v1/quotes/{id}", ID: "get-quote", Tag: "Submissions", Scope: "submissions:read", Summary: "Get a quote",
+		Method: http.MethodGet, Path: "/v1/submissions/{id}/quotes", ID: "list-quotes", Tag: tag, Scope: "submissions:read",
+		Summary: "List the quotes of a submission, newest first", Answer: `{"data": [` + answerQuote + `], "hasMore": false}`,
+	}, p.listQuotes)
+	register(a, operation{
+		Method: http.MethodGet, Path: "/v1/quotes/{id}", ID: "get-quote", Tag: tag, Scope: "submissions:read", Summary: "Get a quote",
+		Answer: answerQuote,
 	}, func(ctx context.Context, in *ByID) (*bodyOf[quoteBody], error) {
 		by := access.From(ctx)
 		var id quote.ID
@@ -67,6 +156,48 @@ func (a *API) registerQuotes(p Platform) {
 			return nil, err
 		}
 		err = access.Check(ctx, p.DB.As(by), by, access.Read, access.Object{Type: access.Submission, ID: q.Submission.UUID(), Org: q.Org})
-		return &bodyOf[quoteBody]{quoteOf(q)}, err
+		return &bodyOf[quoteBody]{quoteOf(q, p.Now())}, err
 	})
+	register(a, operation{
+		Method: http.MethodPost, Path: "/v1/quotes/{id}/offer", ID: "offer-quote", Tag: tag, Scope: "submissions:write", Status: http.StatusOK,
+		Summary: "Offer a quote", Description: "Tells who brought the business that he may accept it.", Answer: answerOffered,
+	}, p.moveQuote(p.Desk.Offer))
+	register(a, operation{
+		Method: http.MethodPost, Path: "/v1/quotes/{id}/accept", ID: "accept-quote", Tag: tag, Scope: "submissions:write", Status: http.StatusOK,
+		Summary: "Accept an offered quote", Description: "A bind is of it from now on; the submission's other quotes are not taken up. Of two acceptances the first wins.",
+		Answer: answerAccepted,
+	}, p.moveQuote(p.Desk.Accept))
+}
+
+func (p Platform) moveQuote(to func(context.Context, access.Actor, quote.ID) (quote.Quote, error)) func(context.Context, *ByID) (*bodyOf[quoteBody], error) {
+	return func(ctx context.Context, in *ByID) (*bodyOf[quoteBody], error) {
+		var id quote.ID
+		if err := pathID(&id, in.ID); err != nil {
+			return nil, err
+		}
+		q, err := to(ctx, access.From(ctx), id)
+		return &bodyOf[quoteBody]{quoteOf(q, p.Now())}, err
+	}
+}
+
+func (p Platform) listQuotes(ctx context.Context, in *listQuotesInput) (*bodyOf[List[quoteBody]], error) {
+	by := access.From(ctx)
+	id, err := parseSubmission(in.ID)
+	if err != nil {
+		return nil, err
+	}
+	r := p.DB.As(by)
+	s, err := r.Submission(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if err := access.Check(ctx, r, by, access.Read, access.Object{Type: access.Submission, ID: id.UUID(), Org: s.Org}); err != nil {
+		return nil, err
+	}
+	qs, err := r.Quotes(ctx, id, in.page())
+	if err != nil {
+		return nil, err
+	}
+	at := p.Now()
+	return &bodyOf[List[quoteBody]]{listOf(qs, in.Limit, func(q quote.Quote) quoteBody { return quoteOf(q, at) }, func(q quote.Quote) Cursor { return Cursor{q.CreatedAt, q.ID} })}, nil
 }

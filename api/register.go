@@ -38,6 +38,9 @@ type operation struct {
 	ReadTimeout   time.Duration // for the body; default Config.ReadTimeout
 	ContentType   string        // of the body; default application/json
 
+	Example string // of a body, as JSON; a test sends it
+	Answer  string // of a success, as JSON; a test compares its shape
+
 	// Upgrade, when set, answers requests that ask for a WebSocket, once they
 	// are authenticated, counted and in scope.
 	Upgrade http.HandlerFunc

@@ -50,6 +50,8 @@ func (a *API) RegisterAll(p Platform) {
 	a.registerUsers(p)
 	a.registerSubmissions(p)
 	a.registerQuotes(p)
+	a.registerPrograms(p)
+	a.registerRateTables(p)
 	a.registerPolicies(p)
 	a.registerInvoices(p)
 	a.registerRooms(p)

@@ -9,54 +9,107 @@ import (
 	"github.com/openinsure/openinsure/internal/insurance/billing"
 	"github.com/openinsure/openinsure/internal/insurance/money"
 	"github.com/openinsure/openinsure/internal/insurance/policy"
+	"github.com/openinsure/openinsure/internal/insurance/quote"
 	"github.com/openinsure/openinsure/internal/insurance/submission"
 	"github.com/openinsure/openinsure/store"
 )
 
 type submissionBody struct {
 	versioned
-	ID             string              `json:"id"`
-	OrgID          string              `json:"orgId"`
-	Status         string              `json:"status" enum:"draft,received,in_review,quoted,referred,declined,withdrawn,expired,bound"`
-	InsuredName    string              `json:"insuredName"`
-	NAICSCode      string              `json:"naicsCode"`
-	AnnualRevenue  Money               `json:"annualRevenue"`
-	RequestedLimit Money               `json:"requestedLimit"`
-	EffectiveDate  Date                `json:"effectiveDate"`
-	State          string              `json:"state"`
-	LineOfBusiness string              `json:"lineOfBusiness"`
-	ProducerID     string              `json:"producerId,omitempty" doc:"Who brought it; none: direct business."`
-	Insured        *submission.Insured `json:"insured,omitempty"`
-	ExternalID     string              `json:"externalId,omitempty"`
-	Metadata       map[string]string   `json:"metadata"`
-	CreatedBy      string              `json:"createdBy"`
-	CreatedAt      time.Time           `json:"createdAt"`
-	UpdatedAt      time.Time           `json:"updatedAt"`
+	ID             string `json:"id"`
+	OrgID          string `json:"orgId"`
+	Status         string `json:"status" enum:"draft,received,in_review,quoted,referred,declined,withdrawn,expired,bound"`
+	InsuredName    string `json:"insuredName"`
+	NAICSCode      string `json:"naicsCode"`
+	AnnualRevenue  Money  `json:"annualRevenue"`
+	RequestedLimit Money  `json:"requestedLimit"`
+	EffectiveDate  Date   `json:"effectiveDate"`
+	State          string `json:"state"`
+	LineOfBusiness string `json:"lineOfBusiness"`
+	ProducerID     string `json:"producerId,omitempty" doc:"Who brought it; none: direct business."`
+	RiskBody
+	Insured    *submission.Insured `json:"insured,omitempty"`
+	ExternalID string              `json:"externalId,omitempty"`
+	Metadata   map[string]string   `json:"metadata"`
+	CreatedBy  string              `json:"createdBy"`
+	CreatedAt  time.Time           `json:"createdAt"`
+	UpdatedAt  time.Time           `json:"updatedAt"`
 }
 
 func submissionOf(s submission.Submission) submissionBody {
 	return submissionBody{
 		versioned: versioned{s.Version}, ID: s.ID.String(), OrgID: s.Org.String(), Status: string(s.Status), InsuredName: s.InsuredName,
 		NAICSCode: s.NAICS, AnnualRevenue: Money(s.AnnualRevenue), RequestedLimit: Money(s.RequestedLimit), EffectiveDate: Date{s.EffectiveDate},
-		State: s.State, LineOfBusiness: s.LineOfBusiness, ProducerID: s.Producer.String(), Insured: s.Insured, ExternalID: s.ExternalID, Metadata: metadataOf(s.Metadata),
+		State: s.State, LineOfBusiness: s.LineOfBusiness, ProducerID: s.Producer.String(), RiskBody: riskOf(s.Exposure), Insured: s.Insured, ExternalID: s.ExternalID, Metadata: metadataOf(s.Metadata),
 		CreatedBy: s.CreatedBy, CreatedAt: s.CreatedAt, UpdatedAt: s.UpdatedAt,
 	}
 }
 
 type createSubmissionInput struct {
 	Body struct {
-		InsuredName    string              `json:"insuredName" minLength:"1" maxLength:"200"`
-		NAICSCode      string              `json:"naicsCode" pattern:"^[0-9]{2,6}$" example:"236220"`
-		AnnualRevenue  Money               `json:"annualRevenue" minimum:"0" maximum:"100000000000" doc:"Dollars a year."`
-		RequestedLimit Money               `json:"requestedLimit" minimum:"1" maximum:"100000000000" doc:"Dollars per occurrence."`
-		EffectiveDate  Date                `json:"effectiveDate"`
-		State          string              `json:"state" pattern:"^[A-Z]{2}$" doc:"Two letters."`
-		LineOfBusiness string              `json:"lineOfBusiness" enum:"GL,CYBER,EO,WC,PROPERTY,UMBRELLA,COMMERCIAL_AUTO"`
-		ProducerID     string              `json:"producerId,omitempty" maxLength:"64" doc:"Who brings it; none: direct business."`
-		Insured        *submission.Insured `json:"insured,omitempty"`
-		ExternalID     string              `json:"externalId,omitempty" minLength:"1" maxLength:"255" doc:"Your own id, unique in your organization."`
-		Metadata       map[string]string   `json:"metadata,omitempty" doc:"At most 50 keys of 40 characters with values of 500."`
+		InsuredName    string `json:"insuredName" minLength:"1" maxLength:"200"`
+		NAICSCode      string `json:"naicsCode" pattern:"^[0-9]{2,6}$" example:"236220"`
+		AnnualRevenue  Money  `json:"annualRevenue" minimum:"0" maximum:"100000000000" doc:"Dollars a year."`
+		RequestedLimit Money  `json:"requestedLimit" minimum:"1" maximum:"100000000000" doc:"Dollars per occurrence."`
+		EffectiveDate  Date   `json:"effectiveDate"`
+		State          string `json:"state" pattern:"^[A-Z]{2}$" doc:"Two letters."`
+		LineOfBusiness string `json:"lineOfBusiness" enum:"GL,CYBER,EO,WC,PROPERTY,UMBRELLA,COMMERCIAL_AUTO"`
+		ProducerID     string `json:"producerId,omitempty" maxLength:"64" doc:"Who brings it; none: direct business."`
+		RiskBody
+		Insured    *submission.Insured `json:"insured,omitempty"`
+		ExternalID string              `json:"externalId,omitempty" minLength:"1" maxLength:"255" doc:"Your own id, unique in your organization."`
+		Metadata   map[string]string   `json:"metadata,omitempty" doc:"At most 50 keys of 40 characters with values of 500."`
 	}
+}
+
+// RiskBody is what may be known of a risk besides; exported so that the document
+// sees through its embedding.
+type RiskBody struct {
+	AggregateLimit  Money       `json:"aggregateLimit,omitempty" minimum:"1" maximum:"100000000000" doc:"Dollars for all losses of a year."`
+	Deductible      Money       `json:"deductible,omitempty" minimum:"1" maximum:"100000000000"`
+	Payroll         Money       `json:"payroll,omitempty" minimum:"1" maximum:"100000000000" doc:"Dollars a year; workers' compensation is rated on it."`
+	TIV             Money       `json:"tiv,omitempty" minimum:"1" maximum:"100000000000" doc:"Total insured value; property is rated on it."`
+	Employees       int         `json:"employees,omitempty" minimum:"1" maximum:"10000000"`
+	Vehicles        int         `json:"vehicles,omitempty" minimum:"1" maximum:"1000000" doc:"Commercial auto is rated on them."`
+	YearsInBusiness *int        `json:"yearsInBusiness,omitempty" minimum:"0" maximum:"1000"`
+	ExperienceMod   string      `json:"experienceMod,omitempty" pattern:"^[0-9](\\.[0-9]{1,3})?$" doc:"Experience modification." example:"1.12"`
+	PostalCode      string      `json:"postalCode,omitempty" pattern:"^[0-9]{5}$" doc:"Of the insured's main location." example:"97201"`
+	LossHistory     *[]lossBody `json:"lossHistory,omitempty" maxItems:"11" doc:"By year; the effective year and the five before it count. Empty says that there were none, absent that nobody knows."`
+}
+
+type lossBody struct {
+	Year     int   `json:"year" minimum:"1900" maximum:"2200"`
+	Claims   int   `json:"claims" minimum:"0" maximum:"100000"`
+	Incurred Money `json:"incurred" minimum:"0" maximum:"100000000000" doc:"Paid and reserved."`
+}
+
+func riskOf(r submission.Risk) RiskBody {
+	b := RiskBody{
+		AggregateLimit: Money(r.AggregateLimit), Deductible: Money(r.Deductible), Payroll: Money(r.Payroll), TIV: Money(r.InsuredValue),
+		Employees: r.Employees, Vehicles: r.Vehicles, YearsInBusiness: r.YearsInBusiness, ExperienceMod: r.ExperienceMod, PostalCode: r.PostalCode,
+	}
+	if r.Losses != nil {
+		losses := make([]lossBody, len(r.Losses))
+		for i, l := range r.Losses {
+			losses[i] = lossBody{l.Year, l.Claims, Money(l.Incurred)}
+		}
+		b.LossHistory = &losses
+	}
+	return b
+}
+
+func (b RiskBody) risk() submission.Risk {
+	r := submission.Risk{
+		AggregateLimit: money.Cents(b.AggregateLimit), Deductible: money.Cents(b.Deductible), Payroll: money.Cents(b.Payroll), InsuredValue: money.Cents(b.TIV),
+		Employees: b.Employees, Vehicles: b.Vehicles, YearsInBusiness: b.YearsInBusiness, ExperienceMod: b.ExperienceMod, PostalCode: b.PostalCode,
+	}
+	if b.LossHistory != nil {
+		r.Losses = make([]submission.Loss, len(*b.LossHistory))
+		for i, l := range *b.LossHistory {
+			r.Losses[i] = submission.Loss{Year: l.Year, Claims: l.Claims, Incurred: money.Cents(l.Incurred)}
+		}
+	}
+	return r
 }
 
 type listSubmissionsInput struct {
@@ -69,16 +122,12 @@ type listSubmissionsInput struct {
 	EffectiveTo    Date   `query:"effectiveTo" doc:"Effective on this day or earlier."`
 }
 
-type quoteInput struct {
-	ByID
-	IfMatch
-}
-
 type bindInput struct {
 	ByID
 	IfMatch
 	Body struct {
 		InstallmentPlan string            `json:"installmentPlan" enum:"PIF,TWO_PAY,QUARTERLY,MONTHLY_10,MONTHLY_12,PREMIUM_FINANCE"`
+		QuoteID         quote.ID          `json:"quoteId,omitempty" doc:"Which quote to bind; by default the accepted one, else the newest."`
 		ExternalID      string            `json:"externalId,omitempty" minLength:"1" maxLength:"255" doc:"Your own id of the policy, unique in your organization."`
 		Metadata        map[string]string `json:"metadata,omitempty" doc:"At most 50 keys of 40 characters with values of 500."`
 	}
@@ -109,15 +158,9 @@ func (a *API) registerSubmissions(p Platform) {
 	})
 	register(a, operation{
 		Method: http.MethodPost, Path: "/v1/submissions/{id}/quote", ID: "quote-submission", Tag: tag, Scope: "submissions:write", IfMatch: true,
-		Summary: "Rate a submission and return a quote", Description: "Each call makes a new version from the rate book in force on the effective date.",
-	}, func(ctx context.Context, in *quoteInput) (*bodyOf[quoteBody], error) {
-		id, err := parseSubmission(in.ID)
-		if err != nil {
-			return nil, err
-		}
-		q, err := p.Desk.Quote(ctx, access.From(ctx), id, in.Check)
-		return &bodyOf[quoteBody]{quoteOf(q)}, err
-	})
+		Summary: "Rate a submission and return a quote", Description: "Each call makes a new version from the rates in force on the effective date. A quote is good for 30 days.",
+		Example: exampleAsk, Answer: answerQuote,
+	}, p.quoteSubmission)
 	register(a, operation{
 		Method: http.MethodPost, Path: "/v1/submissions/{id}/bind", ID: "bind-submission", Tag: tag, Scope: "submissions:write", IfMatch: true,
 		Summary: "Bind a quoted submission into a policy", Description: "One transaction makes the policy, its number, its first transaction and its invoices.",
@@ -130,7 +173,7 @@ func (a *API) registerSubmissions(p Platform) {
 			return nil, err
 		}
 		b, err := p.Desk.Bind(ctx, access.From(ctx), id, policy.Order{
-			Plan: billing.Plan(in.Body.InstallmentPlan), ExternalID: in.Body.ExternalID, Metadata: in.Body.Metadata,
+			Plan: billing.Plan(in.Body.InstallmentPlan), Quote: in.Body.QuoteID, ExternalID: in.Body.ExternalID, Metadata: in.Body.Metadata,
 		}, in.Check)
 		return &bodyOf[policyBody]{policyOf(b)}, err
 	})
@@ -154,7 +197,7 @@ func (p Platform) createSubmission(ctx context.Context, in *createSubmissionInpu
 	s, err := p.Desk.Submit(ctx, access.From(ctx), submission.Submission{
 		ExternalID: b.ExternalID, InsuredName: b.InsuredName, NAICS: b.NAICSCode, AnnualRevenue: money.Cents(b.AnnualRevenue),
 		RequestedLimit: money.Cents(b.RequestedLimit), EffectiveDate: b.EffectiveDate.Date, State: b.State, LineOfBusiness: b.LineOfBusiness,
-		Producer: brought, Insured: b.Insured, Metadata: b.Metadata,
+		Producer: brought, Exposure: b.RiskBody.risk(), Insured: b.Insured, Metadata: b.Metadata,
 	})
 	if err != nil {
 		return nil, err

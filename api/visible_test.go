@@ -17,6 +17,7 @@ import (
 	"github.com/openinsure/openinsure/internal/access"
 	"github.com/openinsure/openinsure/internal/fault"
 	"github.com/openinsure/openinsure/internal/insurance/policy"
+	"github.com/openinsure/openinsure/internal/insurance/submission"
 	"github.com/openinsure/openinsure/push"
 	"github.com/openinsure/openinsure/rooms/room"
 	"github.com/openinsure/openinsure/store"
@@ -44,6 +45,9 @@ var listings = map[string]listing{
 	"list-deal-rooms":         {path: "/v1/deal-rooms", of: access.Room, want: access.Read, rows: "SELECT id FROM room"},
 	"list-webhooks":           {path: "/v1/webhooks", of: access.Webhook, want: access.Read, rows: "SELECT id FROM endpoint"},
 	"get-policy-timeline":     {path: "/v1/policies/{id}/timeline", of: access.Policy, want: access.Read, within: true},
+	"list-quotes":             {path: "/v1/submissions/{id}/quotes", of: access.Submission, want: access.Read, within: true},
+	"list-programs":           {path: "/v1/programs", of: access.Org, want: access.ReadRates, within: true, rows: "SELECT id FROM program WHERE org_id = $1"},
+	"list-rate-tables":        {path: "/v1/rate-tables", of: access.Org, want: access.ReadRates, within: true, rows: "SELECT id FROM rate_table WHERE org_id = $1"},
 	"list-messages":           {path: "/v1/deal-rooms/{id}/messages", of: access.Room, want: access.Read, within: true},
 	"list-files":              {path: "/v1/deal-rooms/{id}/files", of: access.Room, want: access.Read, within: true},
 	"list-annotations":        {path: "/v1/deal-rooms/{id}/annotations", of: access.Room, want: access.Read, within: true},
@@ -151,7 +155,7 @@ func newLibrary(t *testing.T) *library {
 			l.actors[fmt.Sprintf("%s of %d", name, i)] = access.Actor{Kind: access.Insured, ID: p.String(), Org: of.Org}
 		}
 		admin := l.token(l.actors[fmt.Sprintf("admin of %d", i)])
-		k := l.must(201, admin, "POST", "/v1/api-keys", `{"name":"all","scopes":["submissions:read","policies:read","invoices:read","referrals:read","rooms:read","webhooks:read","producers:read","flags:read"]}`)
+		k := l.must(201, admin, "POST", "/v1/api-keys", `{"name":"all","scopes":["submissions:read","policies:read","invoices:read","referrals:read","rooms:read","webhooks:read","producers:read","flags:read","rates:read"]}`)
 		name := fmt.Sprintf("key of %d", i)
 		l.actors[name] = access.Actor{Kind: access.Machine, ID: k["id"].(string), Org: of.Org}
 		l.bearers[name] = k["key"].(string)
@@ -346,7 +350,7 @@ func (l *library) compareWhole(t *testing.T, name, who string, by access.Actor, 
 	if of.of != access.Org {
 		objects = nil
 		for _, org := range l.orgs {
-			rows := map[access.Type]string{access.Policy: "policy", access.Room: "room", access.Webhook: "endpoint"}[of.of]
+			rows := map[access.Type]string{access.Policy: "policy", access.Room: "room", access.Submission: "submission", access.Webhook: "endpoint"}[of.of]
 			for _, id := range l.ids("SELECT id FROM "+rows+" WHERE org_id = $1 LIMIT 2", org.UUID()) {
 				objects = append(objects, access.Object{Type: of.of, ID: id, Org: org})
 			}
@@ -377,7 +381,7 @@ func idOf(t *testing.T, on access.Object) string {
 	id := map[access.Type]interface {
 		sql.Scanner
 		fmt.Stringer
-	}{access.Org: new(access.OrgID), access.Policy: new(policy.ID), access.Room: new(room.ID), access.Webhook: new(push.EndpointID)}[on.Type]
+	}{access.Org: new(access.OrgID), access.Policy: new(policy.ID), access.Room: new(room.ID), access.Submission: new(submission.ID), access.Webhook: new(push.EndpointID)}[on.Type]
 	if err := id.Scan(on.ID); err != nil {
 		t.Fatal(err)
 	}

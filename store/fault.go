@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/openinsure/openinsure/internal/fault"
+	"github.com/openinsure/openinsure/internal/insurance/quote"
 )
 
 // Faults that only the database can find.
@@ -24,13 +25,14 @@ var (
 
 // uniques says which fault a violated unique constraint is.
 var uniques = map[string]*fault.Error{
-	"submission_org_id_external_id_key": ErrDuplicateExternalID,
-	"policy_org_id_external_id_key":     ErrDuplicateExternalID,
-	"invoice_org_id_external_id_key":    ErrDuplicateExternalID,
-	"room_org_id_external_id_key":       ErrDuplicateExternalID,
-	"producer_external_id":              ErrDuplicateExternalID,
-	"producer_npn":                      ErrDuplicateNPN,
-	"app_user_email":                    ErrDuplicateEmail,
+	"submission_org_id_external_id_key":   ErrDuplicateExternalID,
+	"policy_org_id_external_id_key":       ErrDuplicateExternalID,
+	"invoice_org_id_external_id_key":      ErrDuplicateExternalID,
+	"room_org_id_external_id_key":         ErrDuplicateExternalID,
+	"producer_external_id":                ErrDuplicateExternalID,
+	"producer_npn":                        ErrDuplicateNPN,
+	"app_user_email":                      ErrDuplicateEmail,
+	"program_org_id_line_of_business_key": quote.ErrProgramExists,
 }
 
 // faultOf turns what Postgres said into a fault, by SQLSTATE and constraint

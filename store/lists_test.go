@@ -20,6 +20,9 @@ var scopeless = map[string]string{
 	"Devices":       "of one who acts, by his id",
 	"Notifications": "of one who acts, by his id",
 	"UserSignIns":   "of one who acts, by his id",
+	"Programs":      "of an organisation whose rates may be read",
+	"RateTables":    "of an organisation whose rates may be read",
+	"Quotes":        "of a submission, which was read by one who may",
 	"ProducersBy":   "of an organisation whose producers may be read",
 	"SignIns":       "of one who acts, by his id",
 }

@@ -2,93 +2,55 @@ package store
 
 import (
 	"context"
-	"time"
 
-	"cloud.google.com/go/civil"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/openinsure/openinsure/internal/insurance/quote"
-	"github.com/openinsure/openinsure/internal/insurance/rating"
 	"github.com/openinsure/openinsure/internal/insurance/submission"
 )
 
-// programSQL reads the program of a line.
-const programSQL = `SELECT t.id, t.org_id, t.name, t.line_of_business, t.auto_bind_threshold, t.refer_above, t.decline_above
-	FROM program t WHERE t.org_id = $1 AND t.line_of_business = $2`
-
-// Program reads the organisation's program of a line of business;
-// submission.ErrLine when it has none.
-func (r Reader) Program(ctx context.Context, line string) (quote.Program, error) {
-	ps, err := many(ctx, r, pgx.RowToStructByPos[quote.Program], programSQL, r.org.UUID(), line)
-	if err == nil && len(ps) == 0 {
-		err = submission.ErrLine
-	}
-	if err != nil {
-		return quote.Program{}, err
-	}
-	return ps[0], nil
-}
-
-// rateTableSQL picks the version in force on a day: of those that took effect
-// by then the latest, or the first of all for a day before it.
-const rateTableSQL = `SELECT t.version, t.book FROM rate_table t WHERE t.org_id = $1 AND t.program_id = $2 AND t.published_at IS NOT NULL
-	ORDER BY (t.effective_date <= $3::text::date) DESC,
-		CASE WHEN t.effective_date <= $3::text::date THEN t.effective_date END DESC, t.effective_date, t.version DESC LIMIT 1`
-
-// RateTable reads the published rates that price an effective day.
-func (r Reader) RateTable(ctx context.Context, program quote.ProgramID, effective civil.Date) (quote.RateTable, error) {
-	ts, err := many(ctx, r, pgx.RowToStructByPos[quote.RateTable], rateTableSQL, r.org.UUID(), program.UUID(), effective.String())
-	if err == nil && len(ts) == 0 {
-		err = rating.ErrNoRate
-	}
-	if err != nil {
-		return quote.RateTable{}, err
-	}
-	return ts[0], nil
-}
-
-// addProgramSQL adds a program.
-const addProgramSQL = `INSERT INTO program (id, org_id, name, line_of_business, auto_bind_threshold, refer_above, decline_above, created_at)
-	VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`
-
-// addRateTableSQL adds a published version of a rate book.
-const addRateTableSQL = `INSERT INTO rate_table (id, org_id, program_id, version, effective_date, book, published_at, created_at)
-	VALUES ($1, $2, $3, $4, $5::text::date, $6, $7, $7)`
-
-// AddProgram adds a program with the first version of its rate book, published
-// and in force from a day on.
-func (tx *Tx) AddProgram(ctx context.Context, p quote.Program, t quote.RateTable, from civil.Date, at time.Time) error {
-	if err := t.Book.Validate(); err != nil {
-		return err
-	}
-	_, err := run(ctx, tx.Reader, addProgramSQL, p.ID.UUID(), p.Org.UUID(), p.Name, p.LineOfBusiness, int64(p.AutoBindThreshold), int64(p.ReferAbove), int64(p.DeclineAbove), at)
-	if err != nil {
-		return err
-	}
-	_, err = run(ctx, tx.Reader, addRateTableSQL, quote.NewRateTableID(at).UUID(), p.Org.UUID(), p.ID.UUID(), t.Version, from.String(), t.Book, at)
-	return err
-}
-
 const quoteColumns = `t.id, t.org_id, t.submission_id, t.program_id, t.rate_version, t.version, t.status, t.decision, t.gross_premium,
-	t.factors, t.reasons, t.created_at, t.expires_at`
+	t.terms, t.factors, t.reasons, t.flags, t.created_at, t.expires_at, t.offered_at, t.accepted_at`
 
 func scanQuote(row pgx.CollectableRow) (quote.Quote, error) {
 	var q quote.Quote
 	return q, row.Scan(&q.ID, &q.Org, &q.Submission, &q.Program, &q.RateVersion, &q.Version, &q.Status, &q.Decision, &q.GrossPremium,
-		&q.Factors, &q.Reasons, &q.CreatedAt, &q.ExpiresAt)
+		&q.Terms, &q.Factors, &q.Reasons, &q.Flags, &q.CreatedAt, &q.ExpiresAt, &q.OfferedAt, &q.AcceptedAt)
 }
 
-// quotesSQL reads the newest version of a submission's quote.
-const quotesSQL = `SELECT ` + quoteColumns + ` FROM quote t WHERE t.org_id = $1 AND t.submission_id = $2 ORDER BY t.version DESC LIMIT 1`
+// quoteToBindSQL reads the accepted version of a submission's quote, else the
+// newest.
+const quoteToBindSQL = `SELECT ` + quoteColumns + ` FROM quote t WHERE t.org_id = $1 AND t.submission_id = $2
+	ORDER BY (t.status = 'accepted') DESC, t.version DESC LIMIT 1`
 
-// LatestQuote reads the newest version of a submission's quote; false when it
-// was never quoted.
+// LatestQuote reads the version of a submission's quote that a bind would take:
+// the accepted one, else the newest; false when it was never quoted.
 func (r Reader) LatestQuote(ctx context.Context, s submission.ID) (quote.Quote, bool, error) {
-	qs, err := many(ctx, r, scanQuote, quotesSQL, r.org.UUID(), s.UUID())
+	qs, err := many(ctx, r, scanQuote, quoteToBindSQL, r.org.UUID(), s.UUID())
 	if err != nil || len(qs) == 0 {
 		return quote.Quote{}, false, err
 	}
 	return qs[0], true, nil
+}
+
+// Quotes lists the quotes of a submission, newest first.
+func (r Reader) Quotes(ctx context.Context, s submission.ID, p Page) ([]quote.Quote, error) {
+	w := r.where()
+	w.equal("submission_id", s.UUID())
+	return list(ctx, r, scanQuote, quoteColumns, "quote", "created_at", w, p)
+}
+
+// acceptedSQL finds the quote of a submission that was accepted or bound.
+const acceptedSQL = `SELECT t.id FROM quote t WHERE t.org_id = $1 AND t.submission_id = $2 AND t.status IN ('accepted', 'bound')`
+
+// Accepted finds the quote of a submission that was accepted or bound; the zero
+// id when none was.
+func (r Reader) Accepted(ctx context.Context, s submission.ID) (quote.ID, error) {
+	ids, err := many(ctx, r, pgx.RowTo[quote.ID], acceptedSQL, r.org.UUID(), s.UUID())
+	if err != nil || len(ids) == 0 {
+		return quote.ID{}, err
+	}
+	return ids[0], nil
 }
 
 // quoteSQL reads one quote.
@@ -100,21 +62,47 @@ func (r Reader) Quote(ctx context.Context, id quote.ID) (quote.Quote, error) {
 }
 
 // supersedeSQL ends the quotes before a new version.
-const supersedeSQL = `UPDATE quote SET status = 'superseded' WHERE org_id = $1 AND submission_id = $2 AND status IN ('quoted', 'referred')`
+const supersedeSQL = `UPDATE quote SET status = 'superseded'
+	WHERE org_id = $1 AND submission_id = $2 AND status IN ('quoted', 'referred', 'offered', 'accepted')`
+
+// Supersede ends the quotes of a submission that this transaction locked and
+// quotes anew.
+func (tx *Tx) Supersede(ctx context.Context, s submission.ID) error {
+	_, err := run(ctx, tx.Reader, supersedeSQL, tx.org.UUID(), s.UUID())
+	return err
+}
 
 // addQuoteSQL adds the next version of a submission's quote.
-const addQuoteSQL = `INSERT INTO quote (id, org_id, submission_id, program_id, rate_version, version, status, decision, gross_premium, factors, reasons, created_at, expires_at)
-	VALUES ($1, $2, $3, $4, $5, (SELECT coalesce(max(version), 0) + 1 FROM quote WHERE org_id = $2 AND submission_id = $3), $6, $7, $8, $9, $10, $11, $12)
+const addQuoteSQL = `INSERT INTO quote (id, org_id, submission_id, program_id, rate_version, version, status, decision, gross_premium, terms, factors, reasons, flags, created_at, expires_at)
+	VALUES ($1, $2, $3, $4, $5, (SELECT coalesce(max(version), 0) + 1 FROM quote WHERE org_id = $2 AND submission_id = $3), $6, $7, $8, $9, $10, $11, $12, $13, $14)
 	RETURNING version`
 
 // AddQuote adds a quote as the next version of a submission that this
-// transaction locked, supersedes the ones before, and returns its version.
+// transaction locked, and returns its version.
 func (tx *Tx) AddQuote(ctx context.Context, q quote.Quote) (int, error) {
-	if _, err := run(ctx, tx.Reader, supersedeSQL, tx.org.UUID(), q.Submission.UUID()); err != nil {
-		return 0, err
-	}
 	return one(ctx, tx.Reader, pgx.RowTo[int], addQuoteSQL, q.ID.UUID(), q.Org.UUID(), q.Submission.UUID(), q.Program.UUID(), q.RateVersion,
-		string(q.Status), string(q.Decision), int64(q.GrossPremium), q.Factors, q.Reasons, q.CreatedAt, q.ExpiresAt)
+		string(q.Status), string(q.Decision), int64(q.GrossPremium), q.Terms, q.Factors, q.Reasons, q.Flags, q.CreatedAt, q.ExpiresAt)
+}
+
+// saveQuoteSQL moves a quote on.
+const saveQuoteSQL = `UPDATE quote SET status = $3, offered_at = $4, accepted_at = $5 WHERE org_id = $1 AND id = $2`
+
+// SaveQuote saves where a quote of a locked submission stands.
+func (tx *Tx) SaveQuote(ctx context.Context, q quote.Quote) error {
+	_, err := run(ctx, tx.Reader, saveQuoteSQL, tx.org.UUID(), q.ID.UUID(), string(q.Status), q.OfferedAt, q.AcceptedAt)
+	return err
+}
+
+// passOverSQL ends the open quotes of a submission beside the one that was
+// taken.
+const passOverSQL = `UPDATE quote SET status = 'not_taken_up'
+	WHERE org_id = $1 AND submission_id = $2 AND id <> $3 AND status IN ('quoted', 'referred', 'offered', 'accepted')`
+
+// PassOver ends the quotes of a locked submission beside the one that was
+// accepted or bound.
+func (tx *Tx) PassOver(ctx context.Context, q quote.Quote) error {
+	_, err := run(ctx, tx.Reader, passOverSQL, tx.org.UUID(), q.Submission.UUID(), q.ID.UUID())
+	return err
 }
 
 // standQuoteSQL says where a quote stands.

@@ -13,12 +13,12 @@ import (
 )
 
 const submissionColumns = `t.id, t.org_id, coalesce(t.external_id, ''), t.insured_name, t.naics_code, t.annual_revenue, t.requested_limit,
-	t.effective_date::text, t.state, t.line_of_business, t.insured, t.metadata, t.status, t.created_by, t.created_at, t.updated_at, t.version, t.producer_id`
+	t.effective_date::text, t.state, t.line_of_business, t.risk, t.insured, t.metadata, t.status, t.created_by, t.created_at, t.updated_at, t.version, t.producer_id`
 
 func scanSubmission(row pgx.CollectableRow) (submission.Submission, error) {
 	var s submission.Submission
 	return s, row.Scan(&s.ID, &s.Org, &s.ExternalID, &s.InsuredName, &s.NAICS, &s.AnnualRevenue, &s.RequestedLimit,
-		day(&s.EffectiveDate), &s.State, &s.LineOfBusiness, &s.Insured, &s.Metadata, &s.Status, &s.CreatedBy, &s.CreatedAt, &s.UpdatedAt, &s.Version, &s.Producer)
+		day(&s.EffectiveDate), &s.State, &s.LineOfBusiness, &s.Exposure, &s.Insured, &s.Metadata, &s.Status, &s.CreatedBy, &s.CreatedAt, &s.UpdatedAt, &s.Version, &s.Producer)
 }
 
 // dayScanner reads a civil day from its text form.
@@ -93,14 +93,14 @@ func (w *where) days(column string, from, to civil.Date) {
 
 // addSubmissionSQL adds a submission.
 const addSubmissionSQL = `INSERT INTO submission (id, org_id, external_id, insured_name, naics_code, annual_revenue, requested_limit,
-	effective_date, state, line_of_business, insured, metadata, status, created_by, created_at, updated_at, producer_id)
-	VALUES ($1, $2, $3, $4, $5, $6, $7, $8::text::date, $9, $10, $11, $12, $13, $14, $15, $15, $16)`
+	effective_date, state, line_of_business, risk, insured, metadata, status, created_by, created_at, updated_at, producer_id)
+	VALUES ($1, $2, $3, $4, $5, $6, $7, $8::text::date, $9, $10, $11, $12, $13, $14, $15, $16, $16, $17)`
 
 // AddSubmission adds a submission; ErrDuplicateExternalID when its own id of
 // the caller's is taken.
 func (tx *Tx) AddSubmission(ctx context.Context, s submission.Submission) error {
 	_, err := run(ctx, tx.Reader, addSubmissionSQL, s.ID.UUID(), s.Org.UUID(), null(s.ExternalID), s.InsuredName, s.NAICS, int64(s.AnnualRevenue),
-		int64(s.RequestedLimit), s.EffectiveDate.String(), s.State, s.LineOfBusiness, s.Insured, s.Metadata, string(s.Status), s.CreatedBy, s.CreatedAt, optional(s.Producer))
+		int64(s.RequestedLimit), s.EffectiveDate.String(), s.State, s.LineOfBusiness, s.Exposure, s.Insured, s.Metadata, string(s.Status), s.CreatedBy, s.CreatedAt, optional(s.Producer))
 	return err
 }
 

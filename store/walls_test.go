@@ -55,6 +55,7 @@ type book struct {
 	key     access.KeyID
 	sub     submission.Submission
 	program quote.Program
+	rates   quote.RateTableID
 	quote   quote.Quote
 	policy  policy.Policy
 	invoice billing.Invoice
@@ -150,6 +151,7 @@ func writeBook(t testing.TB, db *store.DB, name string) book {
 	b.invitation = must[[]room.Invitation](t)(r.Invitations(ctx, b.room.ID, page))[0].ID
 	b.signIn = must[[]store.SignIn](t)(r.SignIns(ctx, b.person, now, page))[0].ID
 	b.program = must[quote.Program](t)(r.Program(ctx, "GL"))
+	b.rates = must[quote.RateTable](t)(r.RateTable(ctx, b.program.ID, b.policy.Effective)).ID
 	b.user = must[[]store.User](t)(r.Users(ctx, access.Scope{All: true}, store.Page{Limit: 1}))[0].ID
 	b.userSignIn = must[[]store.UserSignIn](t)(r.UserSignIns(ctx, b.user, now, page))[0].ID
 	b.invoice = must[[]billing.Invoice](t)(r.Invoices(ctx, access.Scope{All: true}, store.InvoiceFilter{}, store.Page{Limit: 1}))[0]
@@ -484,6 +486,20 @@ func reads(t *testing.T, r store.Reader, me, they book) {
 			rs, err := r.Referrals(ctx, access.Scope{All: true}, store.ReferralFilter{Entity: they.asked.Entity}, store.Page{Limit: 100})
 			return found(len(rs) > 0, err)
 		},
+		"ProgramByID":   func() error { _, err := r.ProgramByID(ctx, they.program.ID); return err },
+		"RateTableByID": func() error { _, err := r.RateTableByID(ctx, they.rates); return err },
+		"Quotes": func() error {
+			qs, err := r.Quotes(ctx, they.sub.ID, store.Page{Limit: 100})
+			return found(len(qs) > 0, err)
+		},
+		"Accepted": func() error {
+			id, err := r.Accepted(ctx, they.sub.ID)
+			return found(!id.IsZero(), err)
+		},
+		"RateTables of a program": func() error {
+			ts, err := r.RateTables(ctx, store.RateTableFilter{Program: they.program.ID}, store.Page{Limit: 100})
+			return found(len(ts) > 0, err)
+		},
 		"RateTable": func() error {
 			_, err := r.RateTable(ctx, they.program.ID, they.policy.Effective)
 			if errors.Is(err, rating.ErrNoRate) {
@@ -539,6 +555,12 @@ func lists(t *testing.T, r store.Reader, me book) {
 	for _, v := range must[[]referral.Task](t)(r.Tasks(ctx, "", page)) {
 		orgs["Tasks"] = append(orgs["Tasks"], v.Org)
 	}
+	for _, v := range must[[]quote.Program](t)(r.Programs(ctx, "", page)) {
+		orgs["Programs"] = append(orgs["Programs"], v.Org)
+	}
+	for _, v := range must[[]quote.RateTable](t)(r.RateTables(ctx, store.RateTableFilter{Status: "published"}, page)) {
+		orgs["RateTables"] = append(orgs["RateTables"], v.Org)
+	}
 	for _, v := range must[[]store.User](t)(r.Users(ctx, access.Scope{All: true}, page)) {
 		orgs["Users"] = append(orgs["Users"], v.Org)
 	}
@@ -567,7 +589,7 @@ func lists(t *testing.T, r store.Reader, me book) {
 		t.Error(err)
 	}
 	orgs["Request by the caller's id"] = []access.OrgID{q.Org}
-	for _, name := range []string{"Submissions", "Policies", "Policies by number", "Invoices", "Referrals", "Profiles", "Delegations", "Holders", "Tasks", "Users", "Keys", "Events", "Glances", "Endpoints", "Audit", "Program", "Request by the caller's id"} {
+	for _, name := range []string{"Submissions", "Policies", "Policies by number", "Invoices", "Referrals", "Profiles", "Delegations", "Holders", "Tasks", "Users", "Keys", "Events", "Glances", "Endpoints", "Audit", "Program", "Programs", "RateTables", "Request by the caller's id"} {
 		if len(orgs[name]) == 0 {
 			t.Errorf("%s: nothing", name)
 		}
@@ -594,6 +616,7 @@ func locks(t *testing.T, db *store.DB, me, they book) {
 	undo := errors.New("undo")
 	for name, change := range map[string]func(*store.Tx) error{
 		"LockSubmission": func(tx *store.Tx) error { _, err := tx.LockSubmission(t.Context(), they.sub.ID); return err },
+		"LockProgram":    func(tx *store.Tx) error { _, err := tx.LockProgram(t.Context(), they.program.ID); return err },
 		"LockEndpoint":   func(tx *store.Tx) error { _, err := tx.LockEndpoint(t.Context(), they.endpoint); return err },
 		"KeepEndpoint":   func(tx *store.Tx) error { _, err := tx.KeepEndpoint(t.Context(), they.endpoint); return err },
 		"SaveEndpoint": func(tx *store.Tx) error {

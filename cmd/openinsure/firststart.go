@@ -54,7 +54,7 @@ Try this next:
 // and an API key, and a brokerage with a broker.
 func (p *platform) makeDemo(ctx context.Context) (map[string]string, error) {
 	mga, key, err := p.found(ctx, foundation{
-		name: "Summit Specialty MGA", kind: "mga", key: "Demo integration",
+		name: "Summit Specialty MGA", kind: "mga", key: "Demo integration", everyLine: true,
 		users: []newUser{
 			{"una@summit.example", "Una Underwriter", access.RoleUnderwriter},
 			{"ada@summit.example", "Ada Administrator", access.RoleAdmin},
@@ -83,6 +83,7 @@ type foundation struct {
 	key        string // the name of an API key with every scope; none when empty
 	login      string // the code of a login link for the first user; none when empty
 	live       bool   // the key is a production one
+	everyLine  bool   // a program of every line of business, not only of general liability
 }
 
 // found makes an organisation in one transaction and returns the secret of its
@@ -129,6 +130,9 @@ func (p *platform) found(ctx context.Context, f foundation) (store.Org, string, 
 		}
 		if f.kind == "brokerage" {
 			return nil
+		}
+		if f.everyLine {
+			return p.desk.OpenPrograms(ctx, tx, o.ID)
 		}
 		return p.desk.OpenProgram(ctx, tx, o.ID)
 	})

@@ -17,6 +17,11 @@ const (
 	Administer Permission = "administer"
 	OpenRoom   Permission = "open_room" // on the organisation: for its submissions
 	Decide     Permission = "decide"    // a referral
+	Judge      Permission = "judge"     // a submission: move its premium by schedule rating
+	Accept     Permission = "accept"    // a quote of a submission
+
+	ReadRates   Permission = "read_rates"   // on the organisation: its programs and their rates
+	ManageRates Permission = "manage_rates" // on the organisation
 
 	ReadWebhooks   Permission = "read_webhooks"   // on the organisation: its endpoints and what they were sent
 	ManageWebhooks Permission = "manage_webhooks" // on the organisation
@@ -174,14 +179,18 @@ var Schema = map[Type]Definition{
 			ReadAudit:       held(RoleAdmin, RoleAuditor, RoleCompliance),
 			ReadProducers:   held(string(viewBusiness)),
 			ManageProducers: held(string(writeBusiness)),
+			ReadRates:       held(string(viewBusiness)),
+			ManageRates:     held(RoleAdmin, Integration),
 		},
 	},
 	Submission: {
 		Relations: map[string][]string{orgRelation: {"org"}, RelProducer: {userType, "org#member"}},
 		Permissions: map[Permission][]Term{
-			Read:  slices.Concat(ofOrg(string(viewBusiness)), held(RelProducer)),
-			Write: ofOrg(string(writeBusiness)),
-			Bind:  ofOrg(string(writeBusiness)),
+			Read:   slices.Concat(ofOrg(string(viewBusiness)), held(RelProducer)),
+			Write:  ofOrg(string(writeBusiness)),
+			Bind:   ofOrg(string(writeBusiness)),
+			Judge:  ofOrg(RoleAdmin, RoleUnderwriter),
+			Accept: slices.Concat(ofOrg(string(writeBusiness)), held(RelProducer)),
 		},
 	},
 	Policy: {

@@ -65,12 +65,18 @@ const (
 
 	Quoted          Action = "submission.quoted" // also referred: details.decision
 	Declined        Action = "submission.declined"
+	QuoteOffered    Action = "quote.offered"
+	QuoteAccepted   Action = "quote.accepted"
 	PolicyBound     Action = "policy.bound"
 	ReferralRaised  Action = "referral.raised"
 	ReferralDecided Action = "referral.decided" // also when more is asked for: details.decision
 	ReferralChanged Action = "referral.changed" // claimed, confirmed, withdrawn and so on: details.change
 
 	AuthorityChanged Action = "authority.changed" // a profile, who has it, who lends his, the rules: details.change
+
+	ProgramCreated Action = "program.created"
+	RatesDrafted   Action = "rate_table.created"
+	RatesPublished Action = "rate_table.published"
 
 	WebhookCreated  Action = "webhook.created"
 	WebhookChanged  Action = "webhook.changed"
@@ -98,7 +104,7 @@ var Actions = []Action{
 	SignIn, Authenticate, Permission, CodeMailed, Refreshed, SignedOut, SessionCut, InvitationSent, InvitationOpened, InvitationAccepted,
 	InvitationRevoked, InvitationReplaced, GuestLinkMailed, KeyCreated, KeyRotated, KeyRevoked, UserCreated, UserChanged, UserStopped, OrgCreated, OrgChanged,
 	LogExported, KeysRotated, KeysDropped, RoomOpened, RoomClosed, RoomReopened, RoomArchived, ParticipantAdded, ParticipantChanged,
-	ParticipantRemoved, Quoted, Declined, PolicyBound, ReferralRaised, ReferralDecided, ReferralChanged, AuthorityChanged, WebhookCreated, WebhookChanged, WebhookDeleted,
+	ParticipantRemoved, Quoted, Declined, QuoteOffered, QuoteAccepted, PolicyBound, ProgramCreated, RatesDrafted, RatesPublished, ReferralRaised, ReferralDecided, ReferralChanged, AuthorityChanged, WebhookCreated, WebhookChanged, WebhookDeleted,
 	WebhookDisabled, DeviceAdded, DeviceRemoved, FlagSet, FlagUnset, ProducerScreened, ProducerReviewed, ProducerAdded, ProducerChanged, LicenseAdded, LicenseChanged,
 	AppointmentAdded, AppointmentChanged, ProducerSaleChecked,
 }
@@ -180,7 +186,7 @@ func Rows(by access.Actor, f Fact, at time.Time) []Row {
 
 // types names what the prefixes of ids stand for.
 var types = map[string]string{
-	"org": "organization", "usr": "user", "per": "person", "key": "api_key", "sub": "submission", "quo": "quote", "pol": "policy",
+	"org": "organization", "usr": "user", "per": "person", "key": "api_key", "sub": "submission", "quo": "quote", "prog": "program", "rt": "rate_table", "pol": "policy",
 	"inv": "invoice", "clm": "claim", "doc": "document", "ref": "referral", "room": "deal_room", "msg": "message", "file": "file",
 	"prd": "producer", "lic": "license", "apt": "appointment",
 	"ann": "annotation", "ivt": "invitation", "ses": "session", "whk": "webhook", "dlv": "delivery", "dev": "device", "evt": "event", "ntf": "notification",

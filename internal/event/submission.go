@@ -40,6 +40,43 @@ type SubmissionDeclined struct {
 // EventType implements Payload.
 func (SubmissionDeclined) EventType() string { return "submission.declined" }
 
+// QuoteOffered is the payload of quote.offered.
+type QuoteOffered struct {
+	QuoteID      string      `json:"quoteId"`
+	SubmissionID string      `json:"submissionId"`
+	InsuredName  string      `json:"insuredName"`
+	GrossPremium money.Cents `json:"grossPremium"`
+	ExpiresAt    string      `json:"expiresAt" format:"date-time"`
+	ExternalID   string      `json:"externalId,omitempty"`
+}
+
+// EventType implements Payload.
+func (QuoteOffered) EventType() string { return "quote.offered" }
+
+// QuoteAccepted is the payload of quote.accepted.
+type QuoteAccepted struct {
+	QuoteID      string      `json:"quoteId"`
+	SubmissionID string      `json:"submissionId"`
+	InsuredName  string      `json:"insuredName"`
+	GrossPremium money.Cents `json:"grossPremium"`
+	ExternalID   string      `json:"externalId,omitempty"`
+}
+
+// EventType implements Payload.
+func (QuoteAccepted) EventType() string { return "quote.accepted" }
+
+// RateTablePublished is the payload of rate_table.published.
+type RateTablePublished struct {
+	RateTableID    string `json:"rateTableId"`
+	ProgramID      string `json:"programId"`
+	LineOfBusiness string `json:"lineOfBusiness"`
+	Version        int    `json:"version"`
+	EffectiveDate  string `json:"effectiveDate" format:"date"`
+}
+
+// EventType implements Payload.
+func (RateTablePublished) EventType() string { return "rate_table.published" }
+
 // submissionTypes are the events of submissions. What they say of prices and
 // reasons is the underwriters': a producer is told by words, and reads the card
 // of the room.
@@ -62,8 +99,30 @@ var submissionTypes = []Type{
 		Room: AsCard, Audiences: []string{Underwriting}, Persons: []string{Producer}, Push: []string{Producer}, Mail: []string{Producer},
 		Category: CategoryPolicies, Webhook: true, Inside: true,
 		Example: SubmissionQuoted{
-			SubmissionID: aSubmission, QuoteID: "quo_01J8K3M4N5P6Q7R8S9T0V1W2X3", InsuredName: "Pacific Coast Builders", Decision: "quoted",
+			SubmissionID: aSubmission, QuoteID: aQuote, InsuredName: "Pacific Coast Builders", Decision: "quoted",
 			GrossPremium: 1425000, ExpiresAt: "2026-04-30T14:32:00Z",
 		},
 	},
+	{
+		Name: "quote.offered", Description: "A quote was offered to who brought the business.", Resource: "submissions",
+		Room: AsCard, Audiences: []string{Underwriting}, Persons: []string{Producer}, Push: []string{Producer},
+		Category: CategoryPolicies, Webhook: true, Inside: true,
+		Example: QuoteOffered{
+			QuoteID: aQuote, SubmissionID: aSubmission, InsuredName: "Pacific Coast Builders", GrossPremium: 1425000, ExpiresAt: "2026-04-30T14:32:00Z",
+		},
+	},
+	{
+		Name: "quote.accepted", Description: "An offered quote was accepted; the submission's others were not taken up.", Resource: "submissions",
+		Room: AsCard, Audiences: []string{Underwriting}, Category: CategoryPolicies, Webhook: true, Inside: true,
+		Example: QuoteAccepted{QuoteID: aQuote, SubmissionID: aSubmission, InsuredName: "Pacific Coast Builders", GrossPremium: 1425000},
+	},
+	{
+		Name: "rate_table.published", Description: "A version of a program's rates was published; it prices the effective days from its own on.", Resource: "rates",
+		Audiences: []string{Admin, Underwriting}, Category: CategoryAdmin, Webhook: true, Inside: true,
+		Example: RateTablePublished{
+			RateTableID: "rt_01J8K3M4N5P6Q7R8S9T0V1W2X3", ProgramID: "prog_01J8K3M4N5P6Q7R8S9T0V1W2X3", LineOfBusiness: "GL", Version: 2, EffectiveDate: "2026-07-01",
+		},
+	},
 }
+
+const aQuote = "quo_01J8K3M4N5P6Q7R8S9T0V1W2X3"

@@ -45,6 +45,10 @@ var words = map[string][]told{
 			es: Words{"Cotización lista[: {grossPremium:dollars}]", "[La solicitud de {insuredName}|Una solicitud] fue cotizada[ en {grossPremium:dollars}].[ La cotización vale hasta el {expiresAt:date}.]"},
 		},
 	},
+	"quote.offered": {{
+		en: Words{"Quote offered[: {grossPremium:dollars}]", "[A quote for {insuredName} was offered|A quote was offered] to you.[ It can be accepted until {expiresAt:date}.]"},
+		es: Words{"Cotización ofrecida[: {grossPremium:dollars}]", "[Se le ofreció una cotización para {insuredName}|Se le ofreció una cotización].[ Puede aceptarla hasta el {expiresAt:date}.]"},
+	}},
 	"submission.declined": {{
 		en: Words{"Submission declined[: {insuredName}]", "[The submission for {insuredName}|A submission] was declined. Open it to see why."},
 		es: Words{"Solicitud rechazada[: {insuredName}]", "[La solicitud de {insuredName}|Una solicitud] fue rechazada. Ábrala para ver por qué."},

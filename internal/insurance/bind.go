@@ -3,12 +3,14 @@ package insurance
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/openinsure/openinsure/internal/access"
 	"github.com/openinsure/openinsure/internal/audit"
 	"github.com/openinsure/openinsure/internal/event"
+	"github.com/openinsure/openinsure/internal/fault"
 	"github.com/openinsure/openinsure/internal/insurance/billing"
 	"github.com/openinsure/openinsure/internal/insurance/policy"
 	"github.com/openinsure/openinsure/internal/insurance/quote"
@@ -17,8 +19,9 @@ import (
 	"github.com/openinsure/openinsure/store"
 )
 
-// Bind makes a policy of a submission's newest quote, with its first
-// transaction and its invoices. Of two binds at once the later one to lock the
+// Bind makes a policy of a submission's quote, with its first transaction and
+// its invoices: of the quote that the order names, else of the accepted one, else
+// of the newest. Of two binds at once the later one to lock the
 // submission gets submission.ErrState.
 func (d *Desk) Bind(ctx context.Context, by access.Actor, id submission.ID, o policy.Order, seen Version) (policy.Policy, error) {
 	var bound policy.Policy
@@ -28,7 +31,7 @@ func (d *Desk) Bind(ctx context.Context, by access.Actor, id submission.ID, o po
 		if err != nil {
 			return err
 		}
-		q, quoted, err := tx.LatestQuote(ctx, id)
+		q, quoted, err := toBind(ctx, tx, id, o.Quote)
 		if err != nil {
 			return err
 		}
@@ -77,11 +80,27 @@ func (d *Desk) Bind(ctx context.Context, by access.Actor, id submission.ID, o po
 	return bound, nil
 }
 
+// toBind finds the quote that a bind is of; false when the submission was never
+// quoted.
+func toBind(ctx context.Context, tx *store.Tx, id submission.ID, named quote.ID) (quote.Quote, bool, error) {
+	if named.IsZero() {
+		return tx.LatestQuote(ctx, id)
+	}
+	q, err := tx.Quote(ctx, named)
+	if errors.Is(err, fault.ErrNotFound) || err == nil && q.Submission != id {
+		err = fault.ErrValidation.Field("quoteId", "exists")
+	}
+	return q, true, err
+}
+
 func saveBound(ctx context.Context, tx *store.Tx, s submission.Submission, q quote.Quote, p policy.Policy, t policy.Transaction, invoices []billing.Invoice) error {
 	if err := tx.AddPolicy(ctx, p, t); err != nil {
 		return err
 	}
 	if err := tx.AddInvoices(ctx, p, invoices); err != nil {
+		return err
+	}
+	if err := tx.PassOver(ctx, q); err != nil {
 		return err
 	}
 	if err := tx.BoundQuote(ctx, q.ID); err != nil {

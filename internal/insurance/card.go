@@ -36,6 +36,22 @@ func offered(q quote.Quote) bool { return q.Status == quote.Status(quote.Quoted)
 // declinedCard is what a room shows of an underwriter's no.
 func declinedCard() event.Card { return quoteCard(quote.Quote{Decision: quote.Declined}) }
 
+// offeredCard is what a room shows of an offer.
+func offeredCard(q quote.Quote) event.Card {
+	return event.Card{
+		Card: event.QuoteOffered{}.EventType(), QuoteID: q.ID.String(), Status: string(quote.Offered), Premium: dollars(q.GrossPremium),
+		WhoseTurn: "broker", Text: "Offered at $" + dollars(q.GrossPremium) + ".",
+	}
+}
+
+// acceptedCard is what a room shows of an acceptance.
+func acceptedCard(q quote.Quote) event.Card {
+	return event.Card{
+		Card: event.QuoteAccepted{}.EventType(), QuoteID: q.ID.String(), Status: string(quote.Accepted), Premium: dollars(q.GrossPremium),
+		WhoseTurn: "underwriter", Text: "Accepted at $" + dollars(q.GrossPremium) + ".",
+	}
+}
+
 // boundCard is what a room shows of a bind.
 func boundCard(p policy.Policy) event.Card {
 	return event.Card{

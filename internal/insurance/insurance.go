@@ -7,11 +7,8 @@ import (
 	"context"
 	"time"
 
-	"cloud.google.com/go/civil"
-
 	"github.com/openinsure/openinsure/internal/access"
 	"github.com/openinsure/openinsure/internal/insurance/quote"
-	"github.com/openinsure/openinsure/internal/insurance/rating"
 	"github.com/openinsure/openinsure/internal/insurance/submission"
 	"github.com/openinsure/openinsure/store"
 )
@@ -22,6 +19,7 @@ type Config struct {
 	// quote is referred; negative sets no bound, as outside production.
 	MaxBackdate int
 	CloseAfter  time.Duration    // from bind or decline until the submission's room closes by itself; 14 days when 0
+	Flaggers    []Flagger        // of delegated authority, all asked of each quote
 	Now         func() time.Time // time.Now when nil
 	// Sanctions is what the names of producers are compared with; nil: a sample
 	// list of invented names.
@@ -49,18 +47,6 @@ func New(db *store.DB, cfg Config) *Desk {
 }
 
 func (d *Desk) now() time.Time { return d.cfg.Now().UTC().Truncate(time.Microsecond) }
-
-// OpenProgram gives an organisation the general liability program with the rate
-// book that a new program starts with.
-func (d *Desk) OpenProgram(ctx context.Context, tx *store.Tx, org access.OrgID) error {
-	at := d.now()
-	p := quote.Program{
-		ID: quote.NewProgramID(at), Org: org, Name: "General Liability", LineOfBusiness: "GL",
-		AutoBindThreshold: 10_000_000, ReferAbove: 10_000_000, DeclineAbove: 25_000_000,
-	}
-	t := quote.RateTable{Version: 1, Book: rating.GeneralLiability()}
-	return tx.AddProgram(ctx, p, t, civil.Date{Year: 2020, Month: time.January, Day: 1}, at)
-}
 
 // Version guards a change: it returns an error unless the version that the
 // caller saw is the current one.

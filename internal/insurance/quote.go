@@ -16,9 +16,22 @@ import (
 	"github.com/openinsure/openinsure/store"
 )
 
-// Quote prices a submission and returns the new version of its quote; the ones
-// before are superseded.
+// An Ask is how a submission is to be priced.
+type Ask struct {
+	Terms quote.Terms
+	// Beside leaves the quotes before as they are, for the insured to choose;
+	// otherwise the new one supersedes them.
+	Beside bool
+}
+
+// Quote prices a submission as it stands and returns the new version of its
+// quote; the ones before are superseded.
 func (d *Desk) Quote(ctx context.Context, by access.Actor, id submission.ID, seen Version) (quote.Quote, error) {
+	return d.QuoteAs(ctx, by, id, Ask{}, seen)
+}
+
+// QuoteAs prices a submission on other terms than its own, too.
+func (d *Desk) QuoteAs(ctx context.Context, by access.Actor, id submission.ID, a Ask, seen Version) (quote.Quote, error) {
 	var q quote.Quote
 	err := d.db.InTx(ctx, by, func(tx *store.Tx) error {
 		at := d.now()
@@ -26,44 +39,127 @@ func (d *Desk) Quote(ctx context.Context, by access.Actor, id submission.ID, see
 		if err != nil {
 			return err
 		}
-		t, err := tx.RateTable(ctx, p.ID, s.EffectiveDate)
-		if err != nil {
+		if q, err = d.price(ctx, tx.Reader, by, s, p, a, at); err != nil {
 			return err
 		}
-		if q, err = quote.Make(s, p, t, quote.Dates{Today: civil.DateOf(at), MaxBackdate: d.cfg.MaxBackdate}, at); err != nil {
-			return err
-		}
+		before := s.Status
 		if s, err = s.Rated(submission.Status(q.Decision), at); err != nil {
 			return err
+		}
+		if !a.Beside {
+			if err := tx.Supersede(ctx, id); err != nil {
+				return err
+			}
 		}
 		if q.Version, err = tx.AddQuote(ctx, q); err != nil {
 			return err
 		}
-		if s, q, err = d.reconsider(ctx, tx, s, q, at); err != nil {
-			return err
-		}
-		told := event.New(s.Org, s.ID.String(), quotedPayload(s, q), at)
-		if offered(q) || q.Decision == quote.Declined {
-			if told.Persons, err = tx.Producers(ctx, s.ID); err != nil {
+		if !a.Beside {
+			if s, q, err = d.reconsider(ctx, tx, s, q, at); err != nil {
 				return err
 			}
 		}
-		tx.Emit(told)
 		tx.Audit(by, quoted(s, q))
-		if err := tx.SaveSubmission(ctx, s); err != nil {
-			return err
+		if a.Beside && before == submission.Quoted && q.Decision != quote.Quoted {
+			// What there is to choose from is as good as before.
+			s.Status = before
+			return tx.SaveSubmission(ctx, s)
 		}
-		if s.Status == submission.Declined {
-			if err := rooms.ScheduleClose(ctx, tx, s.ID, at.Add(d.cfg.CloseAfter)); err != nil {
-				return err
-			}
-		}
-		return rooms.ShowCard(ctx, tx, s.ID, quoteCard(q), at)
+		return d.tellQuoted(ctx, tx, s, q, at)
 	})
 	if err != nil {
 		return quote.Quote{}, fmt.Errorf("quote %s: %w", id, err)
 	}
 	return q, nil
+}
+
+// Preview prices a submission as QuoteAs would, and leaves no trace.
+func (d *Desk) Preview(ctx context.Context, by access.Actor, id submission.ID, a Ask, seen Version) (quote.Quote, error) {
+	q, err := d.preview(ctx, d.db.As(by), by, id, a, seen)
+	if err != nil {
+		return quote.Quote{}, fmt.Errorf("preview a quote of %s: %w", id, err)
+	}
+	return q, nil
+}
+
+func (d *Desk) preview(ctx context.Context, r store.Reader, by access.Actor, id submission.ID, a Ask, seen Version) (quote.Quote, error) {
+	s, err := r.Submission(ctx, id)
+	if err != nil {
+		return quote.Quote{}, err
+	}
+	if err := access.Check(ctx, r, by, access.Write, submissionObject(s)); err != nil {
+		return quote.Quote{}, err
+	}
+	if err := seen(s.Version); err != nil {
+		return quote.Quote{}, err
+	}
+	p, err := r.Program(ctx, s.LineOfBusiness)
+	if err != nil {
+		return quote.Quote{}, err
+	}
+	at := d.now()
+	q, err := d.price(ctx, r, by, s, p, a, at)
+	if err != nil {
+		return quote.Quote{}, err
+	}
+	q.ID = quote.ID{}
+	_, err = s.Rated(submission.Status(q.Decision), at)
+	return q, err
+}
+
+// price makes the quote of a submission by the rates in force on its effective
+// day. To move the premium by judgement is for underwriters.
+func (d *Desk) price(ctx context.Context, r store.Reader, by access.Actor, s submission.Submission, p quote.Program, a Ask, at time.Time) (quote.Quote, error) {
+	if a.Terms.Schedule != nil {
+		if err := access.Check(ctx, r, by, access.Judge, submissionObject(s)); err != nil {
+			return quote.Quote{}, err
+		}
+	}
+	t, err := r.RateTable(ctx, p.ID, s.EffectiveDate)
+	if err != nil {
+		return quote.Quote{}, err
+	}
+	q, err := quote.Make(s, p, t, a.Terms, quote.Dates{Today: civil.DateOf(at), MaxBackdate: d.cfg.MaxBackdate}, at)
+	if err != nil {
+		return quote.Quote{}, err
+	}
+	for _, f := range d.cfg.Flaggers {
+		found, err := f(ctx, r, s, q)
+		if err != nil {
+			return quote.Quote{}, err
+		}
+		q.Flags = append(q.Flags, found...)
+	}
+	return q, nil
+}
+
+// A Flagger finds what delegated authority will object to when the quote is
+// bound, as codes. It is soft: the quote is made and shows them.
+type Flagger func(context.Context, store.Reader, submission.Submission, quote.Quote) ([]string, error)
+
+func submissionObject(s submission.Submission) access.Object {
+	return access.Object{Type: access.Submission, ID: s.ID.UUID(), Org: s.Org}
+}
+
+// tellQuoted saves a submission that was quoted, and tells of the quote.
+func (d *Desk) tellQuoted(ctx context.Context, tx *store.Tx, s submission.Submission, q quote.Quote, at time.Time) error {
+	told := event.New(s.Org, s.ID.String(), quotedPayload(s, q), at)
+	if offered(q) || q.Decision == quote.Declined {
+		var err error
+		if told.Persons, err = tx.Producers(ctx, s.ID); err != nil {
+			return err
+		}
+	}
+	tx.Emit(told)
+	if err := tx.SaveSubmission(ctx, s); err != nil {
+		return err
+	}
+	if s.Status == submission.Declined {
+		if err := rooms.ScheduleClose(ctx, tx, s.ID, at.Add(d.cfg.CloseAfter)); err != nil {
+			return err
+		}
+	}
+	return rooms.ShowCard(ctx, tx, s.ID, quoteCard(q), at)
 }
 
 func quotedPayload(s submission.Submission, q quote.Quote) event.Payload {
@@ -83,6 +179,9 @@ func quotedPayload(s submission.Submission, q quote.Quote) event.Payload {
 // quoted is what the audit log keeps of a quote.
 func quoted(s submission.Submission, q quote.Quote) audit.Fact {
 	f := audit.Fact{Action: audit.Quoted, Object: s.ID.String(), Details: audit.Details{"quoteId": q.ID.String(), "decision": string(q.Decision)}}
+	if j := q.Terms.Schedule; j != nil {
+		f.Details["schedulePercent"], f.Details["scheduleReason"] = j.Percent, j.Reason
+	}
 	if q.Decision == quote.Declined {
 		f.Action = audit.Declined
 	}

@@ -396,6 +396,9 @@ func answerCounter(ctx context.Context, tx *store.Tx, m matter, by access.Actor,
 		return after, told, err
 	}
 	q := m.Quote.Countered(r.Counter.Premium, m.At)
+	if err := tx.Supersede(ctx, q.Submission); err != nil {
+		return after, told, err
+	}
 	if q.Version, err = tx.AddQuote(ctx, q); err == nil {
 		*m.Quote = q
 	}

@@ -106,7 +106,8 @@ func Number(series string, n int64) string { return fmt.Sprintf("%s-%06d", serie
 // An Order is what the buyer chooses at the bind.
 type Order struct {
 	Plan       billing.Plan
-	ExternalID string // the caller's own id of the policy; may be empty
+	Quote      quote.ID // which of the submission's; the zero ID is the accepted one, else the newest
+	ExternalID string   // the caller's own id of the policy; may be empty
 	Metadata   map[string]string
 }
 

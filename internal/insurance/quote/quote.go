@@ -3,7 +3,9 @@
 package quote
 
 import (
+	"cmp"
 	"errors"
+	"slices"
 	"time"
 
 	"cloud.google.com/go/civil"
@@ -20,42 +22,11 @@ type quoteKind struct{}
 
 func (quoteKind) Prefix() string { return "quo_" }
 
-type programKind struct{}
-
-func (programKind) Prefix() string { return "prog_" }
-
-type rateTableKind struct{}
-
-func (rateTableKind) Prefix() string { return "rt_" }
-
-// The ids of this package.
-type (
-	ID          = id.ID[quoteKind]
-	ProgramID   = id.ID[programKind]
-	RateTableID = id.ID[rateTableKind]
-)
+// ID identifies a quote.
+type ID = id.ID[quoteKind]
 
 // Age is how long a quote is good.
 const Age = 30 * 24 * time.Hour
-
-// A Program is a line of business that an organisation writes, with its
-// thresholds on the annual premium. The defaults are those of the platform's
-// underwriting guidelines: refer from $100,000, decline above $250,000.
-type Program struct {
-	ID                ProgramID
-	Org               access.OrgID
-	Name              string
-	LineOfBusiness    string
-	AutoBindThreshold money.Cents // up to here nobody's authority is asked for
-	ReferAbove        money.Cents
-	DeclineAbove      money.Cents
-}
-
-// A RateTable is a published version of a program's rate book.
-type RateTable struct {
-	Version int
-	Book    rating.Book
-}
 
 // Decision is what rating a submission came to.
 type Decision string
@@ -71,10 +42,15 @@ const (
 // that was referred is quoted once somebody with the authority agreed to it.
 type Status string
 
-// The later states of a quote.
+// The later states of a quote. Expired is never stored: it is what an open quote
+// is after its days.
 const (
-	Superseded Status = "superseded"
+	Offered    Status = "offered"
+	Accepted   Status = "accepted"
 	Bound      Status = "bound"
+	NotTakenUp Status = "not_taken_up" // another one was accepted or bound
+	Superseded Status = "superseded"
+	Expired    Status = "expired"
 )
 
 // A Quote is one version of a price; it never changes, only its status does.
@@ -88,10 +64,42 @@ type Quote struct {
 	Status       Status
 	Decision     Decision
 	GrossPremium money.Cents
+	Terms        Terms
 	Factors      []rating.Factor
 	Reasons      []string // of a referral or a decline
+	Flags        []string // what delegated authority would object to at bind
 	CreatedAt    time.Time
 	ExpiresAt    time.Time
+	OfferedAt    *time.Time
+	AcceptedAt   *time.Time
+}
+
+// Terms are what a quote is for. Of those that are asked for, what is zero is as
+// the submission has it.
+type Terms struct {
+	Limit      money.Cents      `json:"requestedLimit"`
+	Aggregate  money.Cents      `json:"aggregateLimit,omitzero"`
+	Deductible money.Cents      `json:"deductible,omitzero"`
+	Schedule   *rating.Schedule `json:"schedule,omitempty"`
+}
+
+// of completes asked terms by what a submission says, and refuses those that
+// contradict each other.
+func (t Terms) of(s submission.Submission) (Terms, error) {
+	t.Limit = cmp.Or(t.Limit, s.RequestedLimit)
+	t.Aggregate = cmp.Or(t.Aggregate, s.Exposure.AggregateLimit)
+	t.Deductible = cmp.Or(t.Deductible, s.Exposure.Deductible)
+	bad := fault.ErrValidation
+	if t.Aggregate > 0 && t.Aggregate < t.Limit {
+		bad = bad.Field("aggregateLimit", "min")
+	}
+	if t.Deductible > 0 && t.Deductible >= t.Limit {
+		bad = bad.Field("deductible", "max")
+	}
+	if len(bad.Fields()) > 0 {
+		return t, bad
+	}
+	return t, nil
 }
 
 // Dates says how a submission's effective date is judged. A MaxBackdate of 0 or
@@ -101,14 +109,18 @@ type Dates struct {
 	MaxBackdate int
 }
 
-// Make prices a submission. It fails only on a risk that the book cannot price;
-// an excluded class is a quote that declines.
-func Make(s submission.Submission, p Program, t RateTable, d Dates, at time.Time) (Quote, error) {
-	q := Quote{
-		ID: id.New[quoteKind](at), Org: s.Org, Submission: s.ID, Program: p.ID, RateVersion: t.Version,
-		Decision: Quoted, Factors: []rating.Factor{}, Reasons: []string{}, CreatedAt: at, ExpiresAt: at.Add(Age),
+// Make prices a submission on terms. It fails only on a risk that the book
+// cannot price; an excluded class is a quote that declines.
+func Make(s submission.Submission, p Program, t RateTable, asked Terms, d Dates, at time.Time) (Quote, error) {
+	terms, err := asked.of(s)
+	if err != nil {
+		return Quote{}, err
 	}
-	r, err := t.Book.Rate(rating.Input{State: s.State, NAICS: s.NAICS, AnnualRevenue: s.AnnualRevenue, RequestedLimit: s.RequestedLimit})
+	q := Quote{
+		ID: id.New[quoteKind](at), Org: s.Org, Submission: s.ID, Program: p.ID, RateVersion: t.Version, Terms: terms,
+		Decision: Quoted, Factors: []rating.Factor{}, Reasons: []string{}, Flags: []string{}, CreatedAt: at, ExpiresAt: at.Add(Age),
+	}
+	r, err := t.Book.Rate(inputOf(s, terms))
 	switch {
 	case errors.Is(err, rating.ErrExcludedClass):
 		q.Decision, q.Reasons = Declined, []string{rating.ErrExcludedClass.Code()}
@@ -118,14 +130,22 @@ func Make(s submission.Submission, p Program, t RateTable, d Dates, at time.Time
 	if r.Factors != nil {
 		q.GrossPremium, q.Factors = r.Premium, r.Factors
 	}
+	if len(p.States) > 0 && !slices.Contains(p.States, s.State) {
+		q.Decision, q.Reasons = Declined, append(q.Reasons, "state_not_eligible")
+	}
 	if q.GrossPremium > p.DeclineAbove {
 		q.Decision, q.Reasons = Declined, append(q.Reasons, "premium_above_appetite")
-	} else if q.Decision == Quoted {
+	}
+	if q.Decision == Quoted {
 		if q.GrossPremium > p.ReferAbove {
-			q.Decision, q.Reasons = Referred, append(q.Reasons, "premium_above_guideline")
+			q.Reasons = append(q.Reasons, "premium_above_guideline")
 		}
 		if d.MaxBackdate >= 0 && d.Today.DaysSince(s.EffectiveDate) > d.MaxBackdate {
-			q.Decision, q.Reasons = Referred, append(q.Reasons, "backdated")
+			q.Reasons = append(q.Reasons, "backdated")
+		}
+		q.Reasons = append(q.Reasons, p.refers(s, terms)...)
+		if len(q.Reasons) > 0 {
+			q.Decision = Referred
 		}
 	}
 	q.Status = Status(q.Decision)
@@ -136,6 +156,7 @@ func Make(s submission.Submission, p Program, t RateTable, d Dates, at time.Time
 // took; nil keeps the one that there was. What it was rated from stays.
 func (q Quote) Countered(premium *money.Cents, at time.Time) Quote {
 	q.ID, q.CreatedAt, q.ExpiresAt, q.Status = id.New[quoteKind](at), at, at.Add(Age), Status(Referred)
+	q.OfferedAt, q.AcceptedAt = nil, nil
 	if premium != nil {
 		q.GrossPremium = *premium
 	}
@@ -143,16 +164,74 @@ func (q Quote) Countered(premium *money.Cents, at time.Time) Quote {
 	return q
 }
 
-// ErrNotBindable carries every blocker in its details.
-var ErrNotBindable = fault.New(fault.Refused, "not_bindable", "The quote cannot be bound.")
+// inputOf is what of a submission and the terms a price depends on.
+func inputOf(s submission.Submission, t Terms) rating.Input {
+	in := rating.Input{
+		State: s.State, NAICS: s.NAICS, PostalCode: s.Exposure.PostalCode, AnnualRevenue: s.AnnualRevenue, RequestedLimit: t.Limit,
+		AggregateLimit: t.Aggregate, Deductible: t.Deductible, Payroll: s.Exposure.Payroll, InsuredValue: s.Exposure.InsuredValue,
+		Employees: s.Exposure.Employees, Vehicles: s.Exposure.Vehicles, ExperienceMod: s.Exposure.ExperienceMod, Schedule: t.Schedule,
+	}
+	if claims, incurred, known := s.Past(); known {
+		in.Losses = &rating.Losses{Claims: claims, Incurred: incurred}
+	}
+	return in
+}
+
+// Faults of a quote.
+var (
+	ErrNotBindable = fault.New(fault.Refused, "not_bindable", "The quote cannot be bound.") // carries every blocker in its details
+	ErrState       = fault.New(fault.Refused, "quote_state", "The quote is not in a state that allows this.")
+	ErrExpired     = fault.New(fault.Refused, "quote_expired", "The quote is not good any more; ask for a new one.")
+)
+
+// StatusAt is where the quote stands at the given time: what is open expires.
+func (q Quote) StatusAt(at time.Time) Status {
+	switch q.Status {
+	case Status(Quoted), Status(Referred), Offered, Accepted:
+		if !at.Before(q.ExpiresAt) {
+			return Expired
+		}
+	}
+	return q.Status
+}
+
+// Offer returns the quote as offered to who brought the business: one that is
+// quoted and still good.
+func (q Quote) Offer(at time.Time) (Quote, error) {
+	if err := q.in(at, Status(Quoted)); err != nil {
+		return q, err
+	}
+	q.Status, q.OfferedAt = Offered, &at
+	return q, nil
+}
+
+// Accept returns the quote as accepted: one that is offered and still good.
+func (q Quote) Accept(at time.Time) (Quote, error) {
+	if err := q.in(at, Offered); err != nil {
+		return q, err
+	}
+	q.Status, q.AcceptedAt = Accepted, &at
+	return q, nil
+}
+
+func (q Quote) in(at time.Time, want Status) error {
+	switch {
+	case q.Status != want:
+		return ErrState.With("status", q.StatusAt(at))
+	case q.StatusAt(at) == Expired:
+		return ErrExpired.With("expiresAt", q.ExpiresAt)
+	}
+	return nil
+}
 
 // Blockers lists what stands against binding a quote at the given time without
 // anybody's authority; nil when nothing does.
 func (q Quote) Blockers(p Program, at time.Time) []string {
 	var blockers []string
-	if agreed := q.Decision == Referred && q.Status == Status(Quoted); q.Decision != Quoted && !agreed {
+	open := q.Status == Status(Quoted) || q.Status == Offered || q.Status == Accepted
+	if agreed := q.Decision == Referred && open; q.Decision != Quoted && !agreed {
 		blockers = append(blockers, "quote_"+string(q.Decision))
-	} else if q.Status != Status(Quoted) {
+	} else if !open {
 		blockers = append(blockers, "quote_"+string(q.Status))
 	}
 	if !at.Before(q.ExpiresAt) {
@@ -163,9 +242,3 @@ func (q Quote) Blockers(p Program, at time.Time) []string {
 	}
 	return blockers
 }
-
-// NewProgramID mints the id of a program made at the given time.
-func NewProgramID(at time.Time) ProgramID { return id.New[programKind](at) }
-
-// NewRateTableID mints the id of a rate table made at the given time.
-func NewRateTableID(at time.Time) RateTableID { return id.New[rateTableKind](at) }

@@ -18,7 +18,7 @@ var (
 	noon    = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 	today   = civil.DateOf(noon)
 	program = quote.Program{AutoBindThreshold: 10_000_000, ReferAbove: 10_000_000, DeclineAbove: 25_000_000}
-	table   = quote.RateTable{Version: 1, Book: rating.GeneralLiability()}
+	table   = quote.RateTable{Version: 1, Book: rating.Standard("GL")}
 )
 
 func builder(revenue money.Cents, naics string, effective civil.Date) submission.Submission {
@@ -45,7 +45,7 @@ func TestMake(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			q, err := quote.Make(tt.s, program, table, tt.dates, noon)
+			q, err := quote.Make(tt.s, program, table, quote.Terms{}, tt.dates, noon)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -75,7 +75,7 @@ func TestMakeAtTheThresholds(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			p := quote.Program{ReferAbove: tt.refer, DeclineAbove: tt.decline}
-			q, err := quote.Make(s, p, table, quote.Dates{Today: today, MaxBackdate: 30}, noon)
+			q, err := quote.Make(s, p, table, quote.Terms{}, quote.Dates{Today: today, MaxBackdate: 30}, noon)
 			if err != nil || q.Decision != tt.want || q.GrossPremium != 1_425_000 {
 				t.Errorf("%s of %s, %v; want %s", q.Decision, q.GrossPremium, err, tt.want)
 			}
@@ -85,7 +85,7 @@ func TestMakeAtTheThresholds(t *testing.T) {
 
 func TestMakeGivesEveryReasonOfAReferral(t *testing.T) {
 	s := builder(6_000_000_000, "236220", today.AddDays(-31))
-	q, err := quote.Make(s, program, table, quote.Dates{Today: today, MaxBackdate: 30}, noon)
+	q, err := quote.Make(s, program, table, quote.Terms{}, quote.Dates{Today: today, MaxBackdate: 30}, noon)
 	if err != nil || !cmp.Equal(q.Reasons, []string{"premium_above_guideline", "backdated"}) {
 		t.Errorf("%v, %v", q.Reasons, err)
 	}
@@ -94,7 +94,7 @@ func TestMakeGivesEveryReasonOfAReferral(t *testing.T) {
 func TestMakeWithoutARateIsNoQuote(t *testing.T) {
 	s := builder(800_000_000, "236220", today)
 	s.RequestedLimit = money.Max
-	if q, err := quote.Make(s, program, table, quote.Dates{Today: today}, noon); !errors.Is(err, rating.ErrNoRate) || !q.ID.IsZero() {
+	if q, err := quote.Make(s, program, table, quote.Terms{}, quote.Dates{Today: today}, noon); !errors.Is(err, rating.ErrNoRate) || !q.ID.IsZero() {
 		t.Errorf("%+v, %v", q, err)
 	}
 }
@@ -116,7 +116,7 @@ func TestEachBlocker(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			q, err := quote.Make(builder(800_000_000, "236220", today), program, table, quote.Dates{MaxBackdate: -1}, noon)
+			q, err := quote.Make(builder(800_000_000, "236220", today), program, table, quote.Terms{}, quote.Dates{MaxBackdate: -1}, noon)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -129,7 +129,7 @@ func TestEachBlocker(t *testing.T) {
 }
 
 func TestEveryBlocker(t *testing.T) {
-	q, _ := quote.Make(builder(800_000_000, "236220", today), program, table, quote.Dates{MaxBackdate: -1}, noon)
+	q, _ := quote.Make(builder(800_000_000, "236220", today), program, table, quote.Terms{}, quote.Dates{MaxBackdate: -1}, noon)
 	if got := q.Blockers(program, noon.Add(quote.Age-1)); got != nil {
 		t.Errorf("in its last moment: %v", got)
 	}

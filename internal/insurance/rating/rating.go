@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/big"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/openinsure/openinsure/internal/fault"
@@ -15,38 +16,28 @@ import (
 var (
 	ErrExcludedClass = fault.New(fault.Refused, "excluded_class", "This class of business is not written.")
 	ErrNoRate        = fault.New(fault.Refused, "no_rate", "The rate book has no rate for this risk.")
+	ErrExposure      = fault.New(fault.Refused, "exposure_missing", "The rates of this line need to know more of the risk.")
 	ErrBook          = fault.New(fault.Invalid, "validation_failed", "The rate book is not valid.")
 )
 
-// AnyState is the key of the rate for states that have none of their own.
-const AnyState = "__"
-
-// A Book is one version of a program's rates. Numbers are decimal strings: they
-// are multiplied exactly and rounded once.
-type Book struct {
-	BaseRates       map[string]BaseRate `json:"baseRates"`       // by state, or AnyState
-	ClassModifiers  map[string]string   `json:"classModifiers"`  // by NAICS prefix; the longest that fits counts
-	ExcludedClasses []string            `json:"excludedClasses"` // NAICS prefixes
-	LimitFactors    []Band              `json:"limitFactors"`    // by requested limit, ascending
-	RevenueBands    []Band              `json:"revenueBands"`    // by annual revenue, ascending
-}
-
-// A BaseRate is dollars per $1,000 of revenue, and the least premium.
-type BaseRate struct {
-	PerThousand    string      `json:"perThousand"`
-	MinimumPremium money.Cents `json:"minimumPremium"`
-}
-
-// A Band gives a factor to amounts up to and including UpTo.
-type Band struct {
-	UpTo   money.Cents `json:"upTo"`
-	Factor string      `json:"factor"`
-}
-
-// Input is what a price depends on.
+// Input is what a price depends on. What is not known of a risk is zero and has
+// no step.
 type Input struct {
 	State, NAICS                  string
+	PostalCode                    string
 	AnnualRevenue, RequestedLimit money.Cents
+	AggregateLimit, Deductible    money.Cents
+	Payroll, InsuredValue         money.Cents
+	Employees, Vehicles           int
+	ExperienceMod                 string // a decimal such as 1.12, of workers' compensation
+	Losses                        *Losses
+	Schedule                      *Schedule
+}
+
+// Losses are those of the last years, as far as rating counts them.
+type Losses struct {
+	Claims   int
+	Incurred money.Cents
 }
 
 // A Factor is one step of the working: what was applied, and the premium after.
@@ -54,6 +45,7 @@ type Factor struct {
 	Key     string `json:"key"`
 	Label   string `json:"label"`
 	Value   string `json:"value"`
+	Formula string `json:"formula,omitempty"`
 	Premium string `json:"premium"` // dollars, four decimals: the sum is rounded only at the end
 }
 
@@ -66,31 +58,25 @@ type Result struct {
 // most is the largest premium that is an amount of money at all.
 var most = big.NewRat(int64(money.Max), 1)
 
-// Rate prices a risk: revenue/1,000 × base rate × class × limit × revenue band,
-// rounded once, half a cent up, and at least the minimum premium. A price that
-// is beyond money.Max is ErrNoRate, never a number that wrapped around.
+// Rate prices a risk: exposure × base rate × territory × class × limit ×
+// aggregate × (1 − deductible credit) × revenue band × losses × experience ×
+// schedule, rounded once, half a cent up, and at least the minimum premium. What
+// the book has no table for, or the risk says nothing of, is no step. A price
+// that is beyond money.Max is ErrNoRate, never a number that wrapped around.
 func (b Book) Rate(in Input) (Result, error) {
 	if slices.ContainsFunc(b.ExcludedClasses, func(p string) bool { return strings.HasPrefix(in.NAICS, p) }) {
 		return Result{}, ErrExcludedClass
 	}
-	base, ok := b.BaseRates[in.State]
-	if !ok {
-		base, ok = b.BaseRates[AnyState]
+	base, factors, err := b.look(in)
+	if err != nil {
+		return Result{}, err
 	}
-	limit, okLimit := factorFor(b.LimitFactors, in.RequestedLimit)
-	band, okBand := factorFor(b.RevenueBands, in.AnnualRevenue)
-	if !ok || !okLimit || !okBand {
-		return Result{}, ErrNoRate
+	w := working{cents: new(big.Rat)}
+	if err := w.start(base, in); err != nil {
+		return Result{}, err
 	}
-	// Cents of revenue over 1,000 dollars, times dollars, is cents again.
-	w := working{cents: big.NewRat(int64(in.AnnualRevenue), 1000)}
-	for _, s := range []struct{ key, label, value string }{
-		{"base_rate", "Base rate per $1,000 of revenue, " + in.State, base.PerThousand},
-		{"class", "Class modifier, NAICS " + in.NAICS, b.classModifier(in.NAICS)},
-		{"limit", "Limit factor", limit},
-		{"revenue_band", "Revenue band", band},
-	} {
-		if err := w.times(s.key, s.label, s.value); err != nil {
+	for _, f := range factors {
+		if err := w.times(f); err != nil {
 			return Result{}, err
 		}
 	}
@@ -99,41 +85,130 @@ func (b Book) Rate(in Input) (Result, error) {
 	}
 	premium := money.Round(w.cents)
 	if premium < base.MinimumPremium {
+		least := base.MinimumPremium.String()
+		w.factors = append(w.factors, Factor{"minimum_premium", "Minimum premium", least, "the larger of " + w.dollars() + " and " + least, least + "00"})
 		premium = base.MinimumPremium
-		w.factors = append(w.factors, Factor{"minimum_premium", "Minimum premium", premium.String(), premium.String() + "00"})
 	}
 	return Result{Premium: premium, Factors: w.factors}, nil
 }
 
+// A step is a factor of the book before it is applied.
+type step struct {
+	key, label, value string
+	by                *big.Rat // exactly, when value is not; how says what it is
+	how               string
+}
+
+// look finds every factor that applies to a risk, in the order of the working,
+// and names all that the book lacks at once.
+func (b Book) look(in Input) (BaseRate, []step, error) {
+	lacks := ErrNoRate
+	lack := func(field, rule string) { lacks = lacks.Field(field, rule) }
+	base, ok := b.base(in.State)
+	if !ok {
+		lack("state", "enum")
+	}
+	var steps []step
+	add := func(key, label, value string) { steps = append(steps, step{key: key, label: label, value: value}) }
+	if len(b.TerritoryFactors) > 0 {
+		name, f, ok := b.territory(in.State, in.PostalCode)
+		if !ok {
+			lack("state", "enum")
+		}
+		add("territory", "Territory, "+name, f)
+	}
+	add("class", "Class modifier, NAICS "+in.NAICS, b.classModifier(in.NAICS))
+	limit, ok := factorFor(b.LimitFactors, in.RequestedLimit)
+	if !ok {
+		lack("requestedLimit", "max")
+	}
+	add("limit", "Limit factor", limit)
+	if in.AggregateLimit > 0 && len(b.AggregateFactors) > 0 {
+		f, ok := factorFor(b.AggregateFactors, in.AggregateLimit)
+		if !ok {
+			lack("aggregateLimit", "max")
+		}
+		add("aggregate", "Aggregate limit factor", f)
+	}
+	if in.Deductible > 0 && len(b.DeductibleCredits) > 0 {
+		steps = append(steps, b.deductible(in.Deductible))
+	}
+	band, ok := b.revenue(in.AnnualRevenue)
+	if !ok {
+		lack("annualRevenue", "max")
+	}
+	steps = append(steps, band)
+	if l := in.Losses; l != nil {
+		more, ok := b.losses(*l)
+		if !ok {
+			lack("lossHistory", "max")
+		}
+		steps = append(steps, more...)
+	}
+	if in.ExperienceMod != "" {
+		add("experience", "Experience modification", in.ExperienceMod)
+	}
+	if s := in.Schedule; s != nil {
+		if err := b.Allows(*s); err != nil {
+			return base, nil, err
+		}
+		add("schedule", "Schedule rating, "+s.Reason, s.factor())
+	}
+	if len(lacks.Fields()) > 0 {
+		return base, nil, lacks
+	}
+	return base, steps, nil
+}
+
+// working multiplies exactly and writes down each step.
 type working struct {
 	cents   *big.Rat
 	factors []Factor
 }
 
-func (w *working) times(key, label, value string) error {
-	f, ok := new(big.Rat).SetString(value)
-	if !ok {
-		return fmt.Errorf("rate book: %s %q is no number", key, value)
+func (w *working) dollars() string {
+	return new(big.Rat).Mul(w.cents, big.NewRat(1, 100)).FloatString(4)
+}
+
+// start makes the first amount: exposure over its unit, times the base rate.
+func (w *working) start(base BaseRate, in Input) error {
+	u := units[base.basis()]
+	amount, text := u.of(in)
+	if amount <= 0 && u.needed {
+		return ErrExposure.Field(u.field, "required")
 	}
-	w.cents.Mul(w.cents, f)
-	dollars := new(big.Rat).Mul(w.cents, big.NewRat(1, 100))
-	w.factors = append(w.factors, Factor{Key: key, Label: label, Value: value, Premium: dollars.FloatString(4)})
+	rate, ok := new(big.Rat).SetString(base.PerUnit)
+	if !ok {
+		return fmt.Errorf("rate book: base rate %q is no number", base.PerUnit)
+	}
+	// Amounts are cents, counts are whole: units over per, times dollars, in cents.
+	w.cents.SetFrac64(amount, u.per)
+	if u.count {
+		w.cents.Mul(w.cents, big.NewRat(100, 1))
+	}
+	w.cents.Mul(w.cents, rate)
+	formula := text + " × " + base.PerUnit
+	if u.per > 1 {
+		formula = text + " ÷ " + strconv.FormatInt(u.per, 10) + " × " + base.PerUnit
+	}
+	w.factors = append(w.factors, Factor{"base_rate", "Base rate " + u.label + ", " + in.State, base.PerUnit, formula + " = " + w.dollars(), w.dollars()})
 	return nil
 }
 
-func (b Book) classModifier(naics string) string {
-	for n := len(naics); n > 0; n-- {
-		if f, ok := b.ClassModifiers[naics[:n]]; ok {
-			return f
-		}
+func (w *working) times(s step) error {
+	by, ok := s.by, true
+	if by == nil {
+		by, ok = new(big.Rat).SetString(s.value)
 	}
-	return "1"
-}
-
-func factorFor(bands []Band, amount money.Cents) (string, bool) {
-	i := slices.IndexFunc(bands, func(b Band) bool { return amount <= b.UpTo })
-	if i < 0 {
-		return "", false
+	if !ok {
+		return fmt.Errorf("rate book: %s %q is no number", s.key, s.value)
 	}
-	return bands[i].Factor, true
+	how := s.how
+	if how == "" {
+		how = s.value
+	}
+	before := w.dollars()
+	w.cents.Mul(w.cents, by)
+	w.factors = append(w.factors, Factor{s.key, s.label, s.value, before + " × " + how + " = " + w.dollars(), w.dollars()})
+	return nil
 }

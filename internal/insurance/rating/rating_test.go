@@ -11,6 +11,11 @@ import (
 	"github.com/openinsure/openinsure/internal/insurance/rating"
 )
 
+// risk is one of whom no more is known than the reference's submission says.
+func risk(state, naics string, revenue, limit money.Cents) rating.Input {
+	return rating.Input{State: state, NAICS: naics, AnnualRevenue: revenue, RequestedLimit: limit}
+}
+
 func TestRate(t *testing.T) {
 	tests := []struct {
 		name    string
@@ -20,20 +25,20 @@ func TestRate(t *testing.T) {
 		wantErr error
 	}{
 		// 8,000 × 1.425 = 11,400; × 1.25 = 14,250: the reference's own premium
-		{"the reference's builder", rating.Input{"OR", "236220", 800_000_000, 100_000_000}, 1_425_000, 4, nil},
+		{"the reference's builder", risk("OR", "236220", 800_000_000, 100_000_000), 1_425_000, 4, nil},
 		// 8,000 × 1.425 × 1.25 × 1.25 = 17,812.50
-		{"two million", rating.Input{"OR", "236220", 800_000_000, 100_000_001}, 1_781_250, 4, nil},
+		{"two million", risk("OR", "236220", 800_000_000, 100_000_001), 1_781_250, 4, nil},
 		// 1,000 × 1.50 × 1 = 1,500
-		{"state and class without entries", rating.Input{"VT", "999999", 100_000_000, 100_000_000}, 150_000, 4, nil},
+		{"state and class without entries", risk("VT", "999999", 100_000_000, 100_000_000), 150_000, 4, nil},
 		// 10 × 1.50 × 1.35 = 20.25, below 750
-		{"minimum premium last", rating.Input{"VT", "238990", 1_000_000, 100_000_000}, 75_000, 5, nil},
-		{"longest prefix counts", rating.Input{"NY", "238110", 1_000_000_000, 100_000_000}, 3_840_000, 4, nil}, // 10,000 × 2.4 × 1.6
-		{"ammunition", rating.Input{"OR", "332992", 1, 1}, 0, 0, rating.ErrExcludedClass},
-		{"limit beyond the book", rating.Input{"OR", "236220", 1, 1_000_000_001}, 0, 0, rating.ErrNoRate},
+		{"minimum premium last", risk("VT", "238990", 1_000_000, 100_000_000), 75_000, 5, nil},
+		{"longest prefix counts", risk("NY", "238110", 1_000_000_000, 100_000_000), 3_840_000, 4, nil}, // 10,000 × 2.4 × 1.6
+		{"ammunition", risk("OR", "332992", 1, 1), 0, 0, rating.ErrExcludedClass},
+		{"limit beyond the book", risk("OR", "236220", 1, 1_000_000_001), 0, 0, rating.ErrNoRate},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got, err := rating.GeneralLiability().Rate(tt.in)
+			got, err := rating.Standard("GL").Rate(tt.in)
 			if !errors.Is(err, tt.wantErr) {
 				t.Fatalf("err = %v, want %v", err, tt.wantErr)
 			}
@@ -45,11 +50,11 @@ func TestRate(t *testing.T) {
 }
 
 func TestRateGrowsWithRevenueAndLimit(t *testing.T) {
-	book := rating.GeneralLiability()
+	book := rating.Standard("GL")
 	rapid.Check(t, func(t *rapid.T) {
 		revenue := rapid.Int64Range(0, 1e12)
 		limit := rapid.Int64Range(1, 1_000_000_000)
-		small := rating.Input{"OR", "236220", money.Cents(revenue.Draw(t, "r")), money.Cents(limit.Draw(t, "l"))}
+		small := risk("OR", "236220", money.Cents(revenue.Draw(t, "r")), money.Cents(limit.Draw(t, "l")))
 		large := small
 		large.AnnualRevenue += money.Cents(revenue.Draw(t, "dr"))
 		large.RequestedLimit = money.Cents(max(int64(small.RequestedLimit), limit.Draw(t, "l2")))
@@ -62,9 +67,9 @@ func TestRateGrowsWithRevenueAndLimit(t *testing.T) {
 }
 
 func TestRateWithoutARateForTheState(t *testing.T) {
-	book := rating.GeneralLiability()
+	book := rating.Standard("GL")
 	delete(book.BaseRates, rating.AnyState)
-	in := rating.Input{"VT", "236220", 800_000_000, 100_000_000}
+	in := risk("VT", "236220", 800_000_000, 100_000_000)
 	if _, err := book.Rate(in); !errors.Is(err, rating.ErrNoRate) {
 		t.Errorf("no default: err = %v", err)
 	}
@@ -75,8 +80,8 @@ func TestRateWithoutARateForTheState(t *testing.T) {
 }
 
 func TestRateRoundsOnceHalfUp(t *testing.T) {
-	book := rating.GeneralLiability()
-	book.BaseRates["OR"] = rating.BaseRate{PerThousand: "0.5"}
+	book := rating.Standard("GL")
+	book.BaseRates["OR"] = rating.BaseRate{PerUnit: "0.5"}
 	tests := []struct {
 		name    string
 		revenue money.Cents
@@ -91,7 +96,7 @@ func TestRateRoundsOnceHalfUp(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got, err := book.Rate(rating.Input{"OR", "999999", tt.revenue, 100_000_000})
+			got, err := book.Rate(risk("OR", "999999", tt.revenue, 100_000_000))
 			if err != nil || got.Premium != tt.want {
 				t.Errorf("got %s, %v; want %s", got.Premium, err, tt.want)
 			}
@@ -100,15 +105,15 @@ func TestRateRoundsOnceHalfUp(t *testing.T) {
 }
 
 func TestRateShowsTheWorking(t *testing.T) {
-	got, err := rating.GeneralLiability().Rate(rating.Input{"OR", "236220", 800_000_000, 100_000_000})
+	got, err := rating.Standard("GL").Rate(risk("OR", "236220", 800_000_000, 100_000_000))
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := []rating.Factor{
-		{"base_rate", "Base rate per $1,000 of revenue, OR", "1.425", "11400.0000"},
-		{"class", "Class modifier, NAICS 236220", "1.25", "14250.0000"},
-		{"limit", "Limit factor", "1.00", "14250.0000"},
-		{"revenue_band", "Revenue band", "1.00", "14250.0000"},
+		{"base_rate", "Base rate per $1,000 of revenue, OR", "1.425", "8000000.00 ÷ 1000 × 1.425 = 11400.0000", "11400.0000"},
+		{"class", "Class modifier, NAICS 236220", "1.25", "11400.0000 × 1.25 = 14250.0000", "14250.0000"},
+		{"limit", "Limit factor", "1.00", "14250.0000 × 1.00 = 14250.0000", "14250.0000"},
+		{"revenue_band", "Revenue band", "1.00", "14250.0000 × 1.00 = 14250.0000", "14250.0000"},
 	}
 	if d := cmp.Diff(want, got.Factors); d != "" {
 		t.Error(d)
@@ -118,9 +123,9 @@ func TestRateShowsTheWorking(t *testing.T) {
 // A factor that no validated book has must not make a risk free of charge.
 func TestRateNeverWrapsAround(t *testing.T) {
 	for _, rate := range []string{"1e18", "1e400"} {
-		book := rating.GeneralLiability()
-		book.BaseRates["OR"] = rating.BaseRate{PerThousand: rate}
-		if got, err := book.Rate(rating.Input{"OR", "236220", 800_000_000, 100_000_000}); !errors.Is(err, rating.ErrNoRate) {
+		book := rating.Standard("GL")
+		book.BaseRates["OR"] = rating.BaseRate{PerUnit: rate}
+		if got, err := book.Rate(risk("OR", "236220", 800_000_000, 100_000_000)); !errors.Is(err, rating.ErrNoRate) {
 			t.Errorf("%s: premium %s, err = %v", rate, got.Premium, err)
 		}
 	}

@@ -13,7 +13,7 @@ import (
 
 func TestValidateNamesEveryField(t *testing.T) {
 	rate := func(s string) func(*rating.Book) {
-		return func(b *rating.Book) { b.BaseRates["OR"] = rating.BaseRate{PerThousand: s} }
+		return func(b *rating.Book) { b.BaseRates["OR"] = rating.BaseRate{PerUnit: s} }
 	}
 	or := []fault.Field{{Field: "baseRates.OR", Rule: "min"}}
 	tests := []struct {
@@ -33,7 +33,7 @@ func TestValidateNamesEveryField(t *testing.T) {
 		{"leading point", rate(".5"), or},
 		{"a word", rate("1x0"), or},
 		{"too long", rate("1.0000000000000000000"), or},
-		{"negative minimum", func(b *rating.Book) { b.BaseRates["OR"] = rating.BaseRate{PerThousand: "1", MinimumPremium: -1} }, or},
+		{"negative minimum", func(b *rating.Book) { b.BaseRates["OR"] = rating.BaseRate{PerUnit: "1", MinimumPremium: -1} }, or},
 		{"no rates", func(b *rating.Book) { b.BaseRates = nil }, []fault.Field{{Field: "baseRates", Rule: "required"}}},
 		{"class in words", func(b *rating.Book) { b.ClassModifiers["roof"] = "1" }, []fault.Field{{Field: "classModifiers.roof", Rule: "pattern"}}},
 		{"class without factor", func(b *rating.Book) { b.ClassModifiers["11"] = "0" }, []fault.Field{{Field: "classModifiers.11", Rule: "min"}}},
@@ -48,7 +48,7 @@ func TestValidateNamesEveryField(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			book := rating.GeneralLiability()
+			book := rating.Standard("GL")
 			tt.change(&book)
 			var got []fault.Field
 			err := book.Validate()
@@ -63,7 +63,7 @@ func TestValidateNamesEveryField(t *testing.T) {
 }
 
 func TestBookSurvivesJSON(t *testing.T) {
-	want := rating.GeneralLiability()
+	want := rating.Standard("GL")
 	b, err := json.Marshal(want)
 	if err != nil {
 		t.Fatal(err)

@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"cloud.google.com/go/civil"
@@ -48,8 +47,8 @@ var Statuses = []Status{Draft, Received, InReview, Quoted, Referred, Declined, W
 // Faults of submissions.
 var (
 	ErrState = fault.New(fault.Refused, "submission_state", "The submission is not in a state that allows this.")
-	ErrLine  = fault.New(fault.Refused, "line_not_offered", "No program of your organization offers this line of business.").Field("lineOfBusiness", "enum")
 	ErrUS    = fault.ErrValidation.Field("state", "enum")
+	ErrLine  = fault.New(fault.Refused, "line_not_offered", "No program of your organization offers this line of business.").Field("lineOfBusiness", "enum")
 )
 
 // A Submission is a risk that somebody wants covered.
@@ -65,6 +64,7 @@ type Submission struct {
 	State          string // two letters
 	LineOfBusiness string
 	Producer       producer.ID // who brought it; zero: direct business
+	Exposure       Risk
 	Insured        *Insured
 	Metadata       map[string]string
 	Status         Status
@@ -82,18 +82,13 @@ type Insured struct {
 	Address string `json:"address,omitempty" maxLength:"500"`
 }
 
-const states = "AL AK AZ AR CA CO CT DE DC FL GA HI ID IL IN IA KS KY LA ME MD MA MI MN MS MO MT NE NV NH NJ NM NY NC ND OH OK OR PA RI SC SD TN TX UT VT VA WA WV WI WY"
-
-// Check reports what a schema cannot: a state that is none.
-func (s Submission) Check() error {
-	if !slices.Contains(strings.Fields(states), s.State) {
+// CheckState reports a state that is none.
+func CheckState(s string) error {
+	if !slices.Contains(States, s) {
 		return ErrUS
 	}
 	return nil
 }
-
-// CheckState reports a state that is none.
-func CheckState(s string) error { return Submission{State: s}.Check() }
 
 // Rated returns the submission after a quote was made of it, in the state that
 // the quote's decision gives it.
@@ -108,7 +103,7 @@ func (s Submission) Rated(to Status, at time.Time) (Submission, error) {
 // Risk is a hash of what makes the risk: while it is the same, what was agreed
 // about it is about the same.
 func (s Submission) Risk() string {
-	h := sha256.Sum256(fmt.Appendf(nil, "%s\n%d\n%d\n%s\n%s\n%s", s.NAICS, s.AnnualRevenue, s.RequestedLimit, s.EffectiveDate, s.State, s.LineOfBusiness))
+	h := sha256.Sum256(fmt.Appendf(nil, "%s\n%d\n%d\n%s\n%s\n%s\n%s", s.NAICS, s.AnnualRevenue, s.RequestedLimit, s.EffectiveDate, s.State, s.LineOfBusiness, s.Exposure))
 	return hex.EncodeToString(h[:16])
 }
 

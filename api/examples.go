@@ -1,0 +1,41 @@
+package api
+
+// Examples of the document, in the order in which a test sends them.
+const (
+	exampleProgram = `{"name": "Cyber for retailers", "lineOfBusiness": "CYBER", "states": ["OR", "WA"], "maxLimit": 2000000,
+		"autoBindThreshold": 50000, "referAbove": 75000, "declineAbove": 250000, "minYearsInBusiness": 1}`
+	answerProgram = `{"id": "prog_01J8K3M4N5P6Q7R8S9T0V1W2X3", "orgId": "org_01J8K3M4N5P6Q7R8S9T0V1W2X3", "name": "Cyber for retailers",
+		"lineOfBusiness": "CYBER", "states": ["OR", "WA"], "maxLimit": 2000000, "autoBindThreshold": 50000, "referAbove": 75000,
+		"declineAbove": 250000, "minYearsInBusiness": 1, "createdAt": "2026-11-29T08:00:00Z"}`
+
+	exampleBook = `{"baseRates": {"OR": {"perUnit": "0.85", "basis": "revenue", "minimumPremium": 1250},
+			"WA": {"perUnit": "0.90", "basis": "revenue", "minimumPremium": 1250}},
+		"territoryFactors": {"__": "1.00", "WA-981": "1.08"}, "classModifiers": {"44": "1.20", "4541": "1.35"}, "excludedClasses": ["713290"],
+		"limitFactors": [{"upTo": 1000000, "factor": "1.00"}, {"upTo": 2000000, "factor": "1.48"}],
+		"deductibleCredits": [{"from": 5000, "credit": "0.04"}, {"from": 25000, "credit": "0.14"}],
+		"revenueBands": [{"upTo": 5000000, "factor": "1.00"}, {"upTo": 100000000000, "factor": "0.70"}],
+		"claimFactors": [{"upTo": 0, "factor": "0.95"}, {"upTo": 1000, "factor": "1.40"}], "scheduleMax": 15}`
+	exampleRateTable = `{"programId": "prog_01J8K3M4N5P6Q7R8S9T0V1W2X3", "effectiveDate": "2026-01-01", "book": ` + exampleBook + `}`
+	answerHead       = `{"id": "rt_01J8K3M4N5P6Q7R8S9T0V1W2X3", "orgId": "org_01J8K3M4N5P6Q7R8S9T0V1W2X3", "programId": "prog_01J8K3M4N5P6Q7R8S9T0V1W2X3",
+		"version": 1, "effectiveDate": "2026-01-01", "createdBy": "usr_01J8K3M4N5P6Q7R8S9T0V1W2X3", "createdAt": "2026-11-29T08:00:00Z"`
+	answerRow       = answerHead + `, "status": "draft"}`
+	answerDraft     = answerHead + `, "status": "draft", "book": ` + exampleBook + `}`
+	answerPublished = answerHead + `, "status": "published", "publishedBy": "usr_01J8K3M4N5P6Q7R8S9T0V1W2X3", "publishedAt": "2026-11-29T08:05:00Z", "book": ` + exampleBook + `}`
+
+	exampleAsk      = `{"deductible": 5000, "schedule": {"percent": -10, "reason": "safety", "note": "A programme that works."}}`
+	answerQuoteHead = `{"id": "quo_01J8K3M4N5P6Q7R8S9T0V1W2X3", "submissionId": "sub_01J8K3M4N5P6Q7R8S9T0V1W2X3", "version": 1, "decision": "quoted",
+		"reasons": [], "grossPremium": 11927.25, "terms": {"requestedLimit": 1000000, "deductible": 5000,
+			"schedule": {"percent": -10, "reason": "safety", "note": "A programme that works."}},
+		"factors": [
+			{"key": "base_rate", "label": "Base rate per $1,000 of revenue, OR", "value": "1.425", "formula": "8000000.00 ÷ 1000 × 1.425 = 11400.0000", "premium": "11400.0000"},
+			{"key": "class", "label": "Class modifier, NAICS 236220", "value": "1.25", "formula": "11400.0000 × 1.25 = 14250.0000", "premium": "14250.0000"},
+			{"key": "limit", "label": "Limit factor", "value": "1.00", "formula": "14250.0000 × 1.00 = 14250.0000", "premium": "14250.0000"},
+			{"key": "deductible", "label": "Deductible credit, 5000.00", "value": "0.93", "formula": "14250.0000 × (1 − 0.07) = 13252.5000", "premium": "13252.5000"},
+			{"key": "revenue_band", "label": "Revenue band", "value": "1.00", "formula": "13252.5000 × 1.00 = 13252.5000", "premium": "13252.5000"},
+			{"key": "schedule", "label": "Schedule rating, safety", "value": "0.9", "formula": "13252.5000 × 0.9 = 11927.2500", "premium": "11927.2500"}],
+		"rateVersion": 1, "schedule": {"PIF": [{"number": 1, "dueAfterMonths": 0, "premium": 11927.25, "fee": 0, "amount": 11927.25}]},
+		"daFlags": [], "createdAt": "2026-11-29T08:00:00Z", "expiresAt": "2026-12-29T08:00:00Z"`
+	answerQuote    = answerQuoteHead + `, "status": "quoted"}`
+	answerOffered  = answerQuoteHead + `, "status": "offered", "offeredAt": "2026-11-29T08:05:00Z"}`
+	answerAccepted = answerQuoteHead + `, "status": "accepted", "offeredAt": "2026-11-29T08:05:00Z", "acceptedAt": "2026-11-29T08:10:00Z"}`
+)

@@ -1,0 +1,92 @@
+package submission
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/openinsure/openinsure/internal/fault"
+	"github.com/openinsure/openinsure/internal/insurance/money"
+)
+
+// A Risk is what is known of a submission beyond what every submission says.
+// What is not known is zero.
+type Risk struct {
+	AggregateLimit  money.Cents `json:"aggregateLimit,omitzero"` // of all losses of a year
+	Deductible      money.Cents `json:"deductible,omitzero"`
+	Payroll         money.Cents `json:"payroll,omitzero"` // of a year
+	InsuredValue    money.Cents `json:"tiv,omitzero"`     // of all that is insured
+	Employees       int         `json:"employees,omitzero"`
+	Vehicles        int         `json:"vehicles,omitzero"`
+	YearsInBusiness *int        `json:"yearsInBusiness,omitempty"`
+	ExperienceMod   string      `json:"experienceMod,omitempty"` // a decimal such as 1.12
+	PostalCode      string      `json:"postalCode,omitempty"`
+	Losses          []Loss      `json:"lossHistory,omitzero"` // nil is not known; none is empty
+}
+
+// A Loss is what a year cost.
+type Loss struct {
+	Year     int         `json:"year"`
+	Claims   int         `json:"claims"`
+	Incurred money.Cents `json:"incurred"` // paid and reserved
+}
+
+// LossYears is how many years before the effective one count.
+const LossYears = 5
+
+// Past sums the losses of the years that count: the effective year and the five
+// before it. It is false when nothing is known of them.
+func (s Submission) Past() (claims int, incurred money.Cents, known bool) {
+	for _, l := range s.Exposure.Losses {
+		if l.Year >= s.EffectiveDate.Year-LossYears {
+			claims += l.Claims
+			incurred = min(incurred+l.Incurred, money.Max)
+		}
+	}
+	return claims, incurred, s.Exposure.Losses != nil
+}
+
+const states = "AL AK AZ AR CA CO CT DE DC FL GA HI ID IL IN IA KS KY LA ME MD MA MI MN MS MO MT NE NV NH NJ NM NY NC ND OH OK OR PA RI SC SD TN TX UT VT VA WA WV WI WY"
+
+// States lists the states of the union and the district.
+var States = strings.Fields(states)
+
+// sectors are the first two digits of the classes of NAICS, and 99 for what
+// nobody has classified.
+const sectors = "11 21 22 23 31 32 33 42 44 45 48 49 51 52 53 54 55 56 61 62 71 72 81 92 99"
+
+// Check reports everything that a schema cannot: a state or class that is none,
+// terms that contradict each other, losses of years that are not past or that
+// come twice.
+func (s Submission) Check() error {
+	bad := fault.ErrValidation
+	when := func(wrong bool, field, rule string) {
+		if wrong {
+			bad = bad.Field(field, rule)
+		}
+	}
+	when(!slices.Contains(States, s.State), "state", "enum")
+	when(len(s.NAICS) < 2 || !slices.Contains(strings.Fields(sectors), s.NAICS[:2]), "naicsCode", "enum")
+	when(s.Exposure.AggregateLimit > 0 && s.Exposure.AggregateLimit < s.RequestedLimit, "aggregateLimit", "min")
+	when(s.Exposure.Deductible > 0 && s.Exposure.Deductible >= s.RequestedLimit, "deductible", "max")
+	seen := map[int]bool{}
+	for i, l := range s.Exposure.Losses {
+		field := fmt.Sprintf("lossHistory[%d].year", i)
+		when(l.Year < s.EffectiveDate.Year-2*LossYears, field, "min")
+		when(l.Year > s.EffectiveDate.Year, field, "max")
+		when(seen[l.Year], field, "unique")
+		when(l.Claims == 0 && l.Incurred > 0, fmt.Sprintf("lossHistory[%d].claims", i), "min")
+		seen[l.Year] = true
+	}
+	if len(bad.Fields()) > 0 {
+		return bad
+	}
+	return nil
+}
+
+// String writes what is known, the same way every time.
+func (r Risk) String() string {
+	b, _ := json.Marshal(r) // numbers and texts: never fails
+	return string(b)
+}
