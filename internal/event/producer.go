@@ -38,17 +38,17 @@ func (AppointmentChanged) EventType() string { return "producer.appointment_chan
 
 var producerTypes = []Type{
 	{
-		Name: "producer.created", Description: "A producer was taken on.", Resource: "producers", Audiences: []string{Underwriting}, Webhook: true,
+		Name: "producer.created", Description: "A producer was taken on.", Resource: "producers", Audiences: []string{Admin}, Webhook: true,
 		Example: ProducerCreated{ProducerID: "prd_01J8K3M4N5P6Q7R8S9T0V1W2X3", LegalName: "Harbor Brokers LLC", Type: "agency", NPN: "1234567"},
 	},
 	{
 		Name: "producer.status_changed", Description: "A producer was activated, suspended or terminated.", Resource: "producers",
-		Audiences: []string{Underwriting}, Webhook: true,
+		Audiences: []string{Admin}, Webhook: true,
 		Example: ProducerStatusChanged{ProducerID: "prd_01J8K3M4N5P6Q7R8S9T0V1W2X3", LegalName: "Harbor Brokers LLC", Before: "pending", Status: "active"},
 	},
 	{
 		Name: "producer.appointment_changed", Description: "An appointment of a producer was made, or went on.", Resource: "producers",
-		Audiences: []string{Underwriting}, Webhook: true,
+		Audiences: []string{Admin}, Webhook: true,
 		Example: AppointmentChanged{
 			ProducerID: "prd_01J8K3M4N5P6Q7R8S9T0V1W2X3", AppointmentID: "apt_01J8K3M4N5P6Q7R8S9T0V1W2X3", Carrier: "Summit Casualty", State: "OR",
 			Status: "filed",

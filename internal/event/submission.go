@@ -118,7 +118,7 @@ var submissionTypes = []Type{
 	},
 	{
 		Name: "rate_table.published", Description: "A version of a program's rates was published; it prices the effective days from its own on.", Resource: "rates",
-		Audiences: []string{Admin, Underwriting}, Category: CategoryAdmin, Webhook: true, Inside: true,
+		Audiences: []string{Admin}, Category: CategoryAdmin, Webhook: true, Inside: true,
 		Example: RateTablePublished{
 			RateTableID: "rt_01J8K3M4N5P6Q7R8S9T0V1W2X3", ProgramID: "prog_01J8K3M4N5P6Q7R8S9T0V1W2X3", LineOfBusiness: "GL", Version: 2, EffectiveDate: "2026-07-01",
 		},
