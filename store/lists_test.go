@@ -23,6 +23,10 @@ var scopeless = map[string]string{
 	"Programs":      "of an organisation whose rates may be read",
 	"RateTables":    "of an organisation whose rates may be read",
 	"Quotes":        "of a submission, which was read by one who may",
+	"Profiles":      "of an organisation whose desk may be seen",
+	"Delegations":   "of an organisation whose desk may be seen",
+	"Assignments":   "of an organisation whose desk may be seen",
+	"Tasks":         "of an organisation whose business may be seen",
 	"ProducersBy":   "of an organisation whose producers may be read",
 	"SignIns":       "of one who acts, by his id",
 }
