@@ -45,7 +45,11 @@ func TestSubscribeAndHear(t *testing.T) {
 			}
 			n.commit(log, "room:1")
 			c.send(`{"id":3,"type":"subscribe","channel":"room:1"}`)
-			if f := c.next("subscribed"); f.Seq != 502 {
+			switch f := c.next("subscribed"); f.Seq {
+			case 502:
+			case 501: // the channel has not heard of it yet
+				c.entries(502, 502)
+			default:
 				t.Errorf("subscribed = %+v, want no entry before it and seq 502", f)
 			}
 		})
