@@ -153,6 +153,9 @@ func (c *Client) evaluate(ctx context.Context, by access.Actor, want access.Perm
 	defer tick.Stop()
 	for {
 		fresh, err := c.ledger.Freshness(ctx, access.Ties(by, on))
+		if err != nil && ctx.Err() != nil {
+			return access.Opinion{}, c.unavailable(ctx, err) // our time ran out while Postgres was asked
+		}
 		if err != nil {
 			return access.Opinion{}, err // the store's own
 		}

@@ -178,8 +178,7 @@ func TestLaggingMirror(t *testing.T) {
 	}
 	cal := somebody(ben.Org)
 	w.relate(on, true, as("producer", cal))
-	// Its time may run out while it asks Postgres how far SpiceDB is.
-	if err := w.check(cal, access.Read, on); fault.KindOf(err) != fault.Unavailable {
+	if err := w.check(cal, access.Read, on); !errors.Is(err, access.ErrUnavailable) {
 		t.Errorf("added: err = %v, want unavailable", err)
 	}
 	if err := w.check(una, access.Read, on); err != nil {
@@ -263,7 +262,7 @@ func TestKilledDuringTraffic(t *testing.T) {
 					err := w.check(q.by, access.Read, on)
 					got := "right"
 					switch {
-					case fault.KindOf(err) == fault.Unavailable:
+					case errors.Is(err, access.ErrUnavailable):
 						got = "closed"
 					case !errors.Is(err, q.err):
 						got = "wrong"
