@@ -1,0 +1,204 @@
+package insurance
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/openinsure/openinsure/internal/access"
+	"github.com/openinsure/openinsure/internal/event"
+	"github.com/openinsure/openinsure/internal/insurance/authority"
+	"github.com/openinsure/openinsure/internal/insurance/policy"
+	"github.com/openinsure/openinsure/internal/insurance/quote"
+	"github.com/openinsure/openinsure/internal/insurance/referral"
+	"github.com/openinsure/openinsure/internal/insurance/submission"
+	"github.com/openinsure/openinsure/rooms"
+	"github.com/openinsure/openinsure/store"
+)
+
+// restand lets a submission and its newest quote follow what became of a
+// referral, and tells who brought it when a price is offered, or none will be.
+func (d *Desk) restand(ctx context.Context, tx *store.Tx, m matter, because referral.Referral) error {
+	all, err := tx.LockReferralsOf(ctx, m.Submission.ID)
+	if err != nil {
+		return err
+	}
+	s := m.Submission
+	before := s.Status
+	var stood quote.Status
+	if m.Quote != nil {
+		stood = m.Quote.Status
+	}
+	var stands quote.Status
+	s.Status, stands = referral.Standing(s, m.Quote, m.value(), all, m.At)
+	if stands != stood {
+		if err := tx.StandQuote(ctx, m.Quote.ID, stands); err != nil {
+			return err
+		}
+		m.Quote.Status = stands
+	}
+	if s.Status != before {
+		s.UpdatedAt = m.At
+		if err := tx.SaveSubmission(ctx, s); err != nil {
+			return err
+		}
+	}
+	switch {
+	case s.Status == submission.Declined && before != submission.Declined:
+		return d.tellDeclined(ctx, tx, s, because, m.At)
+	case stands == stood:
+		return nil
+	case offered(*m.Quote):
+		told := event.New(s.Org, s.ID.String(), quotedPayload(s, *m.Quote), m.At)
+		if told.Persons, err = tx.Producers(ctx, s.ID); err != nil {
+			return err
+		}
+		tx.Emit(told)
+	}
+	return rooms.ShowCard(ctx, tx, s.ID, quoteCard(*m.Quote), m.At)
+}
+
+// tellDeclined tells of an underwriter's no. The room of the referral has its
+// card already.
+func (d *Desk) tellDeclined(ctx context.Context, tx *store.Tx, s submission.Submission, because referral.Referral, at time.Time) error {
+	told := event.New(s.Org, s.ID.String(), event.SubmissionDeclined{
+		SubmissionID: s.ID.String(), InsuredName: s.InsuredName, Reasons: []string{"referral_declined"}, ExternalID: s.ExternalID,
+	}, at)
+	var err error
+	if told.Persons, err = tx.Producers(ctx, s.ID); err != nil {
+		return err
+	}
+	tx.Emit(told)
+	if err := rooms.ScheduleClose(ctx, tx, s.ID, at.Add(d.cfg.CloseAfter)); err != nil {
+		return err
+	}
+	if !because.Room.IsZero() {
+		return nil
+	}
+	return rooms.ShowCard(ctx, tx, s.ID, declinedCard(), at)
+}
+
+// reconsider looks at what was asked and agreed about a submission that has a
+// new quote, and says where both stand.
+func (d *Desk) reconsider(ctx context.Context, tx *store.Tx, s submission.Submission, q quote.Quote, at time.Time) (submission.Submission, quote.Quote, error) {
+	all, err := tx.LockReferralsOf(ctx, s.ID)
+	if err != nil || len(all) == 0 {
+		return s, q, err
+	}
+	rules, err := tx.Rules(ctx)
+	if err != nil {
+		return s, q, err
+	}
+	m := matter{At: at}
+	if m.Pace, err = rules.Pace(); err != nil {
+		return s, q, err
+	}
+	v := valueOf(s, &q)
+	for i, r := range all {
+		if r.Entity.Type == referral.Policy {
+			continue
+		}
+		after, draft, told := r.Changed(v, s.Risk(), at)
+		if told.Type == "" {
+			continue
+		}
+		if all[i], err = save(ctx, tx, m, after, told); err != nil {
+			return s, q, err
+		}
+		if draft != nil {
+			if err := tx.AddReferral(ctx, *draft); err != nil {
+				return s, q, err
+			}
+		}
+	}
+	stood := q.Status
+	s.Status, q.Status = referral.Standing(s, &q, v, all, at)
+	if q.Status != stood {
+		err = tx.StandQuote(ctx, q.ID, q.Status)
+	}
+	return s, q, err
+}
+
+// agreed is the gate of authority: what a quote itself has against its bind, and
+// what was asked and agreed about it. Within his own authority whoever binds
+// needs nobody else's, unless the price had to be referred or takes two.
+func (d *Desk) agreed(ctx context.Context, tx *store.Tx, b bid) ([]string, error) {
+	blockers := b.Quote.Blockers(b.Program, b.At)
+	all, err := tx.LockReferralsOf(ctx, b.Submission.ID)
+	if err != nil {
+		return nil, err
+	}
+	v := valueOf(b.Submission, &b.Quote)
+	yes := false
+	for _, r := range all {
+		for _, code := range r.Blockers(b.At) {
+			if !slices.Contains(blockers, code) {
+				blockers = append(blockers, code)
+			}
+		}
+		yes = yes || r.Agrees(v, b.At)
+	}
+	if b.Quote.Decision == quote.Referred && !yes && !slices.Contains(blockers, "quote_referred") {
+		blockers = append(blockers, "quote_referred")
+	}
+	if !slices.Contains(blockers, "authority_required") {
+		return blockers, nil
+	}
+	if !yes && b.By.Kind == access.User {
+		if yes, err = ownAuthority(ctx, tx, b, v); err != nil {
+			return nil, err
+		}
+	}
+	if yes {
+		blockers = slices.DeleteFunc(blockers, func(code string) bool { return code == "authority_required" })
+	}
+	return blockers, nil
+}
+
+func ownAuthority(ctx context.Context, tx *store.Tx, b bid, v authority.Value) (bool, error) {
+	rules, err := tx.Rules(ctx)
+	if err != nil {
+		return false, err
+	}
+	grants, err := tx.Grants(ctx, b.By.ID, b.At)
+	if err != nil {
+		return false, err
+	}
+	if rules.FourEyesAbove != nil && *v.Premium > *rules.FourEyesAbove {
+		return false, nil
+	}
+	_, err = authority.Cover(authority.Claim{By: b.By.ID, Grants: grants, Threshold: b.Program.AutoBindThreshold}, v)
+	return err == nil, nil
+}
+
+// useUp uses up the approvals of a submission that is bound, whose referrals the
+// gate has locked; what they still ask for becomes tasks.
+func useUp(ctx context.Context, tx *store.Tx, of submission.ID, p policy.ID, at time.Time) error {
+	all, err := tx.LockReferralsOf(ctx, of)
+	if err != nil {
+		return err
+	}
+	rules, err := tx.Rules(ctx)
+	if err != nil {
+		return err
+	}
+	m := matter{At: at}
+	if m.Pace, err = rules.Pace(); err != nil {
+		return err
+	}
+	for _, r := range all {
+		used := r.Consume(at)
+		if r.Entity.Type == referral.Policy || used.Status == r.Status {
+			continue
+		}
+		for _, t := range used.Tasks(p, at) {
+			if err := tx.AddTask(ctx, t); err != nil {
+				return err
+			}
+		}
+		if _, err := save(ctx, tx, m, used); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,252 @@
+package insurance_test
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/openinsure/openinsure/internal/access"
+	"github.com/openinsure/openinsure/internal/fault"
+	"github.com/openinsure/openinsure/internal/insurance"
+	"github.com/openinsure/openinsure/internal/insurance/authority"
+	"github.com/openinsure/openinsure/internal/insurance/billing"
+	"github.com/openinsure/openinsure/internal/insurance/money"
+	"github.com/openinsure/openinsure/internal/insurance/policy"
+	"github.com/openinsure/openinsure/internal/insurance/referral"
+	"github.com/openinsure/openinsure/internal/insurance/submission"
+	"github.com/openinsure/openinsure/store/storetest"
+)
+
+func TestADeclineEndsTheSubmission(t *testing.T) {
+	h := openHall(t)
+	h.give(t, h.maria, 3, 20_000_000)
+	r := h.ask(t)
+	if _, err := h.desk.Decide(t.Context(), h.maria, r.ID, referral.Decision{Verb: referral.Reject, Rationale: "no"}, whatever); err != nil {
+		t.Fatal(err)
+	}
+	if got := h.stands(t); got != "declined declined" {
+		t.Errorf("stands %s", got)
+	}
+	if rm, err := h.db.As(h.una).Room(t.Context(), h.room.ID); err != nil || rm.ClosesAt == nil {
+		t.Errorf("the room stays open: %v, %v", rm.ClosesAt, err)
+	}
+	if n := strings.Count(heard(t, h.db, h.una, h.underwriting()), `"submission.declined"`); n != 1 {
+		t.Errorf("%d declines were told", n)
+	}
+	if _, err := h.desk.Quote(t.Context(), h.una, h.sub.ID, whatever); !errors.Is(err, submission.ErrState) {
+		t.Errorf("quoted again: %v", err)
+	}
+}
+
+// A bind waits for the conditions before it; those after it become tasks.
+func TestConditionsGateTheBind(t *testing.T) {
+	h := openHall(t)
+	h.give(t, h.maria, 3, 20_000_000)
+	r := h.ask(t)
+	due := noon.AddDate(0, 0, 20)
+	dec := yes
+	dec.Conditions = []referral.Condition{
+		{Kind: referral.PreBind, Action: "Send the roof inspection report."}, {Kind: referral.PreBind, Action: "Sign the form."},
+		{Kind: referral.PostBind, Action: "Report the payroll.", DueAt: &due, Consequence: "Notice of cancellation."},
+	}
+	r, err := h.desk.Decide(t.Context(), h.maria, r.ID, dec, whatever)
+	if err != nil {
+		t.Fatal(err)
+	}
+	change := func(who access.Actor, n int, verb, note string, want error) {
+		t.Helper()
+		got, err := h.desk.ChangeCondition(t.Context(), who, r.ID, insurance.ConditionChange{ID: r.Conditions[n].ID, Verb: verb, Note: note}, whatever)
+		if !errors.Is(err, want) {
+			t.Fatalf("%s %d: %v, want %v", verb, n, err, want)
+		}
+		if err == nil {
+			r = got
+		}
+	}
+	const waits = "[condition_open]"
+	if got := h.blocked(t); got != waits {
+		t.Fatalf("blocked by %s", got)
+	}
+	change(h.maria, 0, "accept", "", referral.ErrCondition)
+	change(h.una, 0, "submit", "It is in the room.", nil)
+	change(h.una, 0, "submit", "Again.", referral.ErrCondition)
+	change(h.una, 0, "accept", "", referral.ErrOwnSubmission)
+	change(h.maria, 0, "reject", "Not signed.", nil)
+	change(h.una, 0, "submit", "Signed now.", nil)
+	change(h.maria, 0, "accept", "", nil)
+	if got := h.blocked(t); got != waits {
+		t.Fatalf("blocked by %s", got)
+	}
+	h.give(t, h.noor, 2, 20_000_000)
+	change(h.noor, 1, "waive", "x", authority.ErrExceeded) // below the level that set it
+	change(h.maria, 1, "waive", "", referral.ErrRationale)
+	change(h.maria, 1, "waive", "They signed another one.", nil)
+	p, err := h.desk.Bind(t.Context(), h.una, h.sub.ID, policy.Order{Plan: billing.PayInFull}, whatever)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tasks, err := h.db.As(h.una).Tasks(t.Context(), "", ten)
+	if err != nil || len(tasks) != 1 || tasks[0].Policy != p.ID || tasks[0].Status != "open" || !tasks[0].DueAt.Equal(due) || tasks[0].Consequence == "" {
+		t.Fatalf("tasks %+v, %v", tasks, err)
+	}
+	h.set(due)
+	if n, err := h.desk.Tick(t.Context(), due); err != nil || n != 1 {
+		t.Fatalf("tick %d, %v", n, err)
+	}
+	if tasks, _ = h.db.As(h.una).Tasks(t.Context(), "expired", ten); len(tasks) != 1 {
+		t.Errorf("a task that was not done in time: %+v", tasks)
+	}
+	change(h.maria, 2, "waive", "Too small.", nil)
+	if tasks, _ = h.db.As(h.una).Tasks(t.Context(), "waived", ten); len(tasks) != 1 {
+		t.Errorf("a task that is waived: %+v", tasks)
+	}
+}
+
+func TestCounterOffers(t *testing.T) {
+	h := openHall(t)
+	h.give(t, h.maria, 3, 15_000_000)
+	r := h.ask(t)
+	dec := yes
+	dec.Counter = &referral.Counter{Premium: new(money.Cents(15_000_001)), Exclusions: []string{"Roofing"}}
+	if _, err := h.desk.Decide(t.Context(), h.maria, r.ID, dec, whatever); !errors.Is(err, authority.ErrExceeded) {
+		t.Errorf("a counter outside her authority: %v", err)
+	}
+	dec.Counter.Premium = new(money.Cents(15_000_000))
+	if _, err := h.desk.Decide(t.Context(), h.maria, r.ID, dec, whatever); err != nil {
+		t.Fatal(err)
+	}
+	if got := h.stands(t) + " " + h.blocked(t); got != "referred referred [quote_referred authority_required counter_open]" {
+		t.Errorf("countered: %s", got)
+	}
+	if _, err := h.desk.AnswerCounter(t.Context(), h.una, r.ID, false, "", whatever); !errors.Is(err, referral.ErrRationale) {
+		t.Errorf("refused without a reason: %v", err)
+	}
+	if got, err := h.desk.AnswerCounter(t.Context(), h.una, r.ID, false, "too dear", whatever); err != nil || got.Status != referral.InReview || got.Outcome != "" {
+		t.Fatalf("refused %s, %v", got.Status, err)
+	}
+	if _, err := h.desk.Decide(t.Context(), h.maria, r.ID, dec, whatever); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := h.desk.AnswerCounter(t.Context(), h.una, r.ID, true, "", whatever); err != nil || !got.Taken {
+		t.Fatalf("taken %v, %v", got.Taken, err)
+	}
+	q, _, err := h.db.As(h.una).LatestQuote(t.Context(), h.sub.ID)
+	if err != nil || q.Version != 2 || q.GrossPremium != 15_000_000 || h.stands(t) != "quoted quoted" {
+		t.Fatalf("quote %+v, %v, stands %s", q, err, h.stands(t))
+	}
+	if _, err := h.desk.AnswerCounter(t.Context(), h.una, r.ID, true, "", whatever); !errors.Is(err, referral.ErrCounter) {
+		t.Errorf("taken twice: %v", err)
+	}
+	if p, err := h.desk.Bind(t.Context(), h.una, h.sub.ID, policy.Order{Plan: billing.PayInFull}, whatever); err != nil || p.GrossPremium != 15_000_000 {
+		t.Errorf("bound at %s, %v", p.GrossPremium, err)
+	}
+}
+
+// A changed risk is another question; an approval holds within what it allows.
+func TestTheRiskChanges(t *testing.T) {
+	grow := func(t *testing.T, h hall, revenue money.Cents) {
+		t.Helper()
+		storetest.SQL(t, h.db, `UPDATE submission SET annual_revenue = $1 WHERE id = $2`, int64(revenue), h.sub.ID.UUID())
+		if _, err := h.desk.Quote(t.Context(), h.una, h.sub.ID, whatever); err != nil {
+			t.Fatal(err)
+		}
+	}
+	all := func(t *testing.T, h hall) []referral.Referral {
+		t.Helper()
+		rs, err := h.db.As(h.una).Referrals(t.Context(), access.Scope{All: true}, store0, ten)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return rs
+	}
+	t.Run("while it is asked", func(t *testing.T) {
+		h := openHall(t)
+		r := h.ask(t)
+		grow(t, h, dear)
+		if rs := all(t, h); len(rs) != 1 || rs[0].Status != referral.Open {
+			t.Fatalf("the same risk: %+v", rs)
+		}
+		grow(t, h, dear+800_000_000)
+		rs := all(t, h)
+		i := slices.IndexFunc(rs, func(r referral.Referral) bool { return r.Status == referral.Draft })
+		if len(rs) != 2 || i < 0 || rs[1-i].Status != referral.Superseded || rs[i].Supersedes != r.ID.String() || rs[i].RaisedBy != h.una.ID {
+			t.Fatalf("another risk: %+v", rs)
+		}
+		if _, err := h.desk.SubmitReferral(t.Context(), h.maria, rs[i].ID, whatever); !errors.Is(err, fault.ErrForbidden) {
+			t.Errorf("another's draft: %v", err)
+		}
+		if got, err := h.desk.SubmitReferral(t.Context(), h.una, rs[i].ID, whatever); err != nil || got.Status != referral.Open || got.Clock.DueAt == nil {
+			t.Errorf("asked again: %s, %v", got.Status, err)
+		}
+	})
+	t.Run("after an approval", func(t *testing.T) {
+		h := openHall(t)
+		h.give(t, h.maria, 3, 20_000_000)
+		r := h.ask(t)
+		dec := yes
+		dec.Offset, dec.AllowEdit = 20, true
+		if got, err := h.desk.Decide(t.Context(), h.maria, r.ID, dec, whatever); err != nil || got.Status != referral.PendingSecond { // $171,000
+			t.Fatal(got.Status, err)
+		}
+		h.give(t, h.noor, 3, 20_000_000)
+		if _, err := h.desk.Confirm(t.Context(), h.noor, r.ID, "x", whatever); err != nil {
+			t.Fatal(err)
+		}
+		grow(t, h, dear+800_000_000)
+		if got := all(t, h)[0].Status; got != referral.Decided || h.stands(t) != "quoted quoted" {
+			t.Errorf("within the reference: %s, stands %s", got, h.stands(t))
+		}
+		grow(t, h, dear+2_400_000_000)
+		if got := all(t, h)[0].Status; got != referral.Lapsed || h.stands(t) != "referred referred" {
+			t.Errorf("beyond it: %s, stands %s", got, h.stands(t))
+		}
+	})
+}
+
+// An approval ends by itself, and a bind looks at it whether or not a clock has.
+func TestAnApprovalEnds(t *testing.T) {
+	h := openHall(t)
+	h.give(t, h.maria, 3, 20_000_000)
+	r := h.ask(t)
+	dec := yes
+	until := noon.Add(24 * time.Hour)
+	dec.ValidUntil = &until
+	if _, err := h.desk.Decide(t.Context(), h.maria, r.ID, dec, whatever); err != nil {
+		t.Fatal(err)
+	}
+	h.set(until)
+	if got := h.blocked(t); got != "[authority_required approval_expired quote_referred]" {
+		t.Errorf("blocked by %s", got)
+	}
+	if _, err := h.desk.Tick(t.Context(), until); err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := h.db.As(h.una).Referral(t.Context(), r.ID); got.Status != referral.Lapsed || h.stands(t) != "referred referred" {
+		t.Errorf("%s, stands %s", got.Status, h.stands(t))
+	}
+}
+
+// Within his own authority an underwriter binds what is above the threshold.
+func TestOwnAuthorityBinds(t *testing.T) {
+	h := openHall(t)
+	storetest.SQL(t, h.db, `UPDATE program SET refer_above = 20000000`)
+	if _, err := h.desk.Quote(t.Context(), h.una, h.sub.ID, whatever); err != nil {
+		t.Fatal(err)
+	}
+	if got := h.blocked(t); got != "[authority_required]" {
+		t.Fatalf("blocked by %s", got)
+	}
+	h.give(t, h.una, 3, 14_249_999)
+	if got := h.blocked(t); got != "[authority_required]" {
+		t.Fatalf("a cent too little: %s", got)
+	}
+	h.give(t, h.una, 4, 14_250_000)
+	if as, err := h.db.As(h.una).Assignments(t.Context(), user(t, h.una), true, ten); err != nil || len(as) != 2 || (as[0].EndedAt == nil) == (as[1].EndedAt == nil) {
+		t.Errorf("assignments %+v, %v", as, err)
+	}
+	if got := h.blocked(t); got != "<nil>" {
+		t.Errorf("blocked by %s", got)
+	}
+}
