@@ -23,6 +23,8 @@ const (
 	ReadRates   Permission = "read_rates"   // on the organisation: its programs and their rates
 	ManageRates Permission = "manage_rates" // on the organisation
 
+	MoveClock Permission = "move_clock" // on the organisation: its test clock
+
 	ReadWebhooks   Permission = "read_webhooks"   // on the organisation: its endpoints and what they were sent
 	ManageWebhooks Permission = "manage_webhooks" // on the organisation
 
@@ -181,6 +183,7 @@ var Schema = map[Type]Definition{
 			ManageProducers: held(string(writeBusiness)),
 			ReadRates:       held(string(viewBusiness)),
 			ManageRates:     held(RoleAdmin, Integration),
+			MoveClock:       held(RoleAdmin, Integration),
 		},
 	},
 	Submission: {

@@ -34,7 +34,7 @@ func (d *Desk) Quote(ctx context.Context, by access.Actor, id submission.ID, see
 func (d *Desk) QuoteAs(ctx context.Context, by access.Actor, id submission.ID, a Ask, seen Version) (quote.Quote, error) {
 	var q quote.Quote
 	err := d.db.InTx(ctx, by, func(tx *store.Tx) error {
-		at := d.now()
+		at := d.now(tx)
 		s, p, err := d.open(ctx, tx, by, access.Write, id, seen)
 		if err != nil {
 			return err
@@ -97,7 +97,11 @@ func (d *Desk) preview(ctx context.Context, r store.Reader, by access.Actor, id 
 	if err != nil {
 		return quote.Quote{}, err
 	}
-	at := d.now()
+	ahead, err := r.Ahead(ctx)
+	if err != nil {
+		return quote.Quote{}, err
+	}
+	at := d.real().Add(ahead)
 	q, err := d.price(ctx, r, by, s, p, a, at)
 	if err != nil {
 		return quote.Quote{}, err
