@@ -65,7 +65,7 @@ const worldSecret = "a secret of the system, long enough for tests"
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	return newWorldOn(t, storetest.Open(t, store.Config{URL: storetest.URL(t), TestClocks: true}))
+	return newWorldOn(t, storetest.New(t))
 }
 
 // newWorldOn is newWorld over a database that was opened in some special way.

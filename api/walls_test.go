@@ -138,14 +138,20 @@ var unheard = map[string]string{
 	"referralsOfSQL":  "of a bid and of a risk that changes: TestTheRiskChanges",
 	"addTaskSQL":      "of a bind under an approval: TestConditionsGateTheBind",
 	"saveTaskSQL":     "of a bind under an approval: TestConditionsGateTheBind",
+	"shareClockSQL":   "it locks a number and touches no table",
+	"nextDueSQL":      "nothing is due in a second: TestTheClockMovesEverything",
+	"putOffSQL":       "nothing fails: TestWhatFailsWaits",
+	"workedSQL":       "nothing is due: TestWhatFailsWaits",
 	"standQuoteSQL":   "of a quote whose submission is locked: TestTwoPersonsAgree",
 }
 
 // unshown are the statements that come to nothing when they are run again, so
 // that what they do with another's ids shows nothing here; with the reason.
 var unshown = map[string]string{
-	"lockOnceSQL": "it locks a number and touches no table",
-	"addRulesSQL": "it adds the one row of its organisation, which is there",
+	"lockOnceSQL":   "it locks a number and touches no table",
+	"lockNumberSQL": "it locks a number and touches no table",
+	"nextDueSQL":    "nothing is due in a second: TestTheClockMovesEverything",
+	"addRulesSQL":   "it adds the one row of its organisation, which is there",
 }
 
 // moving are the statements that answer something else each time, whoever there
@@ -190,6 +196,7 @@ var asBefore = []string{
 	`INSERT INTO referral_task (id, org_id, referral_id, policy_id, action, responsible, consequence, status, created_at, updated_at)
 		SELECT new_ulid(), $1, r.id, p.id, 'a', 'b', 'c', 'open', now(), now() FROM referral r, policy p WHERE r.org_id = $1 AND p.org_id = $1 LIMIT 1`,
 	`UPDATE notification SET read_at = NULL WHERE org_id = $1`,
+	`INSERT INTO test_clock (org_id, ahead, moved_at, moved_by) VALUES ($1, '1 second', now(), 'x') ON CONFLICT DO NOTHING`,
 	`UPDATE read_position SET seq = 0 WHERE org_id = $1`,
 	`UPDATE participant SET from_seq = 1 WHERE org_id = $1`,
 }
@@ -201,7 +208,7 @@ var asBefore = []string{
 // of the first: it comes to what it comes to when the first never was.
 func TestEveryStatement(t *testing.T) {
 	l := &listener{orgs: map[*pgx.Conn]string{}, heard: map[string][]heard{}}
-	s := newSceneOn(t, storetest.Open(t, store.Config{URL: storetest.URL(t), Tracer: l}))
+	s := newSceneOn(t, storetest.Open(t, store.Config{URL: storetest.URL(t), Tracer: l, TestClocks: true}))
 	_, tables := readTables(t)
 	all, _ := s.operations()
 	for _, d := range all {
