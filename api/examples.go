@@ -38,4 +38,8 @@ const (
 	answerQuote    = answerQuoteHead + `, "status": "quoted"}`
 	answerOffered  = answerQuoteHead + `, "status": "offered", "offeredAt": "2026-11-29T08:05:00Z"}`
 	answerAccepted = answerQuoteHead + `, "status": "accepted", "offeredAt": "2026-11-29T08:05:00Z", "acceptedAt": "2026-11-29T08:10:00Z"}`
+
+	exampleCorrect  = `{"annualRevenue": 8500000, "lossHistory": [{"year": 2025, "claims": 1, "incurred": 12000, "premium": 14000}], "unset": ["deductible"]}`
+	exampleDecline  = `{"reasons": ["loss_history"], "rationale": "Three water losses in two years.", "message": "We cannot write this risk with its losses."}`
+	exampleWithdraw = `{"reason": "coverage_elsewhere"}`
 )

@@ -49,6 +49,7 @@ func (a *API) RegisterAll(p Platform) {
 	a.registerOrganizations(p)
 	a.registerUsers(p)
 	a.registerSubmissions(p)
+	a.registerSubmissionWork(p)
 	a.registerQuotes(p)
 	a.registerPrograms(p)
 	a.registerRateTables(p)

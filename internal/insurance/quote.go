@@ -151,6 +151,10 @@ func (d *Desk) tellQuoted(ctx context.Context, tx *store.Tx, s submission.Submis
 		}
 	}
 	tx.Emit(told)
+	s, err := follow(ctx, tx, s, at)
+	if err != nil {
+		return err
+	}
 	if err := tx.SaveSubmission(ctx, s); err != nil {
 		return err
 	}

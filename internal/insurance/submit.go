@@ -6,6 +6,7 @@ import (
 
 	"github.com/openinsure/openinsure/internal/access"
 	"github.com/openinsure/openinsure/internal/event"
+	"github.com/openinsure/openinsure/internal/insurance/sla"
 	"github.com/openinsure/openinsure/internal/insurance/submission"
 	"github.com/openinsure/openinsure/store"
 )
@@ -16,6 +17,8 @@ func (d *Desk) Submit(ctx context.Context, by access.Actor, s submission.Submiss
 	at := d.now()
 	s.ID, s.Org, s.Status, s.CreatedBy = submission.NewID(at), by.Org, submission.Received, by.ID
 	s.CreatedAt, s.UpdatedAt, s.Version = at, at, 1
+	s.Assignee, s.ClaimedAt, s.Ending, s.Clocks, s.Priority = "", nil, nil, sla.Clocks{}, s.Urgent()
+	s = s.Scored()
 	if s.Metadata == nil {
 		s.Metadata = map[string]string{}
 	}
@@ -34,6 +37,10 @@ func (d *Desk) Submit(ctx context.Context, by access.Actor, s submission.Submiss
 			EffectiveDate: s.EffectiveDate.String(), ExternalID: s.ExternalID,
 		}, at))
 		if err := brought(ctx, tx, s); err != nil {
+			return err
+		}
+		var err error
+		if s, err = follow(ctx, tx, s, at); err != nil {
 			return err
 		}
 		return tx.AddSubmission(ctx, s)
