@@ -212,7 +212,8 @@ func (p Platform) createSubmission(ctx context.Context, in *createSubmissionInpu
 	if err != nil {
 		return nil, err
 	}
-	s, err := p.Desk.Submit(ctx, access.From(ctx), submission.Submission{
+	by := access.From(ctx)
+	s, err := p.Desk.Submit(ctx, by, submission.Submission{
 		ExternalID: b.ExternalID, InsuredName: b.InsuredName, NAICS: b.NAICSCode, AnnualRevenue: money.Cents(b.AnnualRevenue),
 		RequestedLimit: money.Cents(b.RequestedLimit), EffectiveDate: b.EffectiveDate.Date, State: b.State, LineOfBusiness: b.LineOfBusiness,
 		Producer: brought, Exposure: b.RiskBody.risk(), Insured: b.Insured, Priority: submission.Priority(b.Priority), Metadata: b.Metadata,
@@ -220,7 +221,7 @@ func (p Platform) createSubmission(ctx context.Context, in *createSubmissionInpu
 	if err != nil {
 		return nil, err
 	}
-	return &bodyOf[submissionBody]{submissionOf(s)}, nil
+	return p.compared(ctx, by, s)
 }
 
 func (p Platform) getSubmission(ctx context.Context, in *ByID) (*bodyOf[submissionBody], error) {
@@ -238,6 +239,11 @@ func (p Platform) getSubmission(ctx context.Context, in *ByID) (*bodyOf[submissi
 		return nil, err
 	}
 	b, err := p.shown(ctx, by, s)
+	if err != nil || b.Triage == nil {
+		return &bodyOf[submissionBody]{b}, err
+	}
+	found, err := r.Duplicates(ctx, id)
+	b.PossibleDuplicates = duplicatesOf(found[id])
 	return &bodyOf[submissionBody]{b}, err
 }
 

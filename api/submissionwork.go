@@ -21,6 +21,38 @@ type DeskBody struct {
 	Assignee  string      `json:"assignee,omitempty" example:"usr_01J8K3M4N5P6Q7R8S9T0V1W2X3" doc:"Who has claimed it."`
 	ClaimedAt *time.Time  `json:"claimedAt,omitempty"`
 	Triage    *triageBody `json:"triage,omitempty" doc:"Not for who brought it."`
+
+	PossibleDuplicates *[]duplicateBody `json:"possibleDuplicates,omitempty" doc:"Other submissions of your organization that may be of the same business: of the same line, with terms that overlap, and with something of the insured in common. When one submission is created, corrected or read; not for who brought it."`
+}
+
+type duplicateBody struct {
+	SubmissionID  string    `json:"submissionId"`
+	InsuredName   string    `json:"insuredName"`
+	Status        string    `json:"status" enum:"draft,received,in_review,quoted,referred,declined,withdrawn,expired,bound"`
+	EffectiveDate Date      `json:"effectiveDate"`
+	ProducerID    string    `json:"producerId,omitempty"`
+	CreatedAt     time.Time `json:"createdAt"`
+	Reasons       []string  `json:"reasons" nullable:"false" enum:"insured_name,insured_email,insured_fein,insured_address" doc:"What they have in common."`
+}
+
+func duplicatesOf(found []submission.Duplicate) *[]duplicateBody {
+	out := make([]duplicateBody, len(found))
+	for i, d := range found {
+		out[i] = duplicateBody{d.ID.String(), d.InsuredName, string(d.Status), Date{d.EffectiveDate}, d.Producer.String(), d.CreatedAt, d.Reasons}
+	}
+	return &out
+}
+
+// compared is a submission that by has made or corrected, beside what may be
+// the same.
+func (p Platform) compared(ctx context.Context, by access.Actor, s submission.Submission) (*bodyOf[submissionBody], error) {
+	found, err := p.Desk.PossibleDuplicates(ctx, by, s.ID)
+	if err != nil {
+		return nil, err
+	}
+	b := submissionOf(s)
+	b.PossibleDuplicates = duplicatesOf(found)
+	return &bodyOf[submissionBody]{b}, nil
 }
 
 type triageBody struct {
@@ -240,8 +272,12 @@ func (a *API) registerSubmissionWork(p Platform) {
 		if err != nil {
 			return nil, err
 		}
-		s, err := p.Desk.Correct(ctx, access.From(ctx), id, change, in.Check)
-		return &bodyOf[submissionBody]{submissionOf(s)}, err
+		by := access.From(ctx)
+		s, err := p.Desk.Correct(ctx, by, id, change, in.Check)
+		if err != nil {
+			return nil, err
+		}
+		return p.compared(ctx, by, s)
 	})
 	register(a, operation{
 		Method: http.MethodPost, Path: "/v1/submissions/{id}/claim", ID: "claim-submission", Tag: tag, Scope: write, Status: http.StatusOK, IfMatch: true,

@@ -50,3 +50,21 @@ func (d *Desk) Submit(ctx context.Context, by access.Actor, s submission.Submiss
 	}
 	return s, nil
 }
+
+// PossibleDuplicates finds what may be the same business as a submission, in the
+// transaction of whoever made it when there is one.
+func (d *Desk) PossibleDuplicates(ctx context.Context, by access.Actor, id submission.ID) ([]submission.Duplicate, error) {
+	var found []submission.Duplicate
+	err := d.db.InTx(ctx, by, func(tx *store.Tx) error {
+		if err := access.Check(ctx, tx, by, access.ViewBusiness, access.OrgObject(by.Org)); err != nil {
+			return err
+		}
+		all, err := tx.Duplicates(ctx, id)
+		found = all[id]
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("duplicates of %s: %w", id, err)
+	}
+	return found, nil
+}

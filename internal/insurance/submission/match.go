@@ -5,20 +5,17 @@ import (
 	"encoding/hex"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
+
+	"cloud.google.com/go/civil"
+
+	"github.com/openinsure/openinsure/internal/insurance/producer"
 )
 
 // Overlap is how many days the effective dates of two submissions may lie apart
 // for their terms, of a year each, to overlap.
 const Overlap = 364
-
-// The reasons for which two submissions may be of the same business.
-const (
-	SameName    = "insured_name"
-	SameEmail   = "insured_email"
-	SameFEIN    = "insured_fein"
-	SameAddress = "insured_address"
-)
 
 // Marks are what submissions are compared by, as hashes: equal marks are of
 // equal texts. What is not known has none.
@@ -79,4 +76,16 @@ func addressOf(s string) string {
 		}
 	}
 	return strings.Join(all, " ")
+}
+
+// A Duplicate is a submission that may be of the same business as another, and
+// what they have in common.
+type Duplicate struct {
+	ID            ID
+	InsuredName   string
+	Status        Status
+	EffectiveDate civil.Date
+	Producer      producer.ID
+	CreatedAt     time.Time
+	Reasons       []string
 }

@@ -7,8 +7,6 @@ import (
 	"github.com/openinsure/openinsure/internal/insurance/triage"
 )
 
-func n(v int) *int { return &v }
-
 func TestOf(t *testing.T) {
 	tests := []struct {
 		name  string
@@ -17,26 +15,26 @@ func TestOf(t *testing.T) {
 		lane  triage.Lane
 	}{
 		{"nothing is known", triage.Input{}, 50, triage.UnderwriterReview},
-		{"the best", triage.Input{LossRatio: big.NewRat(0, 1), Claims: n(0), Years: n(5)}, 10, triage.AutoProcess},
-		{"the worst is no more than all", triage.Input{LossRatio: big.NewRat(16, 10), Claims: n(11), Years: n(1), High: true}, 100, triage.Escalate},
+		{"the best", triage.Input{LossRatio: big.NewRat(0, 1), Claims: new(0), Years: new(5)}, 10, triage.AutoProcess},
+		{"the worst is no more than all", triage.Input{LossRatio: big.NewRat(16, 10), Claims: new(11), Years: new(1), High: true}, 100, triage.Escalate},
 		{"ratio of one and a half", triage.Input{LossRatio: big.NewRat(15, 10)}, 65, triage.UnderwriterReview},
 		{"ratio above it", triage.Input{LossRatio: big.NewRat(1501, 1000)}, 80, triage.Escalate},
 		{"ratio of three quarters", triage.Input{LossRatio: big.NewRat(3, 4)}, 65, triage.UnderwriterReview},
 		{"ratio in between", triage.Input{LossRatio: big.NewRat(74, 100)}, 50, triage.UnderwriterReview},
 		{"ratio just above two fifths", triage.Input{LossRatio: big.NewRat(401, 1000)}, 50, triage.UnderwriterReview},
 		{"ratio of two fifths", triage.Input{LossRatio: big.NewRat(2, 5)}, 30, triage.UnderwriterReview},
-		{"one claim", triage.Input{Claims: n(1)}, 40, triage.UnderwriterReview},
-		{"two claims", triage.Input{Claims: n(2)}, 50, triage.UnderwriterReview},
-		{"four claims", triage.Input{Claims: n(4)}, 50, triage.UnderwriterReview},
-		{"five claims", triage.Input{Claims: n(5)}, 60, triage.UnderwriterReview},
-		{"ten claims", triage.Input{Claims: n(10)}, 60, triage.UnderwriterReview},
-		{"eleven claims", triage.Input{Claims: n(11)}, 75, triage.Escalate},
-		{"one year", triage.Input{Years: n(1)}, 65, triage.UnderwriterReview},
-		{"two years", triage.Input{Years: n(2)}, 50, triage.UnderwriterReview},
-		{"five years", triage.Input{Years: n(5)}, 40, triage.UnderwriterReview},
+		{"one claim", triage.Input{Claims: new(1)}, 40, triage.UnderwriterReview},
+		{"two claims", triage.Input{Claims: new(2)}, 50, triage.UnderwriterReview},
+		{"four claims", triage.Input{Claims: new(4)}, 50, triage.UnderwriterReview},
+		{"five claims", triage.Input{Claims: new(5)}, 60, triage.UnderwriterReview},
+		{"ten claims", triage.Input{Claims: new(10)}, 60, triage.UnderwriterReview},
+		{"eleven claims", triage.Input{Claims: new(11)}, 75, triage.Escalate},
+		{"one year", triage.Input{Years: new(1)}, 65, triage.UnderwriterReview},
+		{"two years", triage.Input{Years: new(2)}, 50, triage.UnderwriterReview},
+		{"five years", triage.Input{Years: new(5)}, 40, triage.UnderwriterReview},
 		{"thirty is no more for the machine", triage.Input{LossRatio: big.NewRat(2, 5), High: false}, 30, triage.UnderwriterReview},
-		{"twenty-nine would be: twenty is", triage.Input{LossRatio: big.NewRat(2, 5), Claims: n(1)}, 20, triage.AutoProcess},
-		{"seventy escalates", triage.Input{LossRatio: big.NewRat(1, 1), Years: n(1), Claims: n(1)}, 70, triage.Escalate},
+		{"twenty-nine would be: twenty is", triage.Input{LossRatio: big.NewRat(2, 5), Claims: new(1)}, 20, triage.AutoProcess},
+		{"seventy escalates", triage.Input{LossRatio: big.NewRat(1, 1), Years: new(1), Claims: new(1)}, 70, triage.Escalate},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
