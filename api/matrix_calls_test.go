@@ -93,6 +93,7 @@ var calls = map[string]call{
 
 	"update-submission":   {body: `{"annualRevenue":9000000,"insured":{"name":"Pat"}}`, keeps: true},
 	"claim-submission":    {},
+	"get-quote-readiness": {ids: map[string]string{"id": "quoted submission"}, keeps: true},
 	"release-submission":  {ids: map[string]string{"id": "claimed submission"}},
 	"decline-submission":  {body: `{"reasons":["loss_history"],"rationale":"Three losses.","message":"Not now."}`},
 	"withdraw-submission": {body: `{"reason":"price","message":"Too dear."}`},

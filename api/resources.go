@@ -50,6 +50,7 @@ func (a *API) RegisterAll(p Platform) {
 	a.registerUsers(p)
 	a.registerSubmissions(p)
 	a.registerSubmissionWork(p)
+	a.registerReadiness(p)
 	a.registerQuotes(p)
 	a.registerPrograms(p)
 	a.registerRateTables(p)
