@@ -15,6 +15,9 @@ import (
 // cannot be done does not hold up the others. It returns how many it changed.
 func (d *Desk) Tick(ctx context.Context, now time.Time) (int, error) {
 	now = now.UTC().Truncate(time.Microsecond)
+	if err := d.dropReservations(ctx, now); err != nil {
+		return 0, fmt.Errorf("drop reservations: %w", err)
+	}
 	total := 0
 	for {
 		due, err := d.db.DueReferrals(ctx, now, dueBatch)
