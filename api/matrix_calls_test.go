@@ -142,7 +142,7 @@ var calls = map[string]call{
 	"update-carrier":                 {body: `{"naicNumber":"12345"}`, keeps: true},
 	"create-da-agreement":            {body: `{"carrierId":"{carrier}","programId":"{own program}",` + someTerms + `}`},
 	"update-da-agreement":            {body: `{"agreementNumber":"7"}`, keeps: true},
-	"create-bordereau":               {body: `{"agreementId":"{agreement}","periodStart":"2026-01-01","periodEnd":"2026-02-01"}`},
+	"create-bordereau":               {body: `{"agreementId":"{agreement}","periodStart":"2024-01-01","periodEnd":"2024-02-01"}`},
 	"create-rate-table":              {body: `{"programId":"{program}","effectiveDate":"2026-06-01","book":` + exampleGL + `}`, keeps: true},
 
 	"create-ticket":                          {body: `{}`, keeps: true},

@@ -69,7 +69,7 @@ func makers() map[string]maker {
 				makers()["carrier"](c, who, ""), makers()["own program"](c, who, ""))), "id")
 		},
 		"bordereau": func(c *tenant, who, _ string) string {
-			return c.field(c.done("admin", "POST", "/v1/bordereaux", fmt.Sprintf(`{"agreementId":%q,"periodStart":"2026-01-01","periodEnd":"2026-02-01"}`,
+			return c.field(c.done("admin", "POST", "/v1/bordereaux", fmt.Sprintf(`{"agreementId":%q,"periodStart":"2024-01-01","periodEnd":"2024-02-01"}`,
 				makers()["agreement"](c, who, ""))), "id")
 		},
 		"line": func(c *tenant, _, _ string) string {
