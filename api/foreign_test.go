@@ -53,7 +53,7 @@ var probes = map[string]call{
 	"list-deal-rooms":                  {query: "submissionId={room submission}"},
 	"list-annotations":                 {query: "fileId={file}"},
 	"list-da-agreements":               {query: "carrierId={carrier}&programId={own program}"},
-	"list-bordereaux":                  {query: "agreementId={agreement}&carrierId={carrier}"},
+	"list-bordereaux":                  {query: "agreementId={reported agreement}&carrierId={reported carrier}"},
 	"list-rate-tables":                 {query: "programId={program}"},
 	"bind-submission, of a quote":      {ids: map[string]string{"id": "quoted submission"}, body: `{"installmentPlan":"PIF","quoteId":"{open quote}"}`},
 	"list-invoices":                    {query: "policyId={policy}"},

@@ -68,9 +68,19 @@ func makers() map[string]maker {
 			return c.field(c.done("admin", "POST", "/v1/da-agreements", fmt.Sprintf(`{"carrierId":%q,"programId":%q,`+someTerms+`}`,
 				makers()["carrier"](c, who, ""), makers()["own program"](c, who, ""))), "id")
 		},
+		"reported agreement": func(c *tenant, who, _ string) string {
+			id := makers()["agreement"](c, who, "")
+			b := c.done("admin", "POST", "/v1/bordereaux", fmt.Sprintf(`{"agreementId":%q,"periodStart":"2024-01-01","periodEnd":"2024-02-01"}`, id))
+			c.things["bordereau"], c.things["reported carrier"] = c.field(b, "id"), c.field(b, "carrierId")
+			return id
+		},
+		"reported carrier": func(c *tenant, who, _ string) string {
+			c.thing(who, "reported agreement")
+			return c.things["reported carrier"]
+		},
 		"bordereau": func(c *tenant, who, _ string) string {
-			return c.field(c.done("admin", "POST", "/v1/bordereaux", fmt.Sprintf(`{"agreementId":%q,"periodStart":"2024-01-01","periodEnd":"2024-02-01"}`,
-				makers()["agreement"](c, who, ""))), "id")
+			c.thing(who, "reported agreement")
+			return c.things["bordereau"]
 		},
 		"line": func(c *tenant, _, _ string) string {
 			c.line++

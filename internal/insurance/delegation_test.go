@@ -246,14 +246,18 @@ func TestConcurrentBindsOfManyPeriods(t *testing.T) {
 }
 
 func TestEverythingIsSaidAtOnce(t *testing.T) {
-	tr := newTreaty(t, 1, func(t *delegated.Terms) { t.ExcludedStates, t.PerInsured, t.MaxOccurrence = []string{"OR"}, 1, 50_000_000 })
+	tr := newTreaty(t, 1, func(t *delegated.Terms) {
+		t.ExcludedStates, t.PerInsured, t.MaxOccurrence = []string{"OR"}, 1, 50_000_000
+	})
 	if _, err := tr.desk.ChangeAgreement(t.Context(), tr.ada, tr.agreement.ID, whatever, func(a *delegated.Agreement) { a.Terms.ExcludedStates, a.Terms.MaxOccurrence = nil, 100_000_000 }); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := tr.bind(tr.quote()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := tr.desk.ChangeAgreement(t.Context(), tr.ada, tr.agreement.ID, whatever, func(a *delegated.Agreement) { a.Terms.ExcludedStates, a.Terms.MaxOccurrence = []string{"OR"}, 50_000_000 }); err != nil {
+	if _, err := tr.desk.ChangeAgreement(t.Context(), tr.ada, tr.agreement.ID, whatever, func(a *delegated.Agreement) {
+		a.Terms.ExcludedStates, a.Terms.MaxOccurrence = []string{"OR"}, 50_000_000
+	}); err != nil {
 		t.Fatal(err)
 	}
 	want := []string{"da_occurrence_limit", "da_state", "da_annual_premium", "da_policies_per_insured"}
