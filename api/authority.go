@@ -180,6 +180,9 @@ type RulesInput struct {
 	AnswerWithinMinutes int          `json:"answerWithinMinutes" minimum:"1" maximum:"86400" example:"2400" doc:"Working minutes that the other side has for each answer."`
 	ExpiresAfterDays    int          `json:"expiresAfterDays" minimum:"1" maximum:"366" example:"30" doc:"What is not decided so many days after it was opened, expires; it is never approved by that."`
 	Calendar            calendarBody `json:"calendar"`
+
+	FirstResponseWithinMinutes int `json:"firstResponseWithinMinutes,omitempty" minimum:"1" maximum:"86400" default:"240" doc:"Working minutes until a submission is taken up; see the queue of submissions."`
+	QuoteWithinMinutes         int `json:"quoteWithinMinutes,omitempty" minimum:"1" maximum:"86400" default:"960" doc:"Working minutes until a submission has its answer. The time stands still while information is asked for."`
 }
 
 type calendarBody struct {
@@ -193,7 +196,8 @@ type calendarBody struct {
 func rulesOf(r referral.Rules) rulesBody {
 	b := rulesBody{versioned: versioned{r.Version}, RulesInput: RulesInput{
 		FourEyesAbove: (*Money)(r.FourEyesAbove), DecideWithinMinutes: r.DecideWithin, AnswerWithinMinutes: r.AnswerWithin, ExpiresAfterDays: r.ExpiresAfter,
-		Calendar: calendarBody{TimeZone: r.Calendar.TimeZone, Opens: r.Calendar.Opens, Closes: r.Calendar.Closes, Workdays: r.Calendar.Workdays, Holidays: []Date{}},
+		Calendar:                   calendarBody{TimeZone: r.Calendar.TimeZone, Opens: r.Calendar.Opens, Closes: r.Calendar.Closes, Workdays: r.Calendar.Workdays, Holidays: []Date{}},
+		FirstResponseWithinMinutes: r.RespondWithin, QuoteWithinMinutes: r.QuoteWithin,
 	}}
 	for _, d := range r.Calendar.Holidays {
 		b.Calendar.Holidays = append(b.Calendar.Holidays, Date{d})
@@ -208,7 +212,8 @@ func (in RulesInput) rules() referral.Rules {
 	c := in.Calendar
 	r := referral.Rules{
 		FourEyesAbove: (*money.Cents)(in.FourEyesAbove), DecideWithin: in.DecideWithinMinutes, AnswerWithin: in.AnswerWithinMinutes, ExpiresAfter: in.ExpiresAfterDays,
-		Calendar: calendar.Spec{TimeZone: c.TimeZone, Opens: c.Opens, Closes: c.Closes, Workdays: c.Workdays, Holidays: []civil.Date{}},
+		Calendar:      calendar.Spec{TimeZone: c.TimeZone, Opens: c.Opens, Closes: c.Closes, Workdays: c.Workdays, Holidays: []civil.Date{}},
+		RespondWithin: in.FirstResponseWithinMinutes, QuoteWithin: in.QuoteWithinMinutes,
 	}
 	for _, d := range c.Holidays {
 		r.Calendar.Holidays = append(r.Calendar.Holidays, d.Date)

@@ -74,4 +74,10 @@ const (
 		"policyId": "pol_01J8K3M4N5P6Q7R8S9T0V1W2X3", "policyNumber": "GL-2026-000001", "insuredName": "Pacific Coast Builders", "state": "OR",
 		"lineOfBusiness": "GL", "naicsCode": "236220", "effectiveDate": "2026-05-01", "expirationDate": "2027-05-01", "occurrenceLimit": 1000000,
 		"aggregateLimit": 1000000, "deductible": 0, "premium": ` + answerTotals + `}`
+	exampleCorrect  = `{"annualRevenue": 8500000, "lossHistory": [{"year": 2025, "claims": 1, "incurred": 12000, "premium": 14000}], "unset": ["deductible"]}`
+	exampleDecline  = `{"reasons": ["loss_history"], "rationale": "Three water losses in two years.", "message": "We cannot write this risk with its losses."}`
+	exampleWithdraw = `{"reason": "coverage_elsewhere"}`
+	answerReadiness = `{"submissionId": "sub_01J8K3M4N5P6Q7R8S9T0V1W2X3", "status": "received", "score": 50, "lane": "underwriter_review", "ready": true,
+		"readyToBind": false, "decision": "quoted", "grossPremium": 14250, "blockers": [
+			{"stage": "bind", "severity": "blocks", "rule": "submission_state", "message": "The submission is not in a state that allows this."}]}`
 )

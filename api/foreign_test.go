@@ -20,7 +20,7 @@ import (
 // that they name. A name that ends in Id, and any text that is not in textFields,
 // has to be here.
 var idFields = map[string]string{
-	"actor": "seat", "object": "policy", "channel": "channel", "attachments[]": "file", "mentions[]": "seat", "replyTo": "message", "mutedRooms[]": "room",
+	"actor": "seat", "assignee": "seat", "object": "policy", "channel": "channel", "attachments[]": "file", "mentions[]": "seat", "replyTo": "message", "mutedRooms[]": "room",
 	"dealRoomId": "room", "entityId": "submission", "fileId": "file", "policyId": "policy", "programId": "program", "quoteId": "open quote", "submissionId": "submission",
 	"agreementId": "agreement", "carrierId": "carrier",
 	"delegateId": "colleague", "delegatorId": "seat",
@@ -31,7 +31,7 @@ var idFields = map[string]string{
 var textFields = []string{
 	"agreementNumber", "authorizedStates[]", "excludedStates[]", "authorizedNaicsCodes[]", "excludedNaicsCodes[]", "referralTriggers[].description",
 	"referralTriggers[].values[]",
-	"after", "answers[].text", "authorizedLobs[]", "calendar.timeZone", "constraints[].name", "issue.name", "note", "prohibitedStates[]", "appVersion", "carrier", "confirmationNumber", "dba", "legalName", "npn", "number", "on", "phone", "search", "ein", "body", "clientId", "code", "conditions[].action", "conditions[].consequence", "conditions[].evidence", "conditions[].responsibleParty",
+	"after", "message", "answers[].text", "authorizedLobs[]", "calendar.timeZone", "constraints[].name", "issue.name", "note", "prohibitedStates[]", "appVersion", "carrier", "confirmationNumber", "dba", "legalName", "npn", "number", "on", "phone", "search", "ein", "body", "clientId", "code", "conditions[].action", "conditions[].consequence", "conditions[].evidence", "conditions[].responsibleParty",
 	"counter.exclusions[]", "cursor", "description", "device", "email", "events[]", "externalId", "firm", "insured.address", "insured.name", "insured.phone",
 	"insuredName", "link", "locale", "name", "orgId", "policyNumber", "q", "questions[]", "quietHours.timezone", "rationale", "reason", "refreshToken", "schedule.note", "scopes[]",
 	"states[]", "book.excludedClasses[]", "book.limitFactors[].factor", "book.aggregateFactors[].factor", "book.deductibleCredits[].credit",
@@ -43,7 +43,9 @@ var textFields = []string{
 // succeed. By the operation, and how.
 var probes = map[string]call{
 	"list-submissions":                 {query: "producerId={producer}"},
+	"list-submissions, of one":         {query: "assignee={seat}"},
 	"create-submission":                {body: `{"insuredName":"Builders","naicsCode":"236220","annualRevenue":8000000,"requestedLimit":1000000,"effectiveDate":"2026-05-01","state":"OR","lineOfBusiness":"GL","producerId":"{producer}"}`},
+	"update-submission":                {body: `{"producerId":"{producer}"}`},
 	"create-producer":                  {body: `{"type":"agency","legalName":"Harbor","npn":"{npn}","email":"a@b.example","parentProducerId":"{producer}","firmOrgId":"{org}"}`},
 	"update-producer":                  {body: `{"parentProducerId":"{producer}","firmOrgId":"{org}"}`},
 	"list-audit":                       {query: "actor={seat}&object={policy}"},

@@ -98,6 +98,13 @@ var calls = map[string]call{
 	"create-submission": {body: `{"insuredName":"Builders","naicsCode":"236220","annualRevenue":8000000,"requestedLimit":1000000,"effectiveDate":"2026-05-01","state":"OR","lineOfBusiness":"GL"}`, keeps: true},
 	"bind-submission":   {ids: map[string]string{"id": "quoted submission"}, body: `{"installmentPlan":"PIF"}`},
 
+	"update-submission":   {body: `{"annualRevenue":9000000,"insured":{"name":"Pat"}}`, keeps: true},
+	"claim-submission":    {},
+	"get-quote-readiness": {ids: map[string]string{"id": "quoted submission"}, keeps: true},
+	"release-submission":  {ids: map[string]string{"id": "claimed submission"}},
+	"decline-submission":  {body: `{"reasons":["loss_history"],"rationale":"Three losses.","message":"Not now."}`},
+	"withdraw-submission": {body: `{"reason":"price","message":"Too dear."}`},
+
 	"set-flag":   {body: `{"value":true}`, keeps: true},
 	"unset-flag": {keeps: true},
 

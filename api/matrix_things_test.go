@@ -32,6 +32,11 @@ func makers() map[string]maker {
 		"submission": func(c *tenant, _, _ string) string {
 			return c.field(c.done("lead", "POST", "/v1/submissions", strings.Replace(goodSubmission, `,"externalId":"ext-1"`, "", 1)), "id")
 		},
+		"claimed submission": func(c *tenant, who, _ string) string {
+			s := makers()["submission"](c, who, "")
+			c.done("underwriter", "POST", "/v1/submissions/"+s+"/claim", "")
+			return s
+		},
 		"quoted submission": func(c *tenant, who, _ string) string {
 			s := makers()["submission"](c, who, "")
 			c.things["quote"] = c.field(c.done("lead", "POST", "/v1/submissions/"+s+"/quote", ""), "id")

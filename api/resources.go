@@ -49,6 +49,8 @@ func (a *API) RegisterAll(p Platform) {
 	a.registerOrganizations(p)
 	a.registerUsers(p)
 	a.registerSubmissions(p)
+	a.registerSubmissionWork(p)
+	a.registerReadiness(p)
 	a.registerQuotes(p)
 	a.registerPrograms(p)
 	a.registerRateTables(p)

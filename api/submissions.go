@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/openinsure/openinsure/internal/access"
+	"github.com/openinsure/openinsure/internal/fault"
 	"github.com/openinsure/openinsure/internal/insurance/billing"
 	"github.com/openinsure/openinsure/internal/insurance/money"
 	"github.com/openinsure/openinsure/internal/insurance/policy"
@@ -29,20 +30,38 @@ type submissionBody struct {
 	ProducerID     string `json:"producerId,omitempty" doc:"Who brought it; none: direct business."`
 	RiskBody
 	Insured    *submission.Insured `json:"insured,omitempty"`
+	Priority   string              `json:"priority" enum:"normal,high"`
+	Ending     *endingOfBody       `json:"ending,omitempty" doc:"Why it was declined or withdrawn."`
 	ExternalID string              `json:"externalId,omitempty"`
 	Metadata   map[string]string   `json:"metadata"`
-	CreatedBy  string              `json:"createdBy"`
-	CreatedAt  time.Time           `json:"createdAt"`
-	UpdatedAt  time.Time           `json:"updatedAt"`
+	DeskBody
+	CreatedBy string    `json:"createdBy"`
+	CreatedAt time.Time `json:"createdAt"`
+	UpdatedAt time.Time `json:"updatedAt"`
 }
 
+// submissionOf is a submission as who is inside the company reads it.
 func submissionOf(s submission.Submission) submissionBody {
-	return submissionBody{
+	b := submissionFor(s)
+	b.DeskBody = deskOf(s)
+	if s.Ending != nil {
+		b.Ending = endingOf(*s.Ending)
+	}
+	return b
+}
+
+// submissionFor is a submission as who brought it reads it.
+func submissionFor(s submission.Submission) submissionBody {
+	b := submissionBody{
 		versioned: versioned{s.Version}, ID: s.ID.String(), OrgID: s.Org.String(), Status: string(s.Status), InsuredName: s.InsuredName,
 		NAICSCode: s.NAICS, AnnualRevenue: Money(s.AnnualRevenue), RequestedLimit: Money(s.RequestedLimit), EffectiveDate: Date{s.EffectiveDate},
 		State: s.State, LineOfBusiness: s.LineOfBusiness, ProducerID: s.Producer.String(), RiskBody: riskOf(s.Exposure), Insured: s.Insured, ExternalID: s.ExternalID, Metadata: metadataOf(s.Metadata),
-		CreatedBy: s.CreatedBy, CreatedAt: s.CreatedAt, UpdatedAt: s.UpdatedAt,
+		Priority: string(s.Urgent()), CreatedBy: s.CreatedBy, CreatedAt: s.CreatedAt, UpdatedAt: s.UpdatedAt,
 	}
+	if s.Ending != nil {
+		b.Ending = endingOf(s.Ending.Outside())
+	}
+	return b
 }
 
 type createSubmissionInput struct {
@@ -57,6 +76,7 @@ type createSubmissionInput struct {
 		ProducerID     string `json:"producerId,omitempty" maxLength:"64" doc:"Who brings it; none: direct business."`
 		RiskBody
 		Insured    *submission.Insured `json:"insured,omitempty"`
+		Priority   string              `json:"priority,omitempty" enum:"normal,high" doc:"normal without it."`
 		ExternalID string              `json:"externalId,omitempty" minLength:"1" maxLength:"255" doc:"Your own id, unique in your organization."`
 		Metadata   map[string]string   `json:"metadata,omitempty" doc:"At most 50 keys of 40 characters with values of 500."`
 	}
@@ -81,6 +101,7 @@ type lossBody struct {
 	Year     int   `json:"year" minimum:"1900" maximum:"2200"`
 	Claims   int   `json:"claims" minimum:"0" maximum:"100000"`
 	Incurred Money `json:"incurred" minimum:"0" maximum:"100000000000" doc:"Paid and reserved."`
+	Premium  Money `json:"premium,omitempty" minimum:"1" maximum:"100000000000" doc:"Of that year, for the loss ratio."`
 }
 
 func riskOf(r submission.Risk) RiskBody {
@@ -91,7 +112,7 @@ func riskOf(r submission.Risk) RiskBody {
 	if r.Losses != nil {
 		losses := make([]lossBody, len(r.Losses))
 		for i, l := range r.Losses {
-			losses[i] = lossBody{l.Year, l.Claims, Money(l.Incurred)}
+			losses[i] = lossBody{l.Year, l.Claims, Money(l.Incurred), Money(l.Premium)}
 		}
 		b.LossHistory = &losses
 	}
@@ -104,12 +125,17 @@ func (b RiskBody) risk() submission.Risk {
 		Employees: b.Employees, Vehicles: b.Vehicles, YearsInBusiness: b.YearsInBusiness, ExperienceMod: b.ExperienceMod, PostalCode: b.PostalCode,
 	}
 	if b.LossHistory != nil {
-		r.Losses = make([]submission.Loss, len(*b.LossHistory))
-		for i, l := range *b.LossHistory {
-			r.Losses[i] = submission.Loss{Year: l.Year, Claims: l.Claims, Incurred: money.Cents(l.Incurred)}
-		}
+		r.Losses = lossesOf(*b.LossHistory)
 	}
 	return r
+}
+
+func lossesOf(bs []lossBody) []submission.Loss {
+	out := make([]submission.Loss, len(bs))
+	for i, l := range bs {
+		out[i] = submission.Loss{Year: l.Year, Claims: l.Claims, Incurred: money.Cents(l.Incurred), Premium: money.Cents(l.Premium)}
+	}
+	return out
 }
 
 type listSubmissionsInput struct {
@@ -120,6 +146,10 @@ type listSubmissionsInput struct {
 	ProducerID     string `query:"producerId" maxLength:"64"`
 	EffectiveFrom  Date   `query:"effectiveFrom" doc:"Effective on this day or later."`
 	EffectiveTo    Date   `query:"effectiveTo" doc:"Effective on this day or earlier."`
+	CreatedFrom    Date   `query:"createdFrom" doc:"Created on this day of UTC or later."`
+	CreatedTo      Date   `query:"createdTo" doc:"Created on this day of UTC or earlier."`
+	Assignee       string `query:"assignee" maxLength:"64" doc:"Who works on it, usr_…; of a broker's own submissions it finds none."`
+	Lane           string `query:"lane" enum:"auto_process,underwriter_review,escalate" doc:"Of its triage; likewise."`
 }
 
 type bindInput struct {
@@ -143,19 +173,7 @@ func (a *API) registerSubmissions(p Platform) {
 	}, p.listSubmissions)
 	register(a, operation{
 		Method: http.MethodGet, Path: "/v1/submissions/{id}", ID: "get-submission", Tag: tag, Scope: "submissions:read", Summary: "Get a submission",
-	}, func(ctx context.Context, in *ByID) (*bodyOf[submissionBody], error) {
-		by := access.From(ctx)
-		id, err := parseSubmission(in.ID)
-		if err != nil {
-			return nil, err
-		}
-		s, err := p.DB.As(by).Submission(ctx, id)
-		if err != nil {
-			return nil, err
-		}
-		err = access.Check(ctx, p.DB.As(by), by, access.Read, access.Object{Type: access.Submission, ID: id.UUID(), Org: s.Org})
-		return &bodyOf[submissionBody]{submissionOf(s)}, err
-	})
+	}, p.getSubmission)
 	register(a, operation{
 		Method: http.MethodPost, Path: "/v1/submissions/{id}/quote", ID: "quote-submission", Tag: tag, Scope: "submissions:write", IfMatch: true,
 		Summary: "Rate a submission and return a quote", Description: "Each call makes a new version from the rates in force on the effective date. A quote is good for 30 days.",
@@ -194,15 +212,53 @@ func (p Platform) createSubmission(ctx context.Context, in *createSubmissionInpu
 	if err != nil {
 		return nil, err
 	}
-	s, err := p.Desk.Submit(ctx, access.From(ctx), submission.Submission{
+	by := access.From(ctx)
+	s, err := p.Desk.Submit(ctx, by, submission.Submission{
 		ExternalID: b.ExternalID, InsuredName: b.InsuredName, NAICS: b.NAICSCode, AnnualRevenue: money.Cents(b.AnnualRevenue),
 		RequestedLimit: money.Cents(b.RequestedLimit), EffectiveDate: b.EffectiveDate.Date, State: b.State, LineOfBusiness: b.LineOfBusiness,
-		Producer: brought, Exposure: b.RiskBody.risk(), Insured: b.Insured, Metadata: b.Metadata,
+		Producer: brought, Exposure: b.RiskBody.risk(), Insured: b.Insured, Priority: submission.Priority(b.Priority), Metadata: b.Metadata,
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &bodyOf[submissionBody]{submissionOf(s)}, nil
+	return p.compared(ctx, by, s)
+}
+
+func (p Platform) getSubmission(ctx context.Context, in *ByID) (*bodyOf[submissionBody], error) {
+	by := access.From(ctx)
+	id, err := parseSubmission(in.ID)
+	if err != nil {
+		return nil, err
+	}
+	r := p.DB.As(by)
+	s, err := r.Submission(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if err := access.Check(ctx, r, by, access.Read, access.Object{Type: access.Submission, ID: id.UUID(), Org: s.Org}); err != nil {
+		return nil, err
+	}
+	b, err := p.shown(ctx, by, s)
+	if err != nil || b.Triage == nil {
+		return &bodyOf[submissionBody]{b}, err
+	}
+	found, err := r.Duplicates(ctx, id)
+	b.PossibleDuplicates = duplicatesOf(found[id])
+	return &bodyOf[submissionBody]{b}, err
+}
+
+// shown is a submission as by may read it: what the desk makes of it is for who
+// is inside the company.
+func (p Platform) shown(ctx context.Context, by access.Actor, s submission.Submission) (submissionBody, error) {
+	err := access.Check(ctx, p.DB.As(by), by, access.ViewBusiness, access.OrgObject(s.Org))
+	switch fault.KindOf(err) {
+	case fault.Forbidden, fault.NotFound:
+		return submissionFor(s), nil
+	}
+	if err != nil {
+		return submissionBody{}, err
+	}
+	return submissionOf(s), nil
 }
 
 func (p Platform) listSubmissions(ctx context.Context, in *listSubmissionsInput) (*bodyOf[List[submissionBody]], error) {
@@ -216,12 +272,20 @@ func (p Platform) listSubmissions(ctx context.Context, in *listSubmissionsInput)
 	if err != nil {
 		return nil, err
 	}
+	if !see.All && (in.Assignee != "" || in.Lane != "") { // what he may not read he cannot ask by
+		return &bodyOf[List[submissionBody]]{List[submissionBody]{Data: []submissionBody{}}}, nil
+	}
 	ss, err := r.Submissions(ctx, see, store.SubmissionFilter{
 		Status: in.Status, LineOfBusiness: in.LineOfBusiness, ExternalID: in.ExternalID, Producer: brought,
-		EffectiveFrom: in.EffectiveFrom.Date, EffectiveTo: in.EffectiveTo.Date,
+		EffectiveFrom: in.EffectiveFrom.Date, EffectiveTo: in.EffectiveTo.Date, CreatedFrom: in.CreatedFrom.Date, CreatedTo: in.CreatedTo.Date,
+		Assignee: in.Assignee, Lane: in.Lane,
 	}, in.page())
 	if err != nil {
 		return nil, err
 	}
-	return &bodyOf[List[submissionBody]]{listOf(ss, in.Limit, submissionOf, func(s submission.Submission) Cursor { return Cursor{s.CreatedAt, s.ID} })}, nil
+	body := submissionFor
+	if see.All {
+		body = submissionOf
+	}
+	return &bodyOf[List[submissionBody]]{listOf(ss, in.Limit, body, func(s submission.Submission) Cursor { return Cursor{s.CreatedAt, s.ID} })}, nil
 }

@@ -412,6 +412,8 @@ func (s *scene) workBehind() {
 	for range 2 { // the second time it is answered from memory
 		c.done("lead", "POST", "/v1/submissions", calls["create-submission"].body, "Idempotency-Key", "once")
 	}
+	c.done("underwriter", "POST", "/v1/submissions/"+makers()["submission"](c, "lead", "")+"/claim", "")
+	c.done("lead", "GET", "/v1/submissions?assignee="+c.actors["underwriter"].ID, "")
 	file := c.thing("lead", "file")
 	c.done("lead", "POST", c.room("lead")+"/messages", fmt.Sprintf(`{"body":"Hello.","mentions":[%q],"attachments":[%q]}`, c.actors["participant"].ID, file))
 	c.done("lead", "GET", c.room("lead")+"/messages?after=1", "")

@@ -230,33 +230,36 @@ const skipHeadsSQL = `SELECT set_config('app.heads', coalesce(string_agg(id::tex
 // was posted under the same client_id, whether the room is open and whether the
 // author still may are read here. LIMIT keeps the look-up of client ids from
 // becoming a join, which on a table that was small when it was planned reads the
-// whole index for each post; crosses orgs: a group is of several.
+// whole index for each post. A grant is looked up as one word, in the index
+// relationship_grant; crosses orgs: a group is of several.
 const appendPostsSQL = `WITH post AS (
 		SELECT u.*, c.id AS channel_id, c.head, c.org_id
-		FROM unnest($1::text[], $2::uuid[], $3::text[], $4::uuid[], $5::uuid[], $6::bytea[], $7::timestamptz[],
-			$8::text[], $9::text[], $10::text[], $11::text[], $12::text[])
-			WITH ORDINALITY AS u(name, room_id, author, client_id, event_id, payload, at,
-				object_type, object_id, relation, subject_type, subject_id, ord)
+		FROM unnest($1::text[], $2::uuid[], $3::text[], $4::uuid[], $5::uuid[], $6::bytea[], $7::timestamptz[], $8::text[])
+			WITH ORDINALITY AS u(name, room_id, author, client_id, event_id, payload, at, held, ord)
 		JOIN channel c ON c.name = u.name
 		WHERE c.id = ANY (string_to_array(nullif(current_setting('app.heads', true), ''), ',')::bigint[])
 	), judged AS (
-		SELECT p.*, was.seq AS was_seq, was.event_id AS was_id, was.payload AS was_payload, r.status = 'active' AS open,
-			p.object_type = '' OR EXISTS (SELECT FROM relationship t WHERE t.object_type = p.object_type AND t.object_id = p.object_id
-				AND t.relation = p.relation AND t.subject_type = p.subject_type AND t.subject_id = p.subject_id AND t.subject_relation = '') AS may
+		SELECT p.ord, p.channel_id, p.head, p.org_id, p.event_id, p.author, p.client_id, p.payload, p.at,
+			was.seq AS was_seq, was.event_id AS was_id, was.payload AS was_payload, r.status = 'active' AS open,
+			p.held = '' OR EXISTS (SELECT FROM relationship t WHERE t.subject_relation = ''
+				AND t.object_type || ':' || t.object_id || '#' || t.relation || '@' || t.subject_type || ':' || t.subject_id = p.held) AS may
 		FROM post p JOIN room r ON r.id = p.room_id
 		LEFT JOIN LATERAL (SELECT e.seq, e.event_id, e.payload FROM entry e
 			WHERE e.channel_id = p.channel_id AND e.author = p.author AND e.client_id = p.client_id LIMIT 1) was ON true
-	), fresh AS (
-		SELECT j.*, j.head + row_number() OVER (PARTITION BY j.channel_id ORDER BY j.ord) AS seq
-		FROM judged j WHERE j.was_seq IS NULL AND j.open AND j.may
+	), numbered AS (
+		SELECT j.*, j.was_seq IS NULL AND j.open AND j.may AS fresh,
+			j.head + count(*) FILTER (WHERE j.was_seq IS NULL AND j.open AND j.may) OVER (PARTITION BY j.channel_id ORDER BY j.ord) AS seq
+		FROM judged j
 	), moved AS (
-		UPDATE channel c SET head = top.seq FROM (SELECT channel_id, max(seq) AS seq FROM fresh GROUP BY channel_id) top WHERE c.id = top.channel_id
+		UPDATE channel c SET head = top.seq FROM (SELECT channel_id, max(seq) AS seq FROM numbered WHERE fresh GROUP BY channel_id) top
+		WHERE c.id = top.channel_id
 	), kept AS (
 		INSERT INTO entry (channel_id, seq, org_id, kind, event_id, author, client_id, payload, at)
-		SELECT channel_id, seq, org_id, 'deal_room.message_posted', event_id, author, client_id, payload, at FROM fresh
+		SELECT channel_id, seq, org_id, 'deal_room.message_posted', event_id, author, client_id, payload, at FROM numbered WHERE fresh
 	)
-	SELECT j.ord, (SELECT epoch FROM log), coalesce(j.was_seq, f.seq, 0), coalesce(j.was_id, j.event_id), j.was_payload, j.was_seq IS NOT NULL, j.may
-	FROM judged j LEFT JOIN fresh f ON f.ord = j.ord`
+	SELECT ord, (SELECT epoch FROM log), CASE WHEN fresh THEN seq ELSE coalesce(was_seq, 0) END, coalesce(was_id, event_id), was_payload,
+		was_seq IS NOT NULL, may
+	FROM numbered`
 
 // verdict is what became of the post at index at.
 type verdict struct {
@@ -379,11 +382,10 @@ func scanVerdict(row pgx.CollectableRow, group []waiting) (verdict, error) {
 
 // columns is a group as the statements take it.
 type columns struct {
-	channels                                       map[string]event.Channel
-	names, rooms, authors, clients, ids            []string
-	payloads                                       [][]byte
-	ats                                            []time.Time
-	objectTypes, objects, relations, kinds, people []string
+	channels                                  map[string]event.Channel
+	names, rooms, authors, clients, ids, held []string
+	payloads                                  [][]byte
+	ats                                       []time.Time
 }
 
 func columnsOf(group []waiting) *columns {
@@ -398,11 +400,7 @@ func columnsOf(group []waiting) *columns {
 		c.ids = append(c.ids, m.ID.UUID())
 		c.payloads = append(c.payloads, m.Payload)
 		c.ats = append(c.ats, m.At)
-		c.objectTypes = append(c.objectTypes, string(m.Grant.Type))
-		c.objects = append(c.objects, m.Grant.ID)
-		c.relations = append(c.relations, m.Grant.Relation)
-		c.kinds = append(c.kinds, m.Grant.SubjectType)
-		c.people = append(c.people, m.Grant.SubjectID)
+		c.held = append(c.held, m.Grant.String())
 	}
 	return c
 }
@@ -410,7 +408,6 @@ func columnsOf(group []waiting) *columns {
 func (c *columns) queue(b *pgx.Batch, known *sync.Map, read func(pgx.Rows) error) map[string]event.Channel {
 	queueChannels(b, c.channels, known)
 	b.Queue(skipHeadsSQL, keys(c.channels))
-	b.Queue(appendPostsSQL, c.names, c.rooms, c.authors, c.clients, c.ids, c.payloads, c.ats,
-		c.objectTypes, c.objects, c.relations, c.kinds, c.people).Query(read)
+	b.Queue(appendPostsSQL, c.names, c.rooms, c.authors, c.clients, c.ids, c.payloads, c.ats, c.held).Query(read)
 	return c.channels
 }

@@ -23,7 +23,7 @@ var arrows = map[string][]string{
 		"hub", "internal/access", "internal/audit", "internal/betterauth", "internal/cloudflare", "internal/event", "internal/fault", "internal/id",
 		"internal/insurance", "internal/insurance/authority", "internal/insurance/billing", "internal/insurance/calendar", "internal/insurance/delegated", "internal/insurance/money",
 		"internal/insurance/policy", "internal/insurance/producer", "internal/insurance/quote", "internal/insurance/rating", "internal/insurance/referral",
-		"internal/insurance/submission", "internal/oidc", "push", "push/webhook/sign", "rooms", "rooms/room", "store",
+		"internal/insurance/submission", "internal/insurance/triage", "internal/oidc", "push", "push/webhook/sign", "rooms", "rooms/room", "store",
 	},
 	"api/redislimit": {"api"},
 	"store": {
@@ -49,12 +49,12 @@ var arrows = map[string][]string{
 	"push/webhook/sign":   {},
 	"internal/insurance": {
 		"internal/access", "internal/audit", "internal/event", "internal/fault", "internal/insurance/authority", "internal/insurance/billing",
-		"internal/insurance/delegated", "internal/insurance/money", "internal/insurance/policy", "internal/insurance/producer", "internal/insurance/quote", "internal/insurance/rating",
-		"internal/insurance/referral", "internal/insurance/submission", "rooms", "rooms/room", "store",
+		"internal/insurance/delegated", "internal/insurance/money", "internal/insurance/policy", "internal/insurance/producer", "internal/insurance/quote",
+		"internal/insurance/rating", "internal/insurance/referral", "internal/insurance/sla", "internal/insurance/submission", "rooms", "rooms/room", "store",
 	},
 	"internal/insurance/referral": {
 		"internal/access", "internal/event", "internal/fault", "internal/id", "internal/insurance/authority", "internal/insurance/calendar",
-		"internal/insurance/money", "internal/insurance/policy", "internal/insurance/quote", "internal/insurance/submission", "rooms/room",
+		"internal/insurance/money", "internal/insurance/policy", "internal/insurance/quote", "internal/insurance/sla", "internal/insurance/submission", "rooms/room",
 	},
 	"internal/insurance/delegated": {
 		"internal/access", "internal/fault", "internal/id", "internal/insurance/money", "internal/insurance/policy", "internal/insurance/quote",
@@ -69,7 +69,12 @@ var arrows = map[string][]string{
 	"internal/insurance/quote": {
 		"internal/access", "internal/fault", "internal/id", "internal/insurance/money", "internal/insurance/rating", "internal/insurance/submission",
 	},
-	"internal/insurance/submission":     {"internal/access", "internal/fault", "internal/id", "internal/insurance/money", "internal/insurance/producer"},
+	"internal/insurance/submission": {
+		"internal/access", "internal/fault", "internal/id", "internal/insurance/money", "internal/insurance/producer", "internal/insurance/sla",
+		"internal/insurance/triage",
+	},
+	"internal/insurance/sla":            {"internal/insurance/calendar"},
+	"internal/insurance/triage":         {},
 	"internal/insurance/billing":        {"internal/access", "internal/fault", "internal/id", "internal/insurance/money"},
 	"internal/insurance/rating":         {"internal/fault", "internal/insurance/money"},
 	"internal/insurance/money":          {"internal/fault"},

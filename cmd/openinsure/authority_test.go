@@ -39,6 +39,28 @@ func TestSpiceDBSettings(t *testing.T) {
 	}
 }
 
+// TestSpiceDBOverTLS speaks to a SpiceDB whose certificate only the setting
+// vouches for.
+func TestSpiceDBOverTLS(t *testing.T) {
+	c := newCluster(t)
+	spice, ca := spicetest.StartTLS(t)
+	c.add("patient", 0, "SPICEDB_ENDPOINT="+spice.Addr(), "SPICEDB_TOKEN="+spice.Token(), "SPICEDB_CA_FILE="+ca)
+	c.add("patient", 1, "SPICEDB_ENDPOINT="+spice.Addr(), "SPICEDB_TOKEN="+spice.Token())
+	for deadline := time.Now().Add(time.Minute); ; {
+		a, err := c.node(0).call(http.MethodGet, "/v1/policies", "")
+		if err == nil && a.status == http.StatusOK {
+			break
+		}
+		if time.Now().After(deadline) || err == nil && a.body["error"] != "permissions_unavailable" {
+			t.Fatalf("with the certificate: %+v, %v\n%s", a, err, c.node(0).log)
+		}
+		<-time.After(50 * time.Millisecond)
+	}
+	if a, err := c.node(1).call(http.MethodGet, "/v1/policies", ""); err != nil || a.status != http.StatusServiceUnavailable || a.body["error"] != "permissions_unavailable" {
+		t.Errorf("without it: %+v, %v", a, err)
+	}
+}
+
 // bearing makes a request as whoever a token is of.
 func bearing(r *running, token, method, path, body string) answer {
 	r.t.Helper()

@@ -143,6 +143,15 @@ type Grant struct {
 	SubjectID   string
 }
 
+// String returns type:id#relation@type:id, as SpiceDB writes it and the index
+// relationship_grant has it; nothing for the zero Grant.
+func (g Grant) String() string {
+	if g == (Grant{}) {
+		return ""
+	}
+	return string(g.Type) + ":" + g.ID + "#" + g.Relation + "@" + g.SubjectType + ":" + g.SubjectID
+}
+
 // Check returns nil when by holds the permission on the object, ErrNotFound
 // when he has no business knowing the object, and ErrForbidden when he knows it
 // and may not.

@@ -65,6 +65,10 @@ const (
 
 	Quoted          Action = "submission.quoted" // also referred: details.decision
 	Declined        Action = "submission.declined"
+	Corrected       Action = "submission.corrected" // details.fields
+	Claimed         Action = "submission.claimed"
+	Released        Action = "submission.released" // details.assignee: who had it
+	Withdrawn       Action = "submission.withdrawn"
 	QuoteOffered    Action = "quote.offered"
 	QuoteAccepted   Action = "quote.accepted"
 	PolicyBound     Action = "policy.bound"
@@ -111,7 +115,7 @@ var Actions = []Action{
 	SignIn, Authenticate, Permission, CodeMailed, Refreshed, SignedOut, SessionCut, InvitationSent, InvitationOpened, InvitationAccepted,
 	InvitationRevoked, InvitationReplaced, GuestLinkMailed, KeyCreated, KeyRotated, KeyRevoked, UserCreated, UserChanged, UserStopped, OrgCreated, OrgChanged,
 	LogExported, KeysRotated, KeysDropped, RoomOpened, RoomClosed, RoomReopened, RoomArchived, ParticipantAdded, ParticipantChanged,
-	ParticipantRemoved, Quoted, Declined, QuoteOffered, QuoteAccepted, PolicyBound, ProgramCreated, RatesDrafted, RatesPublished, ReferralRaised, ReferralDecided, ReferralChanged, AuthorityChanged, WebhookCreated, WebhookChanged, WebhookDeleted,
+	ParticipantRemoved, Quoted, Declined, Corrected, Claimed, Released, Withdrawn, QuoteOffered, QuoteAccepted, PolicyBound, ProgramCreated, RatesDrafted, RatesPublished, ReferralRaised, ReferralDecided, ReferralChanged, AuthorityChanged, WebhookCreated, WebhookChanged, WebhookDeleted,
 	WebhookDisabled, DeviceAdded, DeviceRemoved, FlagSet, FlagUnset, ProducerScreened, ProducerReviewed, ProducerAdded, ProducerChanged, LicenseAdded, LicenseChanged,
 	AppointmentAdded, AppointmentChanged, ProducerSaleChecked, CarrierAdded, CarrierChanged, AgreementAdded, AgreementChanged, CapacityReserved, BordereauMade,
 }

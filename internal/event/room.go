@@ -210,7 +210,7 @@ func (AnnotationUpdated) EventType() string { return "deal_room.annotation_updat
 // approvers, rationale or internal states.
 type Card struct {
 	RoomID       string   `json:"roomId"`
-	Card         string   `json:"card" enum:"submission.quoted,submission.declined,policy.bound,referral.created,referral.info_requested,referral.decided,referral.answered,referral.ended,referral.condition_changed,referral.counter_answered"`
+	Card         string   `json:"card" enum:"submission.quoted,submission.declined,submission.corrected,submission.withdrawn,quote.offered,quote.accepted,policy.bound,referral.created,referral.info_requested,referral.decided,referral.answered,referral.ended,referral.condition_changed,referral.counter_answered"`
 	SubmissionID string   `json:"submissionId"`
 	QuoteID      string   `json:"quoteId,omitempty"`
 	PolicyID     string   `json:"policyId,omitempty"`
@@ -221,6 +221,8 @@ type Card struct {
 	Premium      string   `json:"premium,omitempty" doc:"Dollars, of a quote or policy."`
 	Conditions   []string `json:"conditions,omitempty" nullable:"false" doc:"What a decision asks of the broker."`
 	Questions    []string `json:"questions,omitempty" nullable:"false" doc:"What the underwriter needs to know."`
+	Reasons      []string `json:"reasons,omitempty" nullable:"false" doc:"Of an end, as codes that the other company may read."`
+	Message      string   `json:"message,omitempty" doc:"What was said to the other side with it."`
 	WhoseTurn    string   `json:"whoseTurn,omitempty" enum:"broker,underwriter"`
 	Text         string   `json:"text" doc:"One sentence for people."`
 }

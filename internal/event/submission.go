@@ -34,11 +34,64 @@ type SubmissionDeclined struct {
 	SubmissionID string   `json:"submissionId"`
 	InsuredName  string   `json:"insuredName"`
 	Reasons      []string `json:"reasons" nullable:"false"`
+	Message      string   `json:"message,omitempty" doc:"To who brought the business."`
 	ExternalID   string   `json:"externalId,omitempty"`
 }
 
 // EventType implements Payload.
 func (SubmissionDeclined) EventType() string { return "submission.declined" }
+
+// SubmissionCorrected is the payload of submission.corrected.
+type SubmissionCorrected struct {
+	SubmissionID     string   `json:"submissionId"`
+	InsuredName      string   `json:"insuredName"`
+	Fields           []string `json:"fields" nullable:"false" doc:"What was changed."`
+	Material         bool     `json:"material" doc:"The risk is now another: open quotes are superseded, and what was asked or agreed about it is over."`
+	Status           string   `json:"status"`
+	ProducerID       string   `json:"producerId,omitempty"`
+	ProducerIDBefore string   `json:"producerIdBefore,omitempty" doc:"When it was changed: another one brings the business now."`
+	ExternalID       string   `json:"externalId,omitempty"`
+}
+
+// EventType implements Payload.
+func (SubmissionCorrected) EventType() string { return "submission.corrected" }
+
+// SubmissionClaimed is the payload of submission.claimed.
+type SubmissionClaimed struct {
+	SubmissionID string `json:"submissionId"`
+	InsuredName  string `json:"insuredName"`
+	Assignee     string `json:"assignee"`
+	Status       string `json:"status"`
+	ExternalID   string `json:"externalId,omitempty"`
+}
+
+// EventType implements Payload.
+func (SubmissionClaimed) EventType() string { return "submission.claimed" }
+
+// SubmissionReleased is the payload of submission.released.
+type SubmissionReleased struct {
+	SubmissionID string `json:"submissionId"`
+	InsuredName  string `json:"insuredName"`
+	Assignee     string `json:"assignee" doc:"Who had it."`
+	ReleasedBy   string `json:"releasedBy"`
+	Status       string `json:"status"`
+	ExternalID   string `json:"externalId,omitempty"`
+}
+
+// EventType implements Payload.
+func (SubmissionReleased) EventType() string { return "submission.released" }
+
+// SubmissionWithdrawn is the payload of submission.withdrawn.
+type SubmissionWithdrawn struct {
+	SubmissionID string   `json:"submissionId"`
+	InsuredName  string   `json:"insuredName"`
+	Reasons      []string `json:"reasons" nullable:"false"`
+	Message      string   `json:"message,omitempty"`
+	ExternalID   string   `json:"externalId,omitempty"`
+}
+
+// EventType implements Payload.
+func (SubmissionWithdrawn) EventType() string { return "submission.withdrawn" }
 
 // QuoteOffered is the payload of quote.offered.
 type QuoteOffered struct {
@@ -89,10 +142,33 @@ var submissionTypes = []Type{
 		},
 	},
 	{
-		Name: "submission.declined", Description: "Rating a submission ended in a decline.", Resource: "submissions",
+		Name: "submission.declined", Description: "A submission was declined, by rating it or by an underwriter.", Resource: "submissions",
 		Room: AsCard, Audiences: []string{Underwriting}, Persons: []string{Producer}, Push: []string{Producer}, Mail: []string{Producer},
 		Category: CategoryPolicies, Webhook: true, Inside: true,
 		Example: SubmissionDeclined{SubmissionID: aSubmission, InsuredName: "Pacific Coast Builders", Reasons: []string{"excluded_class"}},
+	},
+	{
+		Name: "submission.corrected", Description: "What a submission says was corrected.", Resource: "submissions",
+		Room: AsCard, Audiences: []string{Underwriting}, Persons: []string{Assignee}, Category: CategoryPolicies, Webhook: true, Inside: true,
+		Example: SubmissionCorrected{
+			SubmissionID: aSubmission, InsuredName: "Pacific Coast Builders", Fields: []string{"annualRevenue"}, Material: true, Status: "received",
+		},
+	},
+	{
+		Name: "submission.claimed", Description: "An underwriter took up a submission.", Resource: "submissions",
+		Audiences: []string{Underwriting}, Webhook: true, Inside: true,
+		Example: SubmissionClaimed{SubmissionID: aSubmission, InsuredName: "Pacific Coast Builders", Assignee: una.ID, Status: "in_review"},
+	},
+	{
+		Name: "submission.released", Description: "A submission was given back to everybody.", Resource: "submissions",
+		Audiences: []string{Underwriting}, Persons: []string{Assignee}, Category: CategoryPolicies, Webhook: true, Inside: true,
+		Example: SubmissionReleased{SubmissionID: aSubmission, InsuredName: "Pacific Coast Builders", Assignee: una.ID, ReleasedBy: una.ID, Status: "received"},
+	},
+	{
+		Name: "submission.withdrawn", Description: "A submission was withdrawn.", Resource: "submissions",
+		Room: AsCard, Audiences: []string{Underwriting}, Persons: []string{Assignee, Producer}, Push: []string{Assignee}, Mail: []string{Producer},
+		Category: CategoryPolicies, Webhook: true, Inside: true,
+		Example: SubmissionWithdrawn{SubmissionID: aSubmission, InsuredName: "Pacific Coast Builders", Reasons: []string{"coverage_elsewhere"}},
 	},
 	{
 		Name: "submission.quoted", Description: "A submission was rated; the decision says whether it may be bound or was referred.", Resource: "submissions",

@@ -53,6 +53,18 @@ var words = map[string][]told{
 		en: Words{"Submission declined[: {insuredName}]", "[The submission for {insuredName}|A submission] was declined. Open it to see why."},
 		es: Words{"Solicitud rechazada[: {insuredName}]", "[La solicitud de {insuredName}|Una solicitud] fue rechazada. Ábrala para ver por qué."},
 	}},
+	"submission.corrected": {{
+		en: Words{"Submission corrected[: {insuredName}]", "[The submission for {insuredName}|A submission] that you work on was corrected. Open it to see what is different."},
+		es: Words{"Solicitud corregida[: {insuredName}]", "[La solicitud de {insuredName}|Una solicitud] que usted lleva fue corregida. Ábrala para ver qué cambió."},
+	}},
+	"submission.released": {{
+		en: Words{"Submission given back[: {insuredName}]", "[The submission for {insuredName}|A submission] is not yours any more: it was given back to everybody."},
+		es: Words{"Solicitud devuelta[: {insuredName}]", "[La solicitud de {insuredName}|Una solicitud] ya no está a su cargo: fue devuelta a todos."},
+	}},
+	"submission.withdrawn": {{
+		en: Words{"Submission withdrawn[: {insuredName}]", "[The submission for {insuredName}|A submission] was withdrawn. Nothing more is to be done."},
+		es: Words{"Solicitud retirada[: {insuredName}]", "[La solicitud de {insuredName}|Una solicitud] fue retirada. No queda nada por hacer."},
+	}},
 	"deal_room.created": {{
 		en: Words{"New deal room[: {title}]", "[{author.name} of {author.orgName} opened|{author.name} opened|There is] a deal room[ for {insuredName}], and you take part in it."},
 		es: Words{"Nueva sala de negociación[: {title}]", "[{author.name}, de {author.orgName}, abrió|{author.name} abrió|Hay] una sala de negociación[ para {insuredName}] y usted participa en ella."},

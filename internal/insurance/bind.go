@@ -61,6 +61,9 @@ func (d *Desk) Bind(ctx context.Context, by access.Actor, id submission.ID, o po
 			return err
 		}
 		bound = made
+		if s, err = follow(ctx, tx, s, at); err != nil {
+			return err
+		}
 		if err := saveBound(ctx, tx, s, q, made, first, invoices); err != nil {
 			return err
 		}

@@ -36,6 +36,37 @@ func offered(q quote.Quote) bool { return q.Status == quote.Status(quote.Quoted)
 // declinedCard is what a room shows of an underwriter's no.
 func declinedCard() event.Card { return quoteCard(quote.Quote{Decision: quote.Declined}) }
 
+// endingCard is what a room shows of the end of a submission: the reasons that
+// both sides may know.
+func endingCard(s submission.Submission) event.Card {
+	c := event.Card{
+		Card: event.SubmissionDeclined{}.EventType(), Status: string(s.Status), Reasons: reasonsOf(*s.Ending), Message: s.Ending.Message,
+		Text: "The submission was declined.",
+	}
+	if s.Status == submission.Withdrawn {
+		c.Card, c.Text = event.SubmissionWithdrawn{}.EventType(), "The submission was withdrawn."
+	}
+	return c
+}
+
+// reasonsOf are the reasons of an end that both sides may know.
+func reasonsOf(e submission.Ending) []string {
+	shown := []string{}
+	for _, r := range e.Face() {
+		shown = append(shown, string(r))
+	}
+	return shown
+}
+
+// correctedCard is what a room shows of a correction.
+func correctedCard(material bool) event.Card {
+	c := event.Card{Card: event.SubmissionCorrected{}.EventType(), Text: "The submission was corrected."}
+	if material {
+		c.WhoseTurn, c.Text = "underwriter", "The submission was corrected; what was quoted before is not good any more."
+	}
+	return c
+}
+
 // offeredCard is what a room shows of an offer.
 func offeredCard(q quote.Quote) event.Card {
 	return event.Card{

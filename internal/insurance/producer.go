@@ -284,22 +284,51 @@ func brought(ctx context.Context, tx *store.Tx, s submission.Submission) error {
 	if s.Producer.IsZero() {
 		return nil
 	}
-	f, firm, err := tx.ProducerFile(ctx, s.Producer)
-	if errors.Is(err, fault.ErrNotFound) || err == nil && f.Producer.Status == producer.Terminated {
+	firm, p, err := firmOf(ctx, tx, s)
+	if errors.Is(err, fault.ErrNotFound) || err == nil && p.Status == producer.Terminated {
 		return fault.ErrValidation.Field("producerId", "exists")
 	}
-	if err != nil {
+	if err != nil || firm.IsZero() {
 		return err
+	}
+	return tx.Relate(ctx, submissionObject(s), access.Tuple{Relation: event.Producer, SubjectType: "org", SubjectID: firm.UUID(), SubjectRelation: "member"})
+}
+
+// firmOf is the firm of whoever brings a submission, when it is an organisation
+// of its own; zero when it is none.
+func firmOf(ctx context.Context, tx *store.Tx, s submission.Submission) (access.OrgID, producer.Producer, error) {
+	f, firm, err := tx.ProducerFile(ctx, s.Producer)
+	if err != nil {
+		return access.OrgID{}, f.Producer, err
 	}
 	org := f.Producer.Firm
 	if org.IsZero() && firm != nil {
 		org = firm.Producer.Firm
 	}
-	if org.IsZero() || org == s.Org {
+	if org == s.Org {
+		org = access.OrgID{}
+	}
+	return org, f.Producer, nil
+}
+
+// handedOver lets another producer bring a submission in place of the one who
+// did: the firm of the one before is told no more.
+func handedOver(ctx context.Context, tx *store.Tx, before, s submission.Submission) error {
+	if before.Producer == s.Producer {
 		return nil
 	}
-	o := access.Object{Type: access.Submission, ID: s.ID.UUID(), Org: s.Org}
-	return tx.Relate(ctx, o, access.Tuple{Relation: event.Producer, SubjectType: "org", SubjectID: org.UUID(), SubjectRelation: "member"})
+	if !before.Producer.IsZero() {
+		firm, _, err := firmOf(ctx, tx, before)
+		if err != nil {
+			return err
+		}
+		if !firm.IsZero() {
+			if err := tx.Unrelate(ctx, submissionObject(s), "org", firm.UUID()); err != nil {
+				return err
+			}
+		}
+	}
+	return brought(ctx, tx, s)
 }
 
 // soldBy is the gate of whoever brought the business: licensed, appointed, active

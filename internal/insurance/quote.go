@@ -2,7 +2,9 @@ package insurance
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"cloud.google.com/go/civil"
@@ -10,6 +12,7 @@ import (
 	"github.com/openinsure/openinsure/internal/access"
 	"github.com/openinsure/openinsure/internal/audit"
 	"github.com/openinsure/openinsure/internal/event"
+	"github.com/openinsure/openinsure/internal/fault"
 	"github.com/openinsure/openinsure/internal/insurance/quote"
 	"github.com/openinsure/openinsure/internal/insurance/submission"
 	"github.com/openinsure/openinsure/rooms"
@@ -35,11 +38,17 @@ func (d *Desk) QuoteAs(ctx context.Context, by access.Actor, id submission.ID, a
 	var q quote.Quote
 	err := d.db.InTx(ctx, by, func(tx *store.Tx) error {
 		at := d.now()
-		s, p, err := d.open(ctx, tx, by, access.Write, id, seen)
+		s, err := tx.LockSubmission(ctx, id)
 		if err != nil {
 			return err
 		}
-		if q, err = d.price(ctx, tx.Reader, by, s, p, a, at); err != nil {
+		if err := access.Check(ctx, tx, by, access.Write, submissionObject(s)); err != nil {
+			return err
+		}
+		if err := seen(s.Version); err != nil {
+			return err
+		}
+		if q, err = d.weighed(ctx, tx.Reader, by, s, a, at); err != nil {
 			return err
 		}
 		before := s.Status
@@ -93,18 +102,57 @@ func (d *Desk) preview(ctx context.Context, r store.Reader, by access.Actor, id 
 	if err := seen(s.Version); err != nil {
 		return quote.Quote{}, err
 	}
-	p, err := r.Program(ctx, s.LineOfBusiness)
-	if err != nil {
-		return quote.Quote{}, err
-	}
-	at := d.now()
-	q, err := d.price(ctx, r, by, s, p, a, at)
-	if err != nil {
-		return quote.Quote{}, err
-	}
+	q, err := d.weighed(ctx, r, by, s, a, d.now())
 	q.ID = quote.ID{}
-	_, err = s.Rated(submission.Status(q.Decision), at)
 	return q, err
+}
+
+// weigh makes the quote of a submission, or finds everything that it is refused
+// with.
+func (d *Desk) weigh(ctx context.Context, r store.Reader, by access.Actor, s submission.Submission, a Ask, at time.Time) (quote.Quote, []*fault.Error, error) {
+	var q quote.Quote
+	var against []*fault.Error
+	p, err := r.Program(ctx, s.LineOfBusiness)
+	if err == nil {
+		q, err = d.price(ctx, r, by, s, p, a, at)
+	}
+	_, state := s.Rated(submission.Quoted, at) // whatever it is rated as
+	for _, err := range append(parts(err), state) {
+		f, ok := errors.AsType[*fault.Error](err)
+		switch {
+		case err == nil:
+		case ok && (f.Kind() == fault.Refused || f.Kind() == fault.Invalid):
+			against = append(against, f)
+		default:
+			return q, nil, err
+		}
+	}
+	return q, against, nil
+}
+
+// parts are the errors that were joined to one.
+func parts(err error) []error {
+	if j, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // it is this very error that was joined
+		return slices.Clone(j.Unwrap())
+	}
+	return []error{err}
+}
+
+// weighed is weigh for one who wants the quote: it is refused with the first
+// thing that is in the way, and the codes of all when there are more.
+func (d *Desk) weighed(ctx context.Context, r store.Reader, by access.Actor, s submission.Submission, a Ask, at time.Time) (quote.Quote, error) {
+	q, against, err := d.weigh(ctx, r, by, s, a, at)
+	if err != nil || len(against) == 0 {
+		return q, err
+	}
+	if len(against) == 1 {
+		return quote.Quote{}, against[0]
+	}
+	codes := make([]string, len(against))
+	for i, f := range against {
+		codes[i] = f.Code()
+	}
+	return quote.Quote{}, against[0].With("blockers", codes)
 }
 
 // price makes the quote of a submission by the rates in force on its effective
@@ -154,6 +202,10 @@ func (d *Desk) tellQuoted(ctx context.Context, tx *store.Tx, s submission.Submis
 		}
 	}
 	tx.Emit(told)
+	s, err := follow(ctx, tx, s, at)
+	if err != nil {
+		return err
+	}
 	if err := tx.SaveSubmission(ctx, s); err != nil {
 		return err
 	}

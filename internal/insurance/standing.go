@@ -37,7 +37,12 @@ func (d *Desk) restand(ctx context.Context, tx *store.Tx, m matter, because refe
 		}
 		m.Quote.Status = stands
 	}
-	if s.Status != before {
+	clocks := s.Clocks
+	s.Clocks.Asked = asked(all)
+	if s, err = follow(ctx, tx, s, m.At); err != nil {
+		return err
+	}
+	if s.Status != before || s.Clocks != clocks {
 		s.UpdatedAt = m.At
 		if err := tx.SaveSubmission(ctx, s); err != nil {
 			return err
@@ -85,15 +90,30 @@ func (d *Desk) reconsider(ctx context.Context, tx *store.Tx, s submission.Submis
 	if err != nil || len(all) == 0 {
 		return s, q, err
 	}
+	v := valueOf(s, &q)
+	if err := outgrow(ctx, tx, s, v, all, at); err != nil {
+		return s, q, err
+	}
+	stood := q.Status
+	s.Status, q.Status = referral.Standing(s, &q, v, all, at)
+	s.Clocks.Asked = asked(all)
+	if q.Status != stood {
+		err = tx.StandQuote(ctx, q.ID, q.Status)
+	}
+	return s, q, err
+}
+
+// outgrow lets the referrals of a submission, which are locked, follow a risk
+// that has changed.
+func outgrow(ctx context.Context, tx *store.Tx, s submission.Submission, v authority.Value, all []referral.Referral, at time.Time) error {
 	rules, err := tx.Rules(ctx)
 	if err != nil {
-		return s, q, err
+		return err
 	}
 	m := matter{At: at}
 	if m.Pace, err = rules.Pace(); err != nil {
-		return s, q, err
+		return err
 	}
-	v := valueOf(s, &q)
 	for i, r := range all {
 		if r.Entity.Type == referral.Policy {
 			continue
@@ -103,20 +123,15 @@ func (d *Desk) reconsider(ctx context.Context, tx *store.Tx, s submission.Submis
 			continue
 		}
 		if all[i], err = save(ctx, tx, m, after, told); err != nil {
-			return s, q, err
+			return err
 		}
 		if draft != nil {
 			if err := tx.AddReferral(ctx, *draft); err != nil {
-				return s, q, err
+				return err
 			}
 		}
 	}
-	stood := q.Status
-	s.Status, q.Status = referral.Standing(s, &q, v, all, at)
-	if q.Status != stood {
-		err = tx.StandQuote(ctx, q.ID, q.Status)
-	}
-	return s, q, err
+	return nil
 }
 
 // agreed is the gate of authority: what a quote itself has against its bind, and

@@ -6,6 +6,7 @@ import (
 
 	"github.com/openinsure/openinsure/internal/access"
 	"github.com/openinsure/openinsure/internal/event"
+	"github.com/openinsure/openinsure/internal/insurance/sla"
 	"github.com/openinsure/openinsure/internal/insurance/submission"
 	"github.com/openinsure/openinsure/store"
 )
@@ -16,6 +17,8 @@ func (d *Desk) Submit(ctx context.Context, by access.Actor, s submission.Submiss
 	at := d.now()
 	s.ID, s.Org, s.Status, s.CreatedBy = submission.NewID(at), by.Org, submission.Received, by.ID
 	s.CreatedAt, s.UpdatedAt, s.Version = at, at, 1
+	s.Assignee, s.ClaimedAt, s.Ending, s.Clocks, s.Priority = "", nil, nil, sla.Clocks{}, s.Urgent()
+	s = s.Scored()
 	if s.Metadata == nil {
 		s.Metadata = map[string]string{}
 	}
@@ -36,10 +39,32 @@ func (d *Desk) Submit(ctx context.Context, by access.Actor, s submission.Submiss
 		if err := brought(ctx, tx, s); err != nil {
 			return err
 		}
+		var err error
+		if s, err = follow(ctx, tx, s, at); err != nil {
+			return err
+		}
 		return tx.AddSubmission(ctx, s)
 	})
 	if err != nil {
 		return submission.Submission{}, fmt.Errorf("submit: %w", err)
 	}
 	return s, nil
+}
+
+// PossibleDuplicates finds what may be the same business as a submission, in the
+// transaction of whoever made it when there is one.
+func (d *Desk) PossibleDuplicates(ctx context.Context, by access.Actor, id submission.ID) ([]submission.Duplicate, error) {
+	var found []submission.Duplicate
+	err := d.db.InTx(ctx, by, func(tx *store.Tx) error {
+		if err := access.Check(ctx, tx, by, access.ViewBusiness, access.OrgObject(by.Org)); err != nil {
+			return err
+		}
+		all, err := tx.Duplicates(ctx, id)
+		found = all[id]
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("duplicates of %s: %w", id, err)
+	}
+	return found, nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -46,6 +47,19 @@ func TestSignature(t *testing.T) {
 	// Strangers with tokens of their own do not make us ask all the time.
 	if n := s.Asked(); n != 1 {
 		t.Errorf("asked %d times", n)
+	}
+}
+
+// What is longer than 16 KiB is not read, however well it is signed.
+func TestLongTokens(t *testing.T) {
+	s, c := jwkstest.New(t), &clock{}
+	k := keysOf(s, c)
+	short := strings.Repeat("a", 11<<10) // a third longer in base64
+	if _, err := k.VerifySignature(t.Context(), s.Sign("k1", map[string]any{"sub": short})); err != nil {
+		t.Errorf("just short enough: %v", err)
+	}
+	if _, err := k.VerifySignature(t.Context(), s.Sign("k1", map[string]any{"sub": short + short[:1<<10]})); !errors.Is(err, jwks.ErrSignature) {
+		t.Errorf("too long: err = %v", err)
 	}
 }
 

@@ -25,7 +25,7 @@ func TestMain(m *testing.M) { storetest.Main(m) }
 
 // A world is a Postgres that is mirrored to a SpiceDB.
 type world struct {
-	t      *testing.T
+	t      testing.TB
 	db     *store.DB
 	server *spicetest.Server
 	client *spicedb.Client
@@ -52,7 +52,7 @@ func rawOf(t testing.TB, s *spicetest.Server) raw {
 	return raw{t, ctx, pb.NewPermissionsServiceClient(conn), pb.NewSchemaServiceClient(conn)}
 }
 
-func newWorld(t *testing.T, cfg spicedb.Config) *world {
+func newWorld(t testing.TB, cfg spicedb.Config) *world {
 	t.Helper()
 	w := &world{t: t, db: storetest.New(t), server: spicetest.Start(t)}
 	w.client = w.join(cfg)
@@ -84,7 +84,7 @@ func (w *world) join(cfg spicedb.Config) *spicedb.Client {
 func (w *world) mirror() { w.stop = run(w.t, w.client) }
 
 // run runs a mirror until stop is called, at the test's end at the latest.
-func run(t *testing.T, c *spicedb.Client) (stop func()) {
+func run(t testing.TB, c *spicedb.Client) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
@@ -105,7 +105,7 @@ func run(t *testing.T, c *spicedb.Client) (stop func()) {
 }
 
 // eventually tries until f returns nil.
-func eventually(t *testing.T, f func() error) {
+func eventually(t testing.TB, f func() error) {
 	t.Helper()
 	deadline := time.Now().Add(time.Minute)
 	for {

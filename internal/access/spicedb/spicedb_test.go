@@ -32,7 +32,7 @@ func as(relation string, by access.Actor) access.Tuple {
 }
 
 // submit adds a submission as the product does.
-func submit(t *testing.T, db *store.DB, by access.Actor) access.Object {
+func submit(t testing.TB, db *store.DB, by access.Actor) access.Object {
 	t.Helper()
 	now := time.Now()
 	s := submission.Submission{

@@ -195,6 +195,15 @@ func (q Quote) StatusAt(at time.Time) Status {
 	return q.Status
 }
 
+// Open reports whether something may still become of the quote, its time aside.
+func (q Quote) Open() bool {
+	switch q.Status {
+	case Status(Quoted), Status(Referred), Offered, Accepted:
+		return true
+	}
+	return false
+}
+
 // Offer returns the quote as offered to who brought the business: one that is
 // quoted and still good.
 func (q Quote) Offer(at time.Time) (Quote, error) {
@@ -228,7 +237,7 @@ func (q Quote) in(at time.Time, want Status) error {
 // anybody's authority; nil when nothing does.
 func (q Quote) Blockers(p Program, at time.Time) []string {
 	var blockers []string
-	open := q.Status == Status(Quoted) || q.Status == Offered || q.Status == Accepted
+	open := q.Open() && q.Status != Status(Referred)
 	if agreed := q.Decision == Referred && open; q.Decision != Quoted && !agreed {
 		blockers = append(blockers, "quote_"+string(q.Decision))
 	} else if !open {

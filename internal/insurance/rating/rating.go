@@ -2,6 +2,7 @@
 package rating
 
 import (
+	"errors"
 	"fmt"
 	"math/big"
 	"slices"
@@ -69,6 +70,9 @@ func (b Book) Rate(in Input) (Result, error) {
 	}
 	base, factors, err := b.look(in)
 	if err != nil {
+		if base.PerUnit != "" && base.lacks(in) != nil {
+			err = errors.Join(err, base.lacks(in))
+		}
 		return Result{}, err
 	}
 	w := working{cents: new(big.Rat)}
@@ -160,6 +164,15 @@ func (b Book) look(in Input) (BaseRate, []step, error) {
 	return base, steps, nil
 }
 
+// lacks says that a risk does not have what it is rated on.
+func (r BaseRate) lacks(in Input) error {
+	u := units[r.basis()]
+	if amount, _ := u.of(in); amount <= 0 && u.needed {
+		return ErrExposure.Field(u.field, "required")
+	}
+	return nil
+}
+
 // working multiplies exactly and writes down each step.
 type working struct {
 	cents   *big.Rat
@@ -172,11 +185,11 @@ func (w *working) dollars() string {
 
 // start makes the first amount: exposure over its unit, times the base rate.
 func (w *working) start(base BaseRate, in Input) error {
+	if err := base.lacks(in); err != nil {
+		return err
+	}
 	u := units[base.basis()]
 	amount, text := u.of(in)
-	if amount <= 0 && u.needed {
-		return ErrExposure.Field(u.field, "required")
-	}
 	rate, ok := new(big.Rat).SetString(base.PerUnit)
 	if !ok {
 		return fmt.Errorf("rate book: base rate %q is no number", base.PerUnit)

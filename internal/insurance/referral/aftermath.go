@@ -139,3 +139,13 @@ func (r Referral) Blockers(at time.Time) []string {
 func (r Referral) Agrees(v authority.Value, at time.Time) bool {
 	return r.Entity.Type != Policy && r.Approves() && (r.ValidUntil == nil || at.Before(*r.ValidUntil)) && r.Reference != nil && r.Reference.Covers(v)
 }
+
+// Dropped returns a referral about something that is over as taken back; false
+// when there is nothing to take back.
+func (r Referral) Dropped(because string, at time.Time) (Referral, event.Event, bool) {
+	if r.Entity.Type == Policy || !r.Status.live() && r.Status != Draft && !r.waits() {
+		return r, event.Event{}, false
+	}
+	after, told, _ := r.end(r.system(), Withdrawn, because, at)
+	return after, told, true
+}

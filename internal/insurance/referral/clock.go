@@ -8,14 +8,18 @@ import (
 	"github.com/openinsure/openinsure/internal/fault"
 	"github.com/openinsure/openinsure/internal/insurance/calendar"
 	"github.com/openinsure/openinsure/internal/insurance/money"
+	"github.com/openinsure/openinsure/internal/insurance/sla"
 )
 
-// Rules are how an organisation handles its referrals.
+// Rules are how an organisation handles its referrals, and how fast its
+// submissions.
 type Rules struct {
 	FourEyesAbove *money.Cents  // approvals of a higher premium take two persons; nil: never
 	DecideWithin  int           // working minutes of the underwriter's turns together
 	AnswerWithin  int           // working minutes of each of the other side's turns
 	ExpiresAfter  int           // days from opening; whatever is not decided then is not approved
+	RespondWithin int           // working minutes until a submission is taken up
+	QuoteWithin   int           // working minutes until a submission has its answer
 	Calendar      calendar.Spec // of the working time
 	UpdatedAt     time.Time
 	Version       int // 0: these are the standard rules
@@ -28,10 +32,11 @@ const (
 )
 
 // StandardRules are those of an organisation that has set none: two persons above
-// $150,000, two business days to decide, five to answer, thirty days in all.
+// $150,000, two business days to decide, five to answer, thirty days in all; four
+// hours to take a submission up, two business days to answer it.
 func StandardRules() Rules {
 	two := money.Cents(15_000_000)
-	return Rules{FourEyesAbove: &two, DecideWithin: 2 * 8 * 60, AnswerWithin: 5 * 8 * 60, ExpiresAfter: 30, Calendar: calendar.Standard()}
+	return Rules{FourEyesAbove: &two, DecideWithin: 2 * 8 * 60, AnswerWithin: 5 * 8 * 60, ExpiresAfter: 30, RespondWithin: 4 * 60, QuoteWithin: 2 * 8 * 60, Calendar: calendar.Standard()}
 }
 
 // Pace reads rules, and reports everything that is wrong with them.
@@ -53,10 +58,15 @@ func (r Rules) Pace() (Pace, error) {
 	wrong(r.AnswerWithin > MaxWithin, "answerWithinMinutes", "max")
 	wrong(r.ExpiresAfter < 1, "expiresAfterDays", "min")
 	wrong(r.ExpiresAfter > MaxExpires, "expiresAfterDays", "max")
+	wrong(r.RespondWithin < 1, "firstResponseWithinMinutes", "min")
+	wrong(r.RespondWithin > MaxWithin, "firstResponseWithinMinutes", "max")
+	wrong(r.QuoteWithin < 1, "quoteWithinMinutes", "min")
+	wrong(r.QuoteWithin > MaxWithin, "quoteWithinMinutes", "max")
 	if len(bad.Fields()) > 0 {
 		return Pace{}, bad
 	}
 	return Pace{
+		Desk:   sla.Pace{Respond: time.Duration(r.RespondWithin) * time.Minute, Quote: time.Duration(r.QuoteWithin) * time.Minute, Calendar: c},
 		Decide: time.Duration(r.DecideWithin) * time.Minute, Answer: time.Duration(r.AnswerWithin) * time.Minute,
 		Expires: time.Duration(r.ExpiresAfter) * 24 * time.Hour, Calendar: c,
 	}, nil
@@ -67,6 +77,7 @@ type Pace struct {
 	Decide, Answer time.Duration // of working time
 	Expires        time.Duration // from opening
 	Calendar       calendar.Calendar
+	Desk           sla.Pace // of submissions
 }
 
 // A Clock counts the working time of whoever's turn it is. The underwriter's

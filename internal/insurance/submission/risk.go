@@ -3,11 +3,13 @@ package submission
 import (
 	"encoding/json"
 	"fmt"
+	"math/big"
 	"slices"
 	"strings"
 
 	"github.com/openinsure/openinsure/internal/fault"
 	"github.com/openinsure/openinsure/internal/insurance/money"
+	"github.com/openinsure/openinsure/internal/insurance/triage"
 )
 
 // A Risk is what is known of a submission beyond what every submission says.
@@ -30,6 +32,7 @@ type Loss struct {
 	Year     int         `json:"year"`
 	Claims   int         `json:"claims"`
 	Incurred money.Cents `json:"incurred"` // paid and reserved
+	Premium  money.Cents `json:"premium,omitzero"`
 }
 
 // LossYears is how many years before the effective one count.
@@ -45,6 +48,41 @@ func (s Submission) Past() (claims int, incurred money.Cents, known bool) {
 		}
 	}
 	return claims, incurred, s.Exposure.Losses != nil
+}
+
+// LossRatio is what the losses of the years that count came to for each dollar
+// of premium; nil when the premium of none of them is known. Years without a
+// known premium are left out.
+func (s Submission) LossRatio() *big.Rat {
+	var incurred, premium money.Cents
+	for _, l := range s.Exposure.Losses {
+		if l.Year >= s.EffectiveDate.Year-LossYears && l.Premium > 0 {
+			incurred, premium = min(incurred+l.Incurred, money.Max), min(premium+l.Premium, money.Max)
+		}
+	}
+	if premium == 0 {
+		return nil
+	}
+	return big.NewRat(int64(incurred), int64(premium))
+}
+
+// Scored returns the submission with its triage.
+func (s Submission) Scored() Submission {
+	in := triage.Input{LossRatio: s.LossRatio(), Years: s.Exposure.YearsInBusiness, High: s.Priority == High}
+	if claims, _, known := s.Past(); known {
+		in.Claims = &claims
+	}
+	s.Triage = triage.Of(in)
+	return s
+}
+
+// Triaged is the triage of the submission: that of what nobody has looked at
+// when it was never scored.
+func (s Submission) Triaged() triage.Result {
+	if s.Triage.Lane == "" {
+		return triage.Blank
+	}
+	return s.Triage
 }
 
 const states = "AL AK AZ AR CA CO CT DE DC FL GA HI ID IL IN IA KS KY LA ME MD MA MI MN MS MO MT NE NV NH NJ NM NY NC ND OH OK OR PA RI SC SD TN TX UT VT VA WA WV WI WY"

@@ -15,6 +15,8 @@ import (
 	"github.com/openinsure/openinsure/internal/id"
 	"github.com/openinsure/openinsure/internal/insurance/money"
 	"github.com/openinsure/openinsure/internal/insurance/producer"
+	"github.com/openinsure/openinsure/internal/insurance/sla"
+	"github.com/openinsure/openinsure/internal/insurance/triage"
 )
 
 type kind struct{}
@@ -66,8 +68,14 @@ type Submission struct {
 	Producer       producer.ID // who brought it; zero: direct business
 	Exposure       Risk
 	Insured        *Insured
+	Priority       Priority
 	Metadata       map[string]string
 	Status         Status
+	Assignee       string // usr_…: who works it; empty: nobody yet
+	ClaimedAt      *time.Time
+	Ending         *Ending // why it was declined or withdrawn
+	Triage         triage.Result
+	Clocks         sla.Clocks
 	CreatedBy      string
 	CreatedAt      time.Time
 	UpdatedAt      time.Time
@@ -80,7 +88,17 @@ type Insured struct {
 	Email   string `json:"email,omitempty" format:"email" maxLength:"320"`
 	Phone   string `json:"phone,omitempty" maxLength:"40"`
 	Address string `json:"address,omitempty" maxLength:"500"`
+	FEIN    string `json:"fein,omitempty" pattern:"^[0-9]{2}-?[0-9]{7}$" doc:"Federal employer identification number." example:"93-1234567"`
 }
+
+// Priority is how urgent whoever brings it says that it is.
+type Priority string
+
+// The priorities.
+const (
+	Normal Priority = "normal"
+	High   Priority = "high"
+)
 
 // CheckState reports a state that is none.
 func CheckState(s string) error {
@@ -90,30 +108,11 @@ func CheckState(s string) error {
 	return nil
 }
 
-// Rated returns the submission after a quote was made of it, in the state that
-// the quote's decision gives it.
-func (s Submission) Rated(to Status, at time.Time) (Submission, error) {
-	if s.Status != Received && s.Status != InReview && s.Status != Quoted && s.Status != Referred {
-		return s, ErrState.With("status", s.Status)
-	}
-	s.Status, s.UpdatedAt = to, at
-	return s, nil
-}
-
 // Risk is a hash of what makes the risk: while it is the same, what was agreed
 // about it is about the same.
 func (s Submission) Risk() string {
 	h := sha256.Sum256(fmt.Appendf(nil, "%s\n%d\n%d\n%s\n%s\n%s\n%s", s.NAICS, s.AnnualRevenue, s.RequestedLimit, s.EffectiveDate, s.State, s.LineOfBusiness, s.Exposure))
 	return hex.EncodeToString(h[:16])
-}
-
-// Bind returns the submission as bound.
-func (s Submission) Bind(at time.Time) (Submission, error) {
-	if s.Status != Quoted {
-		return s, ErrState.With("status", s.Status)
-	}
-	s.Status, s.UpdatedAt = Bound, at
-	return s, nil
 }
 
 // NewID mints the id of a submission received at the given time.

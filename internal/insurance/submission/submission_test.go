@@ -30,7 +30,7 @@ func TestOnlyLegalTransitions(t *testing.T) {
 func sound() submission.Submission {
 	return submission.Submission{
 		State: "OR", NAICS: "236220", RequestedLimit: 100_000_000, EffectiveDate: civil.Date{Year: 2026, Month: 5, Day: 1},
-		Exposure: submission.Risk{AggregateLimit: 100_000_000, Deductible: 99_999_999, Losses: []submission.Loss{{2026, 1, 1}, {2021, 0, 0}, {2016, 2, 500_000}}},
+		Exposure: submission.Risk{AggregateLimit: 100_000_000, Deductible: 99_999_999, Losses: []submission.Loss{{Year: 2026, Claims: 1, Incurred: 1}, {Year: 2021}, {Year: 2016, Claims: 2, Incurred: 500_000}}},
 	}
 }
 

@@ -5,11 +5,18 @@ package spicetest
 import (
 	"bytes"
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/hex"
+	"encoding/pem"
 	"errors"
 	"fmt"
+	"math/big"
 	"net"
 	"os"
 	"os/exec"
@@ -22,6 +29,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/health/grpc_health_v1"
 )
@@ -88,6 +96,8 @@ type Server struct {
 	log   *bytes.Buffer // read when cmd is gone
 	cmd   *exec.Cmd
 	ended chan struct{} // closed when cmd is gone
+	tls   []string      // of the command line; none: it speaks without TLS
+	creds credentials.TransportCredentials
 }
 
 // Start starts a server on a free port of the loopback and stops it when the
@@ -95,17 +105,67 @@ type Server struct {
 func Start(t testing.TB) *Server {
 	t.Helper()
 	s := Reserved(t)
+	s.startSomewhere()
+	return s
+}
+
+// StartTLS is Start of a server with a certificate for its address, which no
+// system trusts, and returns the file of the certificate that vouches for it.
+func StartTLS(t testing.TB) (s *Server, ca string) {
+	t.Helper()
+	s = Reserved(t)
+	dir := t.TempDir()
+	cert, key := certificate(t)
+	ca = filepath.Join(dir, "ca.pem")
+	for name, b := range map[string][]byte{ca: cert, filepath.Join(dir, "key.pem"): key} {
+		if err := os.WriteFile(name, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	trusted := x509.NewCertPool()
+	trusted.AppendCertsFromPEM(cert)
+	s.tls = []string{"--grpc-tls-cert-path", ca, "--grpc-tls-key-path", filepath.Join(dir, "key.pem")}
+	s.creds = credentials.NewTLS(&tls.Config{RootCAs: trusted, MinVersion: tls.VersionTLS12})
+	s.startSomewhere()
+	return s, ca
+}
+
+// certificate is one for the loopback that vouches for itself, as PEM.
+func certificate(t testing.TB) (cert, key []byte) {
+	t.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "a SpiceDB of a test"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true,
+		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &private.PublicKey, private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: b})
+}
+
+// startSomewhere starts the server on another port when its own is taken.
+func (s *Server) startSomewhere() {
+	s.t.Helper()
 	var err error
 	for range 5 { // somebody else may take the free port before SpiceDB does
 		if err = s.start(); err == nil {
-			return s
+			return
 		}
 		if s.addr, err = free(); err != nil {
 			break
 		}
 	}
-	t.Fatalf("start a SpiceDB for the test: %v", err)
-	return nil
+	s.t.Fatalf("start a SpiceDB for the test: %v", err)
 }
 
 // Reserved returns the address of a server that was never started; Restart
@@ -116,7 +176,7 @@ func Reserved(t testing.TB) *Server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &Server{t: t, addr: addr, token: rand.Text()}
+	s := &Server{t: t, addr: addr, token: rand.Text(), creds: insecure.NewCredentials()}
 	t.Cleanup(s.Kill)
 	return s
 }
@@ -135,9 +195,10 @@ func (s *Server) start() error {
 		return err
 	}
 	s.log = &bytes.Buffer{}
-	s.cmd = exec.Command(binary, "serve", "--grpc-addr", s.addr, "--grpc-preshared-key", s.token, //nolint:gosec // what we built
+	args := append([]string{"serve", "--grpc-addr", s.addr, "--grpc-preshared-key", s.token,
 		"--datastore-engine", "memory", "--http-enabled=false", "--metrics-enabled=false", "--dispatch-cluster-enabled=false",
-		"--telemetry-endpoint", "", "--skip-release-check", "--log-level", "warn")
+		"--telemetry-endpoint", "", "--skip-release-check", "--log-level", "warn"}, s.tls...)
+	s.cmd = exec.Command(binary, args...) //nolint:gosec // what we built
 	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
 	s.cmd.SysProcAttr = dieWithUs()
 	if err := s.cmd.Start(); err != nil {
@@ -158,7 +219,7 @@ func (s *Server) start() error {
 
 // answers waits until the server says that it is well.
 func (s *Server) answers() error {
-	conn, err := grpc.NewClient(s.addr, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	conn, err := grpc.NewClient(s.addr, grpc.WithTransportCredentials(s.creds))
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,49 @@
+package submission
+
+import (
+	"encoding/json"
+	"maps"
+	"reflect"
+	"slices"
+)
+
+// Differences names what one version of a submission says otherwise than
+// another, as the fields of the API are called; nil when it is the same.
+func Differences(a, b Submission) []string {
+	var names []string
+	when := func(differs bool, name string) {
+		if differs {
+			names = append(names, name)
+		}
+	}
+	when(a.ExternalID != b.ExternalID, "externalId")
+	when(a.InsuredName != b.InsuredName, "insuredName")
+	when(a.NAICS != b.NAICS, "naicsCode")
+	when(a.AnnualRevenue != b.AnnualRevenue, "annualRevenue")
+	when(a.RequestedLimit != b.RequestedLimit, "requestedLimit")
+	when(a.EffectiveDate != b.EffectiveDate, "effectiveDate")
+	when(a.State != b.State, "state")
+	when(a.LineOfBusiness != b.LineOfBusiness, "lineOfBusiness")
+	when(a.Producer != b.Producer, "producerId")
+	when(a.Urgent() != b.Urgent(), "priority")
+	when(!maps.Equal(a.Metadata, b.Metadata), "metadata")
+	when(a.Insured != b.Insured && (a.Insured == nil || b.Insured == nil || *a.Insured != *b.Insured), "insured")
+	x, y := a.Exposure.members(), b.Exposure.members()
+	for _, name := range slices.Sorted(maps.Keys(union(x, y))) {
+		when(!reflect.DeepEqual(x[name], y[name]), name)
+	}
+	return names
+}
+
+func union(a, b map[string]any) map[string]any {
+	all := maps.Clone(a)
+	maps.Copy(all, b)
+	return all
+}
+
+// members are what is known of a risk, by name.
+func (r Risk) members() map[string]any {
+	m := map[string]any{}
+	_ = json.Unmarshal([]byte(r.String()), &m) // it is what String wrote
+	return m
+}
