@@ -69,22 +69,27 @@ func lockCover(ctx context.Context, tx *store.Tx, s submission.Submission, q quo
 	return look(ctx, tx.Reader, tx.LockCounters, c, s, q, at)
 }
 
+// seeCover is look, of what is so just now.
+func seeCover(ctx context.Context, r store.Reader, s submission.Submission, q quote.Quote, at time.Time) (cover, error) {
+	c, err := r.Covering(ctx, q.Program, s.EffectiveDate)
+	if err != nil {
+		return cover{}, err
+	}
+	return look(ctx, r, r.Counters, c, s, q, at)
+}
+
 // heed lets a new quote show what delegated authority will object to at its bind,
 // and refers it when it pulls a trigger of the agreement.
 func heed(ctx context.Context, r store.Reader, s submission.Submission, q quote.Quote, at time.Time) (quote.Quote, error) {
-	c, err := r.Covering(ctx, q.Program, s.EffectiveDate)
-	if err != nil {
-		return q, err
-	}
-	v, err := look(ctx, r, r.Counters, c, s, q, at)
+	v, err := seeCover(ctx, r, s, q, at)
 	if err != nil {
 		return q, err
 	}
 	q.Flags = append(q.Flags, delegated.Codes(v.Found)...)
-	if !c.Is || q.Decision == quote.Declined {
+	if !v.Is || q.Decision == quote.Declined {
 		return q, nil
 	}
-	for _, t := range c.Agreement.Terms.Triggered(v.Risk) {
+	for _, t := range v.Agreement.Terms.Triggered(v.Risk) {
 		if reason := t.Reason(); !slices.Contains(q.Reasons, reason) {
 			q.Reasons = append(q.Reasons, reason)
 		}
@@ -96,7 +101,13 @@ func heed(ctx context.Context, r store.Reader, s submission.Submission, q quote.
 // within is the gate of delegated authority: everything that the agreement is
 // asked at the quote, again, with nobody else counting meanwhile.
 func within(ctx context.Context, tx *store.Tx, b bid) ([]string, error) {
-	v, err := lockCover(ctx, tx, b.Submission, b.Quote, b.At)
+	see := lockCover
+	if b.Cover == nil {
+		see = func(ctx context.Context, tx *store.Tx, s submission.Submission, q quote.Quote, at time.Time) (cover, error) {
+			return seeCover(ctx, tx.Reader, s, q, at)
+		}
+	}
+	v, err := see(ctx, tx, b.Submission, b.Quote, b.At)
 	if err != nil {
 		return nil, err
 	}
@@ -105,7 +116,9 @@ func within(ctx context.Context, tx *store.Tx, b bid) ([]string, error) {
 	if v.Is && b.Quote.Decision == quote.Quoted && len(v.Agreement.Terms.Triggered(v.Risk)) > 0 {
 		v.Found = append(v.Found, delegated.Exceeding{Rule: delegated.Referral})
 	}
-	*b.Cover = v
+	if b.Cover != nil {
+		*b.Cover = v
+	}
 	return delegated.Codes(v.Found), nil
 }
 

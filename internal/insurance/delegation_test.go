@@ -265,7 +265,15 @@ func TestEverythingIsSaidAtOnce(t *testing.T) {
 	if d := cmp.Diff(want, q.Flags); d != "" || q.Decision != quote.Quoted || q.GrossPremium != premium {
 		t.Errorf("%s for %s: %s", q.Decision, q.GrossPremium, d)
 	}
-	_, err := tr.bind(q)
+	ready, err := tr.desk.Ready(t.Context(), tr.una, q.Submission)
+	var rules []string
+	for _, b := range ready.Blockers {
+		rules = append(rules, b.Stage+" "+b.Rule)
+	}
+	if d := cmp.Diff([]string{"bind da_occurrence_limit", "bind da_state", "bind da_annual_premium", "bind da_policies_per_insured"}, rules); d != "" || err != nil || ready.Binds() {
+		t.Error(err, d)
+	}
+	_, err = tr.bind(q)
 	f, _ := errors.AsType[*fault.Error](err)
 	if blockers(err) != fmt.Sprint(want) {
 		t.Fatalf("%v", err)

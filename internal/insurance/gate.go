@@ -19,7 +19,7 @@ type bid struct {
 	Quote      quote.Quote
 	Program    quote.Program
 	Order      policy.Order
-	Cover      *cover // what the gate of delegated authority found
+	Cover      *cover // where the gate of delegated authority says what it found; nil when nothing is to be bound, so that nothing need be locked
 }
 
 // A gate finds what stands between a bid and its policy, as the codes that
@@ -45,7 +45,7 @@ func (d *Desk) pass(ctx context.Context, tx *store.Tx, b bid) error {
 	}
 	if len(blockers) > 0 {
 		refused := quote.ErrNotBindable.With("blockers", blockers)
-		if len(b.Cover.Found) > 0 {
+		if b.Cover != nil && len(b.Cover.Found) > 0 {
 			refused = refused.With("delegatedAuthority", exceedings(*b.Cover))
 		}
 		return refused
