@@ -97,14 +97,12 @@ type agreementBody struct {
 	UpdatedAt  time.Time         `json:"updatedAt"`
 }
 
-func agreementOf(today civil.Date) func(delegated.Agreement) agreementBody {
-	return func(a delegated.Agreement) agreementBody {
-		return agreementBody{
-			versioned: versioned{a.Version}, ID: a.ID.String(), OrgID: a.Org.String(), CarrierID: a.Carrier.String(), ProgramID: a.Program.String(),
-			AgreementNumber: a.Number, EffectiveDate: Date{a.Effective}, ExpirationDate: Date{a.Expiration}, Status: string(a.StatusOn(today)),
-			AgreementTerms: termsOf(a.Terms), ExternalID: a.ExternalID, Metadata: metadataOf(a.Metadata), CreatedBy: a.CreatedBy, CreatedAt: a.CreatedAt,
-			UpdatedAt: a.UpdatedAt,
-		}
+func agreementOf(a delegated.Agreement, today civil.Date) agreementBody {
+	return agreementBody{
+		versioned: versioned{a.Version}, ID: a.ID.String(), OrgID: a.Org.String(), CarrierID: a.Carrier.String(), ProgramID: a.Program.String(),
+		AgreementNumber: a.Number, EffectiveDate: Date{a.Effective}, ExpirationDate: Date{a.Expiration}, Status: string(a.StatusOn(today)),
+		AgreementTerms: termsOf(a.Terms), ExternalID: a.ExternalID, Metadata: metadataOf(a.Metadata), CreatedBy: a.CreatedBy, CreatedAt: a.CreatedAt,
+		UpdatedAt: a.UpdatedAt,
 	}
 }
 
@@ -258,7 +256,7 @@ func (a *API) registerAgreements(p Platform) {
 			Carrier: b.CarrierID, Program: b.ProgramID, Number: b.AgreementNumber, Effective: b.EffectiveDate.Date, Expiration: b.ExpirationDate.Date,
 			Terms: b.terms(), ExternalID: b.ExternalID, Metadata: b.Metadata,
 		})
-		return &bodyOf[agreementBody]{agreementOf(p.today())(made)}, err
+		return asOfToday(ctx, p, made, err, agreementOf)
 	})
 	register(a, operation{
 		Method: http.MethodGet, Path: path, ID: "list-da-agreements", Tag: daTag, Scope: read, Summary: "List agreements, newest first",
@@ -268,10 +266,15 @@ func (a *API) registerAgreements(p Platform) {
 		if err := p.onOrg(ctx, by, access.ReadDelegated); err != nil {
 			return nil, err
 		}
+		today, err := p.today(ctx)
+		if err != nil {
+			return nil, err
+		}
 		as, err := p.DB.As(by).Agreements(ctx, store.AgreementFilter{
-			Carrier: in.CarrierID, Program: in.ProgramID, Status: delegated.Status(in.Status), ExternalID: in.ExternalID, Today: p.today(),
+			Carrier: in.CarrierID, Program: in.ProgramID, Status: delegated.Status(in.Status), ExternalID: in.ExternalID, Today: today,
 		}, in.page())
-		return &bodyOf[List[agreementBody]]{listOf(as, in.Limit, agreementOf(p.today()), func(a delegated.Agreement) Cursor { return Cursor{a.CreatedAt, a.ID} })}, err
+		body := func(a delegated.Agreement) agreementBody { return agreementOf(a, today) }
+		return &bodyOf[List[agreementBody]]{listOf(as, in.Limit, body, func(a delegated.Agreement) Cursor { return Cursor{a.CreatedAt, a.ID} })}, err
 	})
 	register(a, operation{
 		Method: http.MethodGet, Path: path + "/{id}", ID: "get-da-agreement", Tag: daTag, Scope: read, Summary: "Get an agreement", Answer: answerAgreement,
@@ -285,7 +288,7 @@ func (a *API) registerAgreements(p Platform) {
 			return nil, err
 		}
 		found, err := p.DB.As(by).Agreement(ctx, id)
-		return &bodyOf[agreementBody]{agreementOf(p.today())(found)}, err
+		return asOfToday(ctx, p, found, err, agreementOf)
 	})
 	register(a, operation{
 		Method: http.MethodPatch, Path: path + "/{id}", ID: "update-da-agreement", Tag: daTag, Scope: write, IfMatch: true, Summary: "Change, suspend or end an agreement",
@@ -299,7 +302,7 @@ func (a *API) registerAgreements(p Platform) {
 			return nil, err
 		}
 		changed, err := p.Desk.ChangeAgreement(ctx, access.From(ctx), id, in.Check, in.apply)
-		return &bodyOf[agreementBody]{agreementOf(p.today())(changed)}, err
+		return asOfToday(ctx, p, changed, err, agreementOf)
 	})
 	register(a, operation{
 		Method: http.MethodGet, Path: path + "/{id}/utilization", ID: "get-da-utilization", Tag: daTag, Scope: read, Summary: "How much of an agreement is used",

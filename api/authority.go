@@ -387,7 +387,11 @@ func (a *API) registerDelegations(p Platform) {
 		if err := viewDesk(ctx, p, by); err != nil {
 			return nil, err
 		}
-		ds, err := p.DB.As(by).Delegations(ctx, in.IncludeEnded, p.Now(), in.page())
+		at, err := p.at(ctx)
+		if err != nil {
+			return nil, err
+		}
+		ds, err := p.DB.As(by).Delegations(ctx, in.IncludeEnded, at, in.page())
 		return &bodyOf[List[delegationBody]]{listOf(ds, in.Limit, delegationOf, func(v authority.Delegation) Cursor { return Cursor{v.CreatedAt, v.ID} })}, err
 	})
 	register(a, operation{

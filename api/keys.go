@@ -20,7 +20,7 @@ var Scopes = scopes()
 
 func scopes() []string {
 	out := []string{"coi:generate", "documents:render", "events:read"}
-	for _, r := range []string{"claims", "compliance", "da-agreements", "documents", "flags", "invoices", "policies", "producers", "rates", "referrals", "rooms", "submissions", "webhooks"} {
+	for _, r := range []string{"claims", "compliance", "da-agreements", "documents", "flags", "invoices", "policies", "producers", "rates", "referrals", "rooms", "sandbox", "submissions", "webhooks"} {
 		out = append(out, r+":read", r+":write")
 	}
 	slices.Sort(out)

@@ -108,6 +108,9 @@ var calls = map[string]call{
 	"set-flag":   {body: `{"value":true}`, keeps: true},
 	"unset-flag": {keeps: true},
 
+	"move-test-clock":  {body: `{"advance":"PT1S"}`, keeps: true},
+	"reset-test-clock": {keeps: true},
+
 	"create-producer":     {body: `{"type":"agency","legalName":"Harbor","npn":"{npn}","email":"a@b.example"}`},
 	"update-producer":     {body: `{"phone":"1"}`, keeps: true},
 	"set-producer-status": {body: `{"status":"terminated"}`},

@@ -295,22 +295,44 @@ func (p Platform) getProducer(ctx context.Context, in *ByID) (*bodyOf[producerDe
 	return &bodyOf[producerDetail]{d}, err
 }
 
-func (p Platform) today() civil.Date { return civil.DateOf(p.now()) }
+// today is the day of the caller's organisation.
+func (p Platform) today(ctx context.Context) (civil.Date, error) {
+	at, err := p.at(ctx)
+	return civil.DateOf(at), err
+}
+
+// asOfToday puts a thing as it stands today into an answer; err is that of who
+// made it.
+func asOfToday[T, B any](ctx context.Context, p Platform, v T, err error, body func(T, civil.Date) B) (*bodyOf[B], error) {
+	if err != nil {
+		return nil, err
+	}
+	today, err := p.today(ctx)
+	return &bodyOf[B]{body(v, today)}, err
+}
 
 func (p Platform) licenses(ctx context.Context, r store.Reader, id producer.ID) ([]licenseBody, error) {
 	ls, err := r.Licenses(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	today, err := p.today(ctx)
 	out := make([]licenseBody, len(ls))
 	for i, l := range ls {
-		out[i] = licenseOf(l, p.today())
+		out[i] = licenseOf(l, today)
 	}
 	return out, err
 }
 
 func (p Platform) appointments(ctx context.Context, r store.Reader, id producer.ID) ([]appointmentBody, error) {
 	as, err := r.Appointments(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	today, err := p.today(ctx)
 	out := make([]appointmentBody, len(as))
 	for i, a := range as {
-		out[i] = appointmentOf(a, p.today())
+		out[i] = appointmentOf(a, today)
 	}
 	return out, err
 }
@@ -394,7 +416,7 @@ func (a *API) registerLicenses(p Platform) {
 			Producer: id, Number: b.Number, Type: producer.LicenseType(b.Type), State: b.State, Lines: b.Lines, Effective: b.EffectiveDate.Date,
 			Expiration: b.ExpirationDate.Date, Status: producer.LicenseStatus(b.Status),
 		})
-		return &bodyOf[licenseBody]{licenseOf(l, p.today())}, err
+		return asOfToday(ctx, p, l, err, licenseOf)
 	})
 	register(a, operation{
 		Method: http.MethodPatch, Path: path + "/{licenseId}", ID: "update-license", Tag: tag, Scope: "producers:write", Summary: "Note what the state says of a license",
@@ -416,7 +438,7 @@ func (a *API) registerLicenses(p Platform) {
 			return nil, err
 		}
 		l, err := p.Desk.AmendLicense(ctx, access.From(ctx), id, license, producer.LicenseStatus(in.Body.Status), dayIn(in.Body.ExpirationDate))
-		return &bodyOf[licenseBody]{licenseOf(l, p.today())}, err
+		return asOfToday(ctx, p, l, err, licenseOf)
 	})
 }
 
@@ -482,7 +504,7 @@ func (a *API) registerAppointments(p Platform) {
 		made, err := p.Desk.Appoint(ctx, access.From(ctx), producer.Appointment{
 			Producer: id, Carrier: b.Carrier, State: b.State, Lines: b.Lines, Contract: dayIn(b.ContractDate),
 		})
-		return &bodyOf[appointmentBody]{appointmentOf(made, p.today())}, err
+		return asOfToday(ctx, p, made, err, appointmentOf)
 	})
 	register(a, operation{
 		Method: http.MethodPatch, Path: path + "/{apptId}", ID: "update-appointment", Tag: tag, Scope: "producers:write", Summary: "Bring an appointment into its next state",
@@ -510,6 +532,6 @@ func (a *API) registerAppointments(p Platform) {
 		moved, err := p.Desk.StepAppointment(ctx, access.From(ctx), id, appointment, producer.Step{
 			To: producer.AppointmentStatus(b.Status), On: dayIn(b.On), Confirmation: b.ConfirmationNumber, Cause: b.Reason,
 		})
-		return &bodyOf[appointmentBody]{appointmentOf(moved, p.today())}, err
+		return asOfToday(ctx, p, moved, err, appointmentOf)
 	})
 }

@@ -155,8 +155,11 @@ func (a *API) registerQuotes(p Platform) {
 		if err != nil {
 			return nil, err
 		}
-		err = access.Check(ctx, p.DB.As(by), by, access.Read, access.Object{Type: access.Submission, ID: q.Submission.UUID(), Org: q.Org})
-		return &bodyOf[quoteBody]{quoteOf(q, p.Now())}, err
+		if err := access.Check(ctx, p.DB.As(by), by, access.Read, access.Object{Type: access.Submission, ID: q.Submission.UUID(), Org: q.Org}); err != nil {
+			return nil, err
+		}
+		at, err := p.at(ctx)
+		return &bodyOf[quoteBody]{quoteOf(q, at)}, err
 	})
 	register(a, operation{
 		Method: http.MethodPost, Path: "/v1/quotes/{id}/offer", ID: "offer-quote", Tag: tag, Scope: "submissions:write", Status: http.StatusOK,
@@ -198,6 +201,9 @@ func (p Platform) listQuotes(ctx context.Context, in *listQuotesInput) (*bodyOf[
 	if err != nil {
 		return nil, err
 	}
-	at := p.Now()
+	at, err := p.at(ctx)
+	if err != nil {
+		return nil, err
+	}
 	return &bodyOf[List[quoteBody]]{listOf(qs, in.Limit, func(q quote.Quote) quoteBody { return quoteOf(q, at) }, func(q quote.Quote) Cursor { return Cursor{q.CreatedAt, q.ID} })}, nil
 }

@@ -82,6 +82,7 @@ func (a *API) RegisterAll(p Platform) {
 	a.registerRequests(p)
 	a.registerAudit(p)
 	a.registerFlags(p)
+	a.registerTestClock(p)
 }
 
 // ByID is the input of an operation on one resource.

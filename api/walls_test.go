@@ -129,7 +129,6 @@ var writes = regexp.MustCompile(`\b(INSERT INTO|UPDATE|DELETE FROM)\b`)
 // unheard are the statements that no call of the matrix runs, and why that need
 // not be.
 var unheard = map[string]string{
-	"acceptedSQL":      "of two acceptances at once: TestFiltersWithoutWalls",
 	"heldSQL":          "of a quote, an acceptance or a bind under an agreement: TestDelegatedAuthority, TestFiltersWithoutWalls",
 	"countersSQL":      "of a quote, an acceptance or a bind under an agreement: TestDelegatedAuthority, TestFiltersWithoutWalls",
 	"lockCountersSQL":  "of a quote, an acceptance or a bind under an agreement: TestDelegatedAuthority, TestFiltersWithoutWalls",
@@ -140,6 +139,7 @@ var unheard = map[string]string{
 	"reserveSQL":       "of a quote, an acceptance or a bind under an agreement: TestDelegatedAuthority, TestFiltersWithoutWalls",
 	"useSQL":           "of a quote, an acceptance or a bind under an agreement: TestDelegatedAuthority, TestFiltersWithoutWalls",
 	"addRowSQL":        "of a quote, an acceptance or a bind under an agreement: TestDelegatedAuthority, TestFiltersWithoutWalls",
+	"acceptedSQL":      "of two acceptances at once: TestFiltersWithoutWalls",
 	"setOrgSQL":        "it is what names the organisation",
 	"becomeAppSQL":     "it takes a role and touches no table",
 	"becomeWorkerSQL":  "it takes a role and touches no table",
@@ -148,17 +148,23 @@ var unheard = map[string]string{
 	"referralsOfSQL":   "of a bid and of a risk that changes: TestTheRiskChanges",
 	"addTaskSQL":       "of a bind under an approval: TestConditionsGateTheBind",
 	"saveTaskSQL":      "of a bind under an approval: TestConditionsGateTheBind",
+	"shareClockSQL":    "it locks a number and touches no table",
+	"nextDueSQL":       "nothing is due in a second: TestTheClockMovesEverything",
+	"putOffSQL":        "nothing fails: TestWhatFailsWaits",
+	"workedSQL":        "nothing is due: TestWhatFailsWaits",
 	"standQuoteSQL":    "of a quote whose submission is locked: TestTwoPersonsAgree",
 }
 
 // unshown are the statements that come to nothing when they are run again, so
 // that what they do with another's ids shows nothing here; with the reason.
 var unshown = map[string]string{
-	"lockOnceSQL":    "it locks a number and touches no table",
 	"addCountersSQL": "it adds what its agreement has",
 	"coveringSQL":    "the matrix has no agreement of a program that it quotes in: TestFiltersWithoutWalls",
 	"overlapSQL":     "each agreement of the matrix has a program of its own: TestFiltersWithoutWalls",
 	"reservedSQL":    "nobody accepts under an agreement: TestFiltersWithoutWalls",
+	"lockOnceSQL":    "it locks a number and touches no table",
+	"lockNumberSQL":  "it locks a number and touches no table",
+	"nextDueSQL":     "nothing is due in a second: TestTheClockMovesEverything",
 	"addRulesSQL":    "it adds the one row of its organisation, which is there",
 }
 
@@ -211,6 +217,7 @@ var asBefore = []string{
 	`INSERT INTO referral_task (id, org_id, referral_id, policy_id, action, responsible, consequence, status, created_at, updated_at)
 		SELECT new_ulid(), $1, r.id, p.id, 'a', 'b', 'c', 'open', now(), now() FROM referral r, policy p WHERE r.org_id = $1 AND p.org_id = $1 LIMIT 1`,
 	`UPDATE notification SET read_at = NULL WHERE org_id = $1`,
+	`INSERT INTO test_clock (org_id, ahead, moved_at, moved_by) VALUES ($1, '1 second', now(), 'x') ON CONFLICT DO NOTHING`,
 	`UPDATE read_position SET seq = 0 WHERE org_id = $1`,
 	`UPDATE participant SET from_seq = 1 WHERE org_id = $1`,
 }
@@ -222,7 +229,7 @@ var asBefore = []string{
 // of the first: it comes to what it comes to when the first never was.
 func TestEveryStatement(t *testing.T) {
 	l := &listener{orgs: map[*pgx.Conn]string{}, heard: map[string][]heard{}}
-	s := newSceneOn(t, storetest.Open(t, store.Config{URL: storetest.URL(t), Tracer: l}))
+	s := newSceneOn(t, storetest.Open(t, store.Config{URL: storetest.URL(t), Tracer: l, TestClocks: true}))
 	_, tables := readTables(t)
 	all, _ := s.operations()
 	for _, d := range all {

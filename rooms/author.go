@@ -15,6 +15,10 @@ const systemName = "OpenInsure"
 // author says who by is, as the other company may see it: his name and his
 // company's, and nothing else. r reads by's own organisation.
 func (h *House) author(ctx context.Context, r store.Reader, by access.Actor) (event.Author, error) {
+	return authorOf(ctx, r, by)
+}
+
+func authorOf(ctx context.Context, r store.Reader, by access.Actor) (event.Author, error) {
 	names, err := r.Names(ctx, by)
 	if err != nil {
 		return event.Author{}, fmt.Errorf("name %s: %w", by.ID, err)

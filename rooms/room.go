@@ -313,21 +313,9 @@ func (h *House) CloseDue(ctx context.Context, now time.Time) (int, error) {
 func (h *House) closeDue(ctx context.Context, d store.DueRoom, now time.Time) (bool, error) {
 	by := access.Actor{Kind: access.System, ID: "system", Org: d.Org}
 	done := false
-	err := h.db.InTx(ctx, by, func(tx *store.Tx) error {
-		r, ok, err := tx.LockDueRoom(ctx, d.ID, now)
-		if err != nil || !ok {
-			return err
-		}
-		author, err := h.author(ctx, tx.Reader, by)
-		if err != nil {
-			return err
-		}
-		c := change{tx: tx, by: by, author: author, at: now, room: r}
-		if err := c.move(ctx, new(room.Closed), dueReason); err != nil {
-			return err
-		}
-		done = true
-		return tx.SaveRoom(ctx, c.room)
+	err := h.db.InTx(ctx, by, func(tx *store.Tx) (err error) {
+		done, err = CloseRoom(ctx, tx, by, d.ID, now.Add(tx.Ahead()))
+		return err
 	})
 	return done && err == nil, err
 }

@@ -54,24 +54,6 @@ func (tx *Tx) LockReferralsOf(ctx context.Context, id submission.ID) ([]referral
 	return many(ctx, tx.Reader, scanReferral, lockReferralsOfSQL, tx.org.UUID(), id.UUID())
 }
 
-// dueReferralsSQL finds referrals that have to be looked at; crosses orgs: a node
-// looks after those of all.
-const dueReferralsSQL = `SELECT t.id, t.org_id, t.submission_id FROM referral t WHERE t.timer_at <= $1 ORDER BY t.timer_at, t.id LIMIT $2`
-
-// A DueReferral is a referral that has to be looked at, of whichever
-// organisation.
-type DueReferral struct {
-	ID         referral.ID
-	Org        access.OrgID
-	Submission submission.ID
-}
-
-// DueReferrals returns up to limit referrals whose timer has run by now, the
-// longest due first.
-func (db *DB) DueReferrals(ctx context.Context, now time.Time, limit int) ([]DueReferral, error) {
-	return many(ctx, db.everywhere(), pgx.RowToStructByPos[DueReferral], dueReferralsSQL, now, limit)
-}
-
 // ReferralFilter narrows a list; empty fields do not.
 type ReferralFilter struct {
 	Status, EntityType string

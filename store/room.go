@@ -116,8 +116,18 @@ type DueRoom struct {
 // DueRooms returns up to limit rooms that were to close by now, the longest due
 // first.
 func (db *DB) DueRooms(ctx context.Context, now time.Time, limit int) ([]DueRoom, error) {
-	return many(ctx, db.everywhere(), pgx.RowToStructByPos[DueRoom], dueRoomsSQL, now, limit)
+	found, err := many(ctx, db.everywhere(), pgx.RowToStructByPos[DueRoom], dueRoomsSQL, now, limit)
+	if err != nil || !db.clocks || len(found) == limit {
+		return found, err
+	}
+	ahead, err := many(ctx, db.everywhere(), pgx.RowToStructByPos[DueRoom], dueRoomsAheadSQL, now, limit)
+	return append(found, ahead...), err
 }
+
+// dueRoomsAheadSQL finds rooms that are to close by the test clock of their
+// organisation, and not by everybody's time; crosses orgs for the same.
+const dueRoomsAheadSQL = `SELECT t.id, t.org_id FROM test_clock c JOIN room t ON t.org_id = c.org_id
+	WHERE t.status = 'active' AND t.closes_at > $1 AND t.closes_at <= $1 + c.ahead LIMIT $2`
 
 // lockDueRoomSQL is lockRoomSQL for a room that is still due; one that somebody
 // else is at work on is left to him.

@@ -22,6 +22,7 @@ var unscoped = map[string]string{
 	"becomeWorkerSQL": "it takes a role and touches no table",
 	"planByIndexSQL":  "it is about plans and touches no table",
 	"epochSQL":        "the log is one for all and has no organisation",
+	"shareClockSQL":   "the number that it locks is made of the organisation",
 	"lockOnceSQL":     "the number that it locks is made of the organisation",
 	"saveOrgSQL":      "the id of an org is the organisation",
 	"lockOrgSQL":      "the id of an org is the organisation",

@@ -36,6 +36,9 @@ type Config struct {
 	Now      func() time.Time
 	Tracer   pgx.QueryTracer // sees every statement; nil: nobody does
 	NoWalls  bool            // measure without row-level security: the pools keep the login role
+
+	// TestClocks lets organisations have times of their own; not in production.
+	TestClocks bool
 }
 
 // A DB is a pair of connection pools: app sees one organisation at a time,
@@ -47,6 +50,7 @@ type DB struct {
 	seal        *seal.Ring
 	log         *slog.Logger
 	now         func() time.Time
+	clocks      bool // organisations have test clocks
 
 	graph   *graph                          // what this node remembers of the relationships
 	known   sync.Map                        // names of channels that are committed
@@ -78,7 +82,7 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	db := &DB{seal: cfg.Sealer, log: cfg.Logger, now: cfg.Now, graph: &graph{}}
+	db := &DB{seal: cfg.Sealer, log: cfg.Logger, now: cfg.Now, clocks: cfg.TestClocks, graph: &graph{}}
 	for _, p := range []struct {
 		pool **pgxpool.Pool
 		role string
@@ -177,7 +181,7 @@ func (db *DB) OnCommit(f func(context.Context, []Entry)) { db.publish = f }
 
 // As returns a Reader that sees what belongs to the actor's organisation.
 func (db *DB) As(by access.Actor) Reader {
-	return Reader{q: walled{db.app, by.Org, db.graph}, org: by.Org, judge: db.judge}
+	return Reader{q: walled{db.app, by.Org, db.graph}, org: by.Org, judge: db.judge, clocks: db.clocks}
 }
 
 // Judge sets the authority that every question about permission is put to as
@@ -197,6 +201,10 @@ type Reader struct {
 	q     querier
 	org   access.OrgID
 	judge access.Evaluator // nil: none
+
+	clocks bool          // the organisation may have a test clock
+	inTx   bool          // and ahead is what it says
+	ahead  time.Duration // of everybody's time
 }
 
 type querier interface {

@@ -36,7 +36,7 @@ func joined(ctx context.Context, tx *Tx) context.Context {
 // did, with the events it emitted; an error from fn undoes all of it. Inside
 // Once, fn joins the transaction that Once opened, and commits with it.
 //
-// Lock order: domain rows, then counters; channel heads are locked last, by the
+// Lock order: the organisation's test clock, domain rows, then counters; channel heads are locked last, by the
 // flush.
 func (db *DB) InTx(ctx context.Context, by access.Actor, fn func(*Tx) error) error {
 	if tx, ok := ctx.Value(txKey{}).(*Tx); ok {
@@ -65,6 +65,10 @@ func (db *DB) begin(ctx context.Context, org access.OrgID, more ...func(*pgx.Bat
 	b := &pgx.Batch{}
 	b.Queue("BEGIN")
 	b.Queue(setOrgSQL, org.UUID())
+	tx := &Tx{Reader: Reader{q: conn, org: org, judge: db.judge, clocks: db.clocks, inTx: true}, db: db, conn: conn}
+	if db.clocks {
+		shareClock(b, org, &tx.ahead)
+	}
 	for _, f := range more {
 		f(b)
 	}
@@ -72,7 +76,7 @@ func (db *DB) begin(ctx context.Context, org access.OrgID, more ...func(*pgx.Bat
 		conn.Release() // the pool closes a connection that is not idle
 		return nil, faultOf(err)
 	}
-	return &Tx{Reader: Reader{q: conn, org: org, judge: db.judge}, db: db, conn: conn}, nil
+	return tx, nil
 }
 
 // Snapshot runs fn over one state of the database, in which nothing changes
@@ -86,7 +90,7 @@ func (db *DB) Snapshot(ctx context.Context, by access.Actor, fn func(Reader) err
 	b := &pgx.Batch{}
 	b.Queue("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
 	b.Queue(setOrgSQL, by.Org.UUID())
-	tx := &Tx{Reader: Reader{q: conn, org: by.Org, judge: db.judge}, db: db, conn: conn}
+	tx := &Tx{Reader: Reader{q: conn, org: by.Org, judge: db.judge, clocks: db.clocks}, db: db, conn: conn}
 	defer tx.undo(ctx)
 	if err := conn.SendBatch(ctx, b).Close(); err != nil {
 		return faultOf(err)

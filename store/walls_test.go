@@ -253,6 +253,8 @@ func fillOutbox(t testing.TB, db *store.DB, who access.Actor, r room.ID) {
 			VALUES (new_ulid(), $1, $2, 'ios', 'apns', 'x', sha256($2::text::bytea), 'production', now(), now())`,
 		`INSERT INTO preference (subject, org_id, updated_at) VALUES ($2, $1, now())`,
 		`INSERT INTO flag_override (org_id, key, value, updated_at, updated_by) VALUES ($1, 'rooms.guest_invitations', 'true', now(), $2)`,
+		`INSERT INTO test_clock (org_id, ahead, moved_at, moved_by) VALUES ($1, '1 day', now(), $2)`,
+		`INSERT INTO overdue (org_id, what, id, fails, retry_at) VALUES ($1, $2, new_ulid(), 1, now())`,
 		`INSERT INTO notification (org_id, subject, event_id, type, category, about, words, expires_at)
 			VALUES ($1, $2, new_ulid(), 'policy.bound', 'policies', 'pol', '{}', now())`,
 		`INSERT INTO delivery (org_id, kind, target, event_id, type) SELECT $1, 'webhook', id, new_ulid(), $2 FROM endpoint WHERE org_id = $1`,

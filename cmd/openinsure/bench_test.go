@@ -63,6 +63,38 @@ var transactions = regexp.MustCompile(`tps = ([0-9.]+) \(without`)
 
 // pgbench inserts b.N rows of a message's size, each in its own transaction.
 func pgbench(b *testing.B, clients int) {
+	script := filepath.Join(b.TempDir(), "insert.sql")
+	err := os.WriteFile(script, []byte(`\set room random(1, 64)
+INSERT INTO bench_row (room, author, payload) VALUES (:room, 'usr_01J8K3M4N5P6Q7R8S9T0V1W2X3', repeat('x', 500)::bytea);
+`), 0o600)
+	if err != nil {
+		b.Fatal(err)
+	}
+	onServer(b, "psql", "-q", "-c",
+		"CREATE TABLE IF NOT EXISTS bench_row (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, room int, author text, payload bytea, at timestamptz DEFAULT now())")
+	b.ResetTimer()
+	tps := rateOf(b, onServer(b, "pgbench", "-n", "-f", script, "-c", strconv.Itoa(clients), "-j", "2", "-t", strconv.Itoa(max(1, b.N/clients))))
+	b.StopTimer()
+	b.ReportMetric(tps, "rows/s")
+}
+
+// rateOf reads the transactions a second in what pgbench printed.
+func rateOf(b *testing.B, out string) float64 {
+	b.Helper()
+	m := transactions.FindStringSubmatch(out)
+	if m == nil {
+		b.Fatal(out)
+	}
+	tps, err := strconv.ParseFloat(m[1], 64)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return tps
+}
+
+// onServer runs a program of Postgres on the database of the stage.
+func onServer(b *testing.B, program string, args ...string) string {
+	b.Helper()
 	binary, err := exec.LookPath("pgbench")
 	if err != nil {
 		found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/pgbench")
@@ -71,41 +103,19 @@ func pgbench(b *testing.B, clients int) {
 		}
 		binary = found[len(found)-1]
 	}
-	dir := b.TempDir()
 	u, err := url.Parse(stage.postgres.URL())
 	if err != nil {
 		b.Fatal(err)
 	}
 	password, _ := u.User.Password()
-	script := filepath.Join(dir, "insert.sql")
-	err = os.WriteFile(script, []byte(`\set room random(1, 64)
-INSERT INTO bench_row (room, author, payload) VALUES (:room, 'usr_01J8K3M4N5P6Q7R8S9T0V1W2X3', repeat('x', 500)::bytea);
-`), 0o600)
+	cmd := exec.Command(filepath.Join(filepath.Dir(realPath(binary)), program), args...) //nolint:gosec // the test's own command
+	cmd.Env = append(os.Environ(), "PGPASSWORD="+password, "PGHOST="+u.Hostname(), "PGPORT="+u.Port(), "PGUSER="+u.User.Username(),
+		"PGDATABASE="+strings.TrimPrefix(u.Path, "/"))
+	out, err := cmd.CombinedOutput()
 	if err != nil {
-		b.Fatal(err)
+		b.Fatalf("%v: %s", err, out)
 	}
-	run := func(args ...string) string {
-		cmd := exec.Command(args[0], args[1:]...) //nolint:gosec // the test's own command
-		cmd.Env = append(os.Environ(), "PGPASSWORD="+password, "PGHOST="+u.Hostname(), "PGPORT="+u.Port(), "PGUSER="+u.User.Username())
-		out, err := cmd.CombinedOutput()
-		if err != nil {
-			b.Fatalf("%v: %s", err, out)
-		}
-		return string(out)
-	}
-	database := strings.TrimPrefix(u.Path, "/")
-	run(filepath.Join(filepath.Dir(realPath(binary)), "psql"), "-q", "-d", database, "-c",
-		"CREATE TABLE IF NOT EXISTS bench_row (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, room int, author text, payload bytea, at timestamptz DEFAULT now())")
-	b.ResetTimer()
-	out := run(binary, "-n", "-f", script, "-c", strconv.Itoa(clients), "-j", "2", "-t", strconv.Itoa(max(1, b.N/clients)), database)
-	b.StopTimer()
-	if m := transactions.FindStringSubmatch(out); m != nil {
-		tps, err := strconv.ParseFloat(m[1], 64)
-		if err != nil {
-			b.Fatal(err)
-		}
-		b.ReportMetric(tps, "rows/s")
-	}
+	return string(out)
 }
 
 func realPath(p string) string {

@@ -118,7 +118,7 @@ func (p *platform) reach(ctx context.Context, s *settings, ring *seal.Ring, maxC
 		return err
 	}
 	var err error
-	p.db, err = store.Open(ctx, store.Config{URL: url, MaxConns: maxConns, Sealer: ring, Logger: p.log})
+	p.db, err = store.Open(ctx, store.Config{URL: url, MaxConns: maxConns, Sealer: ring, Logger: p.log, TestClocks: !s.production()})
 	return err
 }
 

@@ -27,6 +27,8 @@ const (
 	ManageDelegated Permission = "manage_delegated" // on the organisation: carriers and agreements
 	ReportDelegated Permission = "report_delegated" // on the organisation: make a bordereau
 
+	MoveClock Permission = "move_clock" // on the organisation: its test clock
+
 	ReadWebhooks   Permission = "read_webhooks"   // on the organisation: its endpoints and what they were sent
 	ManageWebhooks Permission = "manage_webhooks" // on the organisation
 
@@ -188,6 +190,7 @@ var Schema = map[Type]Definition{
 			ReadDelegated:   held(string(viewBusiness), RoleFinance),
 			ManageDelegated: held(RoleAdmin, Integration),
 			ReportDelegated: held(RoleAdmin, RoleFinance, Integration),
+			MoveClock:       held(RoleAdmin, Integration),
 		},
 	},
 	Submission: {

@@ -96,6 +96,9 @@ const (
 	DeviceAdded     Action = "device.added"
 	DeviceRemoved   Action = "device.removed"
 
+	ClockMoved Action = "test_clock.moved" // details.now says to when
+	ClockReset Action = "test_clock.reset"
+
 	FlagSet   Action = "flag.set"   // for all in the platform's log, for an organisation in its own
 	FlagUnset Action = "flag.unset" // details.key says which
 
@@ -116,7 +119,7 @@ var Actions = []Action{
 	InvitationRevoked, InvitationReplaced, GuestLinkMailed, KeyCreated, KeyRotated, KeyRevoked, UserCreated, UserChanged, UserStopped, OrgCreated, OrgChanged,
 	LogExported, KeysRotated, KeysDropped, RoomOpened, RoomClosed, RoomReopened, RoomArchived, ParticipantAdded, ParticipantChanged,
 	ParticipantRemoved, Quoted, Declined, Corrected, Claimed, Released, Withdrawn, QuoteOffered, QuoteAccepted, PolicyBound, ProgramCreated, RatesDrafted, RatesPublished, ReferralRaised, ReferralDecided, ReferralChanged, AuthorityChanged, WebhookCreated, WebhookChanged, WebhookDeleted,
-	WebhookDisabled, DeviceAdded, DeviceRemoved, FlagSet, FlagUnset, ProducerScreened, ProducerReviewed, ProducerAdded, ProducerChanged, LicenseAdded, LicenseChanged,
+	WebhookDisabled, DeviceAdded, DeviceRemoved, ClockMoved, ClockReset, FlagSet, FlagUnset, ProducerScreened, ProducerReviewed, ProducerAdded, ProducerChanged, LicenseAdded, LicenseChanged,
 	AppointmentAdded, AppointmentChanged, ProducerSaleChecked, CarrierAdded, CarrierChanged, AgreementAdded, AgreementChanged, CapacityReserved, BordereauMade,
 }
 

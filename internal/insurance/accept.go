@@ -89,7 +89,7 @@ func (d *Desk) move(ctx context.Context, by access.Actor, want access.Permission
 		if q, err = tx.Quote(ctx, id); err != nil { // as it is under the lock
 			return err
 		}
-		moved, err = to(tx, s, q, d.now())
+		moved, err = to(tx, s, q, d.now(tx))
 		switch {
 		case errors.Is(err, quote.ErrState):
 			return lost(ctx, tx, q, err)

@@ -19,12 +19,12 @@ import (
 // AddCarrier adds a carrier. What c says of its id, organisation and times is
 // overwritten.
 func (d *Desk) AddCarrier(ctx context.Context, by access.Actor, c delegated.Carrier) (delegated.Carrier, error) {
-	at := d.now()
-	c.ID, c.Org, c.Status, c.CreatedBy, c.CreatedAt, c.UpdatedAt, c.Version = delegated.NewCarrierID(at), by.Org, delegated.CarrierActive, by.ID, at, at, 1
 	if c.Metadata == nil {
 		c.Metadata = map[string]string{}
 	}
 	err := d.db.InTx(ctx, by, func(tx *store.Tx) error {
+		at := d.now(tx)
+		c.ID, c.Org, c.Status, c.CreatedBy, c.CreatedAt, c.UpdatedAt, c.Version = delegated.NewCarrierID(at), by.Org, delegated.CarrierActive, by.ID, at, at, 1
 		if err := access.Check(ctx, tx, by, access.ManageDelegated, access.OrgObject(by.Org)); err != nil {
 			return err
 		}
@@ -59,7 +59,7 @@ func (d *Desk) ChangeCarrier(ctx context.Context, by access.Actor, id delegated.
 		if err := c.Check(); err != nil {
 			return err
 		}
-		c.UpdatedAt = d.now()
+		c.UpdatedAt = d.now(tx)
 		tx.Audit(by, audit.Fact{Action: audit.CarrierChanged, Object: id.String(), Details: audit.Details{"status": c.Status}})
 		if err := tx.SaveCarrier(ctx, c); err != nil {
 			return err
@@ -78,12 +78,12 @@ func (d *Desk) ChangeCarrier(ctx context.Context, by access.Actor, id delegated.
 // organisation, state and times is overwritten. delegated.ErrOverlap when another
 // one covers any of its days.
 func (d *Desk) AddAgreement(ctx context.Context, by access.Actor, a delegated.Agreement) (delegated.Agreement, error) {
-	at := d.now()
-	a.ID, a.Org, a.Status, a.CreatedBy, a.CreatedAt, a.UpdatedAt, a.Version = delegated.NewID(at), by.Org, delegated.Active, by.ID, at, at, 1
 	if a.Metadata == nil {
 		a.Metadata = map[string]string{}
 	}
 	err := d.db.InTx(ctx, by, func(tx *store.Tx) error {
+		at := d.now(tx)
+		a.ID, a.Org, a.Status, a.CreatedBy, a.CreatedAt, a.UpdatedAt, a.Version = delegated.NewID(at), by.Org, delegated.Active, by.ID, at, at, 1
 		if err := access.Check(ctx, tx, by, access.ManageDelegated, a.Object()); err != nil {
 			return err
 		}
@@ -154,7 +154,7 @@ func (d *Desk) ChangeAgreement(ctx context.Context, by access.Actor, id delegate
 		}
 		a = was
 		change(&a)
-		a.ID, a.Org, a.Carrier, a.Program, a.Effective, a.UpdatedAt = was.ID, was.Org, was.Carrier, was.Program, was.Effective, d.now()
+		a.ID, a.Org, a.Carrier, a.Program, a.Effective, a.UpdatedAt = was.ID, was.Org, was.Carrier, was.Program, was.Effective, d.now(tx)
 		if err := a.Check(); err != nil {
 			return err
 		}
@@ -222,14 +222,18 @@ type Utilization struct {
 // zero day being today. What is reserved is reported of today only: a reservation
 // leaves nothing behind.
 func (d *Desk) Utilization(ctx context.Context, by access.Actor, id delegated.ID, asOf civil.Date) (Utilization, error) {
-	at := d.now()
-	today := civil.DateOf(at)
 	u := Utilization{AsOf: asOf}
-	if u.AsOf.IsZero() {
-		u.AsOf = today
-	}
 	err := d.db.Snapshot(ctx, by, func(r store.Reader) error {
-		err := access.Check(ctx, r, by, access.ReadDelegated, access.OrgObject(by.Org))
+		ahead, err := r.Ahead(ctx)
+		if err != nil {
+			return err
+		}
+		at := d.real().Add(ahead)
+		today := civil.DateOf(at)
+		if u.AsOf.IsZero() {
+			u.AsOf = today
+		}
+		err = access.Check(ctx, r, by, access.ReadDelegated, access.OrgObject(by.Org))
 		if err != nil {
 			return err
 		}
@@ -262,9 +266,9 @@ func (d *Desk) Utilization(ctx context.Context, by access.Actor, id delegated.ID
 // says beside these is overwritten. delegated.ErrSandbox outside production,
 // where nothing is ever reported.
 func (d *Desk) Report(ctx context.Context, by access.Actor, b delegated.Bordereau) (delegated.Bordereau, error) {
-	at := d.now()
 	var made delegated.Bordereau
 	err := d.db.InTx(ctx, by, func(tx *store.Tx) error {
+		at := d.now(tx)
 		if err := access.Check(ctx, tx, by, access.ReportDelegated, access.OrgObject(by.Org)); err != nil {
 			return err
 		}

@@ -26,9 +26,9 @@ func authorityChanged(object, change string, more audit.Details) audit.Fact {
 // AddProfile adds an authority profile. What p says of its id, organisation and
 // times is overwritten.
 func (d *Desk) AddProfile(ctx context.Context, by access.Actor, p authority.Profile) (authority.Profile, error) {
-	at := d.now()
-	p.ID, p.Org, p.Active, p.CreatedBy, p.CreatedAt, p.UpdatedAt, p.Version = authority.NewProfileID(at), by.Org, true, by.ID, at, at, 1
 	err := d.db.InTx(ctx, by, func(tx *store.Tx) error {
+		at := d.now(tx)
+		p.ID, p.Org, p.Active, p.CreatedBy, p.CreatedAt, p.UpdatedAt, p.Version = authority.NewProfileID(at), by.Org, true, by.ID, at, at, 1
 		if err := access.Check(ctx, tx, by, access.Administer, p.Object()); err != nil {
 			return err
 		}
@@ -63,7 +63,7 @@ func (d *Desk) ChangeProfile(ctx context.Context, by access.Actor, id authority.
 		if err := p.Check(); err != nil {
 			return err
 		}
-		p.UpdatedAt = d.now()
+		p.UpdatedAt = d.now(tx)
 		tx.Audit(by, authorityChanged(id.String(), "profile_changed", audit.Details{"level": p.Level, "active": p.Active}))
 		if err := tx.SaveProfile(ctx, p); err != nil {
 			return err
@@ -79,9 +79,10 @@ func (d *Desk) ChangeProfile(ctx context.Context, by access.Actor, id authority.
 
 // Assign gives a user a profile in place of the one that he had.
 func (d *Desk) Assign(ctx context.Context, by access.Actor, id authority.ProfileID, user access.UserID) (authority.Assignment, error) {
-	at := d.now()
-	a := authority.Assignment{ID: authority.NewAssignmentID(at), Org: by.Org, Profile: id, User: user, By: by.ID, CreatedAt: at}
+	var a authority.Assignment
 	err := d.db.InTx(ctx, by, func(tx *store.Tx) error {
+		at := d.now(tx)
+		a = authority.Assignment{ID: authority.NewAssignmentID(at), Org: by.Org, Profile: id, User: user, By: by.ID, CreatedAt: at}
 		if err := access.Check(ctx, tx, by, access.Administer, access.OrgObject(by.Org)); err != nil {
 			return err
 		}
@@ -121,7 +122,7 @@ func (d *Desk) Unassign(ctx context.Context, by access.Actor, user access.UserID
 			return err
 		}
 		tx.Audit(by, authorityChanged(user.String(), "profile_taken", nil))
-		return tx.Unassign(ctx, user, d.now())
+		return tx.Unassign(ctx, user, d.now(tx))
 	})
 	if err != nil {
 		return fmt.Errorf("take authority of %s: %w", user, err)
@@ -132,9 +133,9 @@ func (d *Desk) Unassign(ctx context.Context, by access.Actor, user access.UserID
 // Lend lets somebody use another's authority for a time: an underwriter lends
 // his own, an administrator also that of others. The zero from is his own.
 func (d *Desk) Lend(ctx context.Context, by access.Actor, from, to access.UserID, starts, ends time.Time) (authority.Delegation, error) {
-	at := d.now()
 	var lent authority.Delegation
 	err := d.db.InTx(ctx, by, func(tx *store.Tx) error {
+		at := d.now(tx)
 		want := access.WorkDesk
 		if !from.IsZero() && from.String() != by.ID {
 			want = access.Administer
@@ -185,7 +186,7 @@ func (d *Desk) TakeBack(ctx context.Context, by access.Actor, id authority.Deleg
 		if err := access.Check(ctx, tx, by, access.WorkDesk, access.OrgObject(by.Org)); err != nil {
 			return err
 		}
-		ended, err := tx.EndDelegation(ctx, id, d.now())
+		ended, err := tx.EndDelegation(ctx, id, d.now(tx))
 		if err != nil {
 			return err
 		}
@@ -220,7 +221,7 @@ func (d *Desk) SetRules(ctx context.Context, by access.Actor, r referral.Rules, 
 		if _, err := r.Pace(); err != nil {
 			return err
 		}
-		r.UpdatedAt, r.Version = d.now(), was.Version
+		r.UpdatedAt, r.Version = d.now(tx), was.Version
 		tx.Audit(by, authorityChanged(by.Org.String(), "rules_set", nil))
 		if err := tx.SaveRules(ctx, r); err != nil {
 			return err

@@ -26,7 +26,7 @@ import (
 func (d *Desk) Bind(ctx context.Context, by access.Actor, id submission.ID, o policy.Order, seen Version) (policy.Policy, error) {
 	var bound policy.Policy
 	err := d.db.InTx(ctx, by, func(tx *store.Tx) error {
-		at := d.now()
+		at := d.now(tx)
 		s, p, err := d.open(ctx, tx, by, access.Bind, id, seen)
 		if err != nil {
 			return err

@@ -2,6 +2,7 @@ package insurance
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -197,8 +198,11 @@ const reservationBatch = 500
 func (d *Desk) dropReservations(ctx context.Context, now time.Time) error {
 	for {
 		n, err := d.db.DropReservations(ctx, now, reservationBatch)
-		if err != nil || n < reservationBatch {
-			return err
+		if err != nil {
+			return fmt.Errorf("drop reservations: %w", err)
+		}
+		if n < reservationBatch {
+			return nil
 		}
 	}
 }

@@ -53,7 +53,12 @@ func New(db *store.DB, cfg Config) *Desk {
 	return &Desk{db: db, cfg: cfg}
 }
 
-func (d *Desk) now() time.Time { return d.cfg.Now().UTC().Truncate(time.Microsecond) }
+// real is everybody's time. What somebody agreed with somebody is dated by now.
+func (d *Desk) real() time.Time { return d.cfg.Now().UTC().Truncate(time.Microsecond) }
+
+// now is the time of the transaction's organisation: everybody's, unless it has
+// a test clock.
+func (d *Desk) now(tx *store.Tx) time.Time { return d.real().Add(tx.Ahead()) }
 
 // Version guards a change: it returns an error unless the version that the
 // caller saw is the current one.

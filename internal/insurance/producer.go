@@ -26,12 +26,16 @@ func (d *Desk) TakeOn(ctx context.Context, by access.Actor, p producer.Producer)
 	if err := d.mayManage(ctx, by); err != nil {
 		return p, err
 	}
-	at := d.now()
+	ahead, err := d.db.As(by).Ahead(ctx)
+	if err != nil {
+		return p, err
+	}
+	at := d.real().Add(ahead)
 	p.ID, p.Org, p.Status, p.CreatedBy, p.CreatedAt, p.UpdatedAt, p.Version = producer.NewID(at), by.Org, producer.Pending, by.ID, at, at, 1
 	if p.Metadata == nil {
 		p.Metadata = map[string]string{}
 	}
-	p, err := d.screen(ctx, by, p, onboarding)
+	p, err = d.screen(ctx, by, p, onboarding)
 	if err != nil {
 		return p, err
 	}
@@ -68,7 +72,7 @@ func (d *Desk) screen(ctx context.Context, by access.Actor, p producer.Producer,
 	p.Screening = s
 	f := screened(p, source)
 	f.Outcome, f.Reason = audit.Refused, producer.ErrSanctions.Code()
-	return p, errors.Join(err, d.db.AddAudit(ctx, audit.New(by, f, d.now())))
+	return p, errors.Join(err, d.db.AddAudit(ctx, audit.New(by, f, d.real())))
 }
 
 // screened is what the audit log keeps of a screening: entries and scores, and
@@ -150,7 +154,7 @@ func (d *Desk) AmendProducer(ctx context.Context, by access.Actor, id producer.I
 	return d.onProducer(ctx, by, id, seen, func(tx *store.Tx, was producer.Producer) (producer.Producer, error) {
 		p := was
 		change(&p)
-		p.UpdatedAt = d.now()
+		p.UpdatedAt = d.now(tx)
 		if fmt.Sprint(p.Names()) != fmt.Sprint(was.Names()) {
 			review := was.Review
 			var err error
@@ -176,7 +180,7 @@ func (d *Desk) MoveProducer(ctx context.Context, by access.Actor, id producer.ID
 			return p, err
 		}
 		tx.Audit(by, audit.Fact{Action: audit.ProducerChanged, Object: id.String(), Details: audit.Details{"before": string(p.Status), "status": string(to)}})
-		return p.To(to, licenses, d.now())
+		return p.To(to, licenses, d.now(tx))
 	})
 }
 
@@ -191,7 +195,7 @@ func (d *Desk) ReviewSanctions(ctx context.Context, by access.Actor, id producer
 		if cleared {
 			decision = "clear"
 		}
-		p, err := p.Reviewed(cleared, d.now())
+		p, err := p.Reviewed(cleared, d.now(tx))
 		p.Screening.Reviewed = &producer.Reviewed{By: by.ID, At: p.UpdatedAt, Decision: decision, Rationale: rationale}
 		tx.Audit(by, audit.Fact{Action: audit.ProducerReviewed, Object: id.String(), Details: audit.Details{"decision": decision}})
 		return p, err
@@ -200,9 +204,9 @@ func (d *Desk) ReviewSanctions(ctx context.Context, by access.Actor, id producer
 
 // AddLicense notes a licence of a producer.
 func (d *Desk) AddLicense(ctx context.Context, by access.Actor, l producer.License) (producer.License, error) {
-	at := d.now()
-	l.ID, l.CreatedAt, l.UpdatedAt = producer.NewLicenseID(at), at, at
 	_, err := d.onProducer(ctx, by, l.Producer, anyVersion, func(tx *store.Tx, p producer.Producer) (producer.Producer, error) {
+		at := d.now(tx)
+		l.ID, l.CreatedAt, l.UpdatedAt = producer.NewLicenseID(at), at, at
 		if err := errors.Join(l.Check(), submission.CheckState(l.State)); err != nil {
 			return p, err
 		}
@@ -224,7 +228,7 @@ func (d *Desk) AmendLicense(ctx context.Context, by access.Actor, of producer.ID
 		if l, err = tx.License(ctx, of, id); err != nil {
 			return p, err
 		}
-		if l, err = l.Amend(status, expiration, d.now()); err != nil {
+		if l, err = l.Amend(status, expiration, d.now(tx)); err != nil {
 			return p, err
 		}
 		tx.Audit(by, audit.Fact{Action: audit.LicenseChanged, Object: id.String(), Details: audit.Details{"producerId": of.String(), "status": string(l.Status)}})
@@ -235,12 +239,12 @@ func (d *Desk) AmendLicense(ctx context.Context, by access.Actor, of producer.ID
 
 // Appoint makes an appointment of a producer, to be filed.
 func (d *Desk) Appoint(ctx context.Context, by access.Actor, a producer.Appointment) (producer.Appointment, error) {
-	at := d.now()
-	a.ID, a.Status, a.CreatedAt, a.UpdatedAt = producer.NewAppointmentID(at), producer.AppointmentPending, at, at
-	if a.Contract.IsZero() {
-		a.Contract = civil.DateOf(at)
-	}
 	_, err := d.onProducer(ctx, by, a.Producer, anyVersion, func(tx *store.Tx, p producer.Producer) (producer.Producer, error) {
+		at := d.now(tx)
+		a.ID, a.Status, a.CreatedAt, a.UpdatedAt = producer.NewAppointmentID(at), producer.AppointmentPending, at, at
+		if a.Contract.IsZero() {
+			a.Contract = civil.DateOf(at)
+		}
 		if p.Status == producer.Terminated {
 			return p, producer.ErrState.With("status", p.Status)
 		}
@@ -268,7 +272,7 @@ func (d *Desk) StepAppointment(ctx context.Context, by access.Actor, of producer
 		if a, err = tx.Appointment(ctx, of, id); err != nil {
 			return p, err
 		}
-		if a, err = a.Take(s, d.now()); err != nil {
+		if a, err = a.Take(s, d.now(tx)); err != nil {
 			return p, err
 		}
 		tellAppointment(tx, p, a)

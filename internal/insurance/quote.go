@@ -37,7 +37,7 @@ func (d *Desk) Quote(ctx context.Context, by access.Actor, id submission.ID, see
 func (d *Desk) QuoteAs(ctx context.Context, by access.Actor, id submission.ID, a Ask, seen Version) (quote.Quote, error) {
 	var q quote.Quote
 	err := d.db.InTx(ctx, by, func(tx *store.Tx) error {
-		at := d.now()
+		at := d.now(tx)
 		s, err := tx.LockSubmission(ctx, id)
 		if err != nil {
 			return err
@@ -102,7 +102,11 @@ func (d *Desk) preview(ctx context.Context, r store.Reader, by access.Actor, id 
 	if err := seen(s.Version); err != nil {
 		return quote.Quote{}, err
 	}
-	q, err := d.weighed(ctx, r, by, s, a, d.now())
+	ahead, err := r.Ahead(ctx)
+	if err != nil {
+		return quote.Quote{}, err
+	}
+	q, err := d.weighed(ctx, r, by, s, a, d.real().Add(ahead))
 	q.ID = quote.ID{}
 	return q, err
 }

@@ -30,7 +30,7 @@ func (d *Desk) OpenPrograms(ctx context.Context, tx *store.Tx, org access.OrgID)
 }
 
 func (d *Desk) openLine(ctx context.Context, tx *store.Tx, org access.OrgID, line string) error {
-	at := d.now()
+	at := d.now(tx)
 	p, t := quote.Standard(line)
 	p.ID, p.Org, p.CreatedAt = quote.NewProgramID(at), org, at
 	t.ID, t.Org, t.Program, t.CreatedBy, t.CreatedAt = quote.NewRateTableID(at), org, p.ID, "system", at
@@ -48,12 +48,12 @@ func (d *Desk) openLine(ctx context.Context, tx *store.Tx, org access.OrgID, lin
 // CreateProgram adds a program of a line that the organisation does not write
 // yet. It has no rates: nothing can be quoted before a version is published.
 func (d *Desk) CreateProgram(ctx context.Context, by access.Actor, p quote.Program) (quote.Program, error) {
-	at := d.now()
-	p.ID, p.Org, p.CreatedAt = quote.NewProgramID(at), by.Org, at
 	if p.States == nil {
 		p.States = []string{}
 	}
 	err := d.db.InTx(ctx, by, func(tx *store.Tx) error {
+		at := d.now(tx)
+		p.ID, p.Org, p.CreatedAt = quote.NewProgramID(at), by.Org, at
 		if err := access.Check(ctx, tx, by, access.ManageRates, access.OrgObject(by.Org)); err != nil {
 			return err
 		}
@@ -72,10 +72,10 @@ func (d *Desk) CreateProgram(ctx context.Context, by access.Actor, p quote.Progr
 // DraftRates adds a version of a program's rates that prices nothing yet. What
 // it says must be sound; what it leaves open is for PublishRates to refuse.
 func (d *Desk) DraftRates(ctx context.Context, by access.Actor, t quote.RateTable) (quote.RateTable, error) {
-	at := d.now()
-	t.ID, t.Org, t.CreatedBy, t.CreatedAt = quote.NewRateTableID(at), by.Org, by.ID, at
-	t.PublishedAt, t.PublishedBy = nil, ""
 	err := d.db.InTx(ctx, by, func(tx *store.Tx) error {
+		at := d.now(tx)
+		t.ID, t.Org, t.CreatedBy, t.CreatedAt = quote.NewRateTableID(at), by.Org, by.ID, at
+		t.PublishedAt, t.PublishedBy = nil, ""
 		if err := access.Check(ctx, tx, by, access.ManageRates, access.OrgObject(by.Org)); err != nil {
 			return err
 		}
@@ -103,7 +103,7 @@ func (d *Desk) DraftRates(ctx context.Context, by access.Actor, t quote.RateTabl
 func (d *Desk) PublishRates(ctx context.Context, by access.Actor, id quote.RateTableID) (quote.RateTable, error) {
 	var published quote.RateTable
 	err := d.db.InTx(ctx, by, func(tx *store.Tx) error {
-		at := d.now()
+		at := d.now(tx)
 		t, err := tx.RateTableByID(ctx, id)
 		if err != nil {
 			return err

@@ -69,7 +69,7 @@ var errLooked = errors.New("looked at")
 func (d *Desk) Ready(ctx context.Context, by access.Actor, id submission.ID) (Readiness, error) {
 	var r Readiness
 	err := d.db.InTx(ctx, by, func(tx *store.Tx) error {
-		at := d.now()
+		at := d.now(tx)
 		s, err := tx.Submission(ctx, id)
 		if err != nil {
 			return err

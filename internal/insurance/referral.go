@@ -94,7 +94,7 @@ func (d *Desk) Refer(ctx context.Context, by access.Actor, a referral.Ask) (refe
 				return referral.ErrRoom
 			}
 		}
-		m, err := d.matter(ctx, tx, of, d.now())
+		m, err := d.matter(ctx, tx, of, d.now(tx))
 		if err != nil {
 			return err
 		}
@@ -172,7 +172,7 @@ func (d *Desk) change(ctx context.Context, by access.Actor, id referral.ID, seen
 		if err := access.Check(ctx, tx, by, v.Want, on); err != nil {
 			return err
 		}
-		m, err := d.matter(ctx, tx, known.Submission, d.now())
+		m, err := d.matter(ctx, tx, known.Submission, d.now(tx))
 		if err != nil {
 			return err
 		}
@@ -421,6 +421,3 @@ func tellReferral(ctx context.Context, tx *store.Tx, r referral.Referral, told e
 	}
 	return rooms.ShowCard(ctx, tx, r.Submission, r.Card(told), told.At)
 }
-
-// dueBatch is how many referrals Tick looks up at a time.
-const dueBatch = 100

@@ -45,7 +45,7 @@ var noon = time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
 func openDeal(t *testing.T, revenue money.Cents) deal {
 	t.Helper()
 	url := storetest.URL(t)
-	d := deal{db: storetest.Open(t, store.Config{URL: url})}
+	d := deal{db: storetest.Open(t, store.Config{URL: url, TestClocks: true})}
 	d.desk = insurance.New(d.db, insurance.Config{MaxBackdate: -1, Now: func() time.Time { return noon }})
 	d.una, d.ben = storetest.Org(t, d.db, "Summit MGA"), storetest.Org(t, d.db, "Harbor Brokers")
 	d.maria = colleague(t, d.db, d.una, access.RoleUnderwriter)

@@ -14,15 +14,15 @@ import (
 // Submit receives a submission. What s says of its id, organisation, state and
 // times is overwritten.
 func (d *Desk) Submit(ctx context.Context, by access.Actor, s submission.Submission) (submission.Submission, error) {
-	at := d.now()
-	s.ID, s.Org, s.Status, s.CreatedBy = submission.NewID(at), by.Org, submission.Received, by.ID
-	s.CreatedAt, s.UpdatedAt, s.Version = at, at, 1
-	s.Assignee, s.ClaimedAt, s.Ending, s.Clocks, s.Priority = "", nil, nil, sla.Clocks{}, s.Urgent()
-	s = s.Scored()
 	if s.Metadata == nil {
 		s.Metadata = map[string]string{}
 	}
 	err := d.db.InTx(ctx, by, func(tx *store.Tx) error {
+		at := d.now(tx)
+		s.ID, s.Org, s.Status, s.CreatedBy = submission.NewID(at), by.Org, submission.Received, by.ID
+		s.CreatedAt, s.UpdatedAt, s.Version = at, at, 1
+		s.Assignee, s.ClaimedAt, s.Ending, s.Clocks, s.Priority = "", nil, nil, sla.Clocks{}, s.Urgent()
+		s = s.Scored()
 		if err := access.Check(ctx, tx, by, access.Write, access.OrgObject(by.Org)); err != nil {
 			return err
 		}

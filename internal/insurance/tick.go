@@ -2,68 +2,118 @@ package insurance
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/openinsure/openinsure/internal/access"
+	"github.com/openinsure/openinsure/internal/insurance/referral"
+	"github.com/openinsure/openinsure/rooms"
+	"github.com/openinsure/openinsure/rooms/room"
 	"github.com/openinsure/openinsure/store"
 )
 
+// dueBatch is how many things Tick looks up at a time.
+const dueBatch = 100
+
 // Tick does what is due about referrals by now: reminders, escalations, the end
 // of what nobody decided and of approvals, conditions that were not met. Each in
-// a transaction of its own; several nodes may do it at once, and a referral that
-// cannot be done does not hold up the others. It returns how many it changed.
+// a transaction of its own; several nodes may do it at once. What fails holds
+// nothing else up, and waits ever longer before it is tried again. It returns
+// how many it changed.
+//
+// Now is everybody's time. Where an organisation has a test clock, that counts.
 func (d *Desk) Tick(ctx context.Context, now time.Time) (int, error) {
 	now = now.UTC().Truncate(time.Microsecond)
-	if err := d.dropReservations(ctx, now); err != nil {
-		return 0, fmt.Errorf("drop reservations: %w", err)
-	}
-	total := 0
+	total, failures := 0, 0
+	failed := d.dropReservations(ctx, now)
 	for {
-		due, err := d.db.DueReferrals(ctx, now, dueBatch)
+		due, err := d.db.Due(ctx, now, dueBatch)
 		if err != nil {
-			return total, fmt.Errorf("find referrals that are due: %w", err)
+			return total, errors.Join(failed, fmt.Errorf("find what is due: %w", err))
 		}
-		done := 0
-		var failed error
-		for _, r := range due {
-			ok, err := d.tick(ctx, r, now)
+		moved := 0
+		for _, x := range due {
+			ok, err := d.tick(ctx, x, now)
 			if err != nil {
-				failed = fmt.Errorf("referral %s: %w", r.ID, err)
+				if failures++; failures <= mostTold {
+					failed = errors.Join(failed, err)
+				}
 			}
 			if ok {
-				done++
+				total++
+			}
+			if ok || err != nil {
+				moved++ // it is not found again
 			}
 		}
-		total += done
-		if len(due) < dueBatch || done == 0 || failed != nil {
+		if len(due) < dueBatch || moved == 0 || ctx.Err() != nil {
+			if failures > mostTold {
+				failed = errors.Join(failed, fmt.Errorf("and %d more", failures-mostTold))
+			}
 			return total, failed
 		}
 	}
 }
 
-func (d *Desk) tick(ctx context.Context, due store.DueReferral, now time.Time) (bool, error) {
-	by := access.Actor{Kind: access.System, ID: "system", Org: due.Org}
+// mostTold is of how many failures Tick tells what they are.
+const mostTold = 5
+
+// tick does one thing that is due. When that fails it is put off.
+func (d *Desk) tick(ctx context.Context, due store.Due, now time.Time) (bool, error) {
+	by := system(due.Org)
 	done := false
-	err := d.db.InTx(ctx, by, func(tx *store.Tx) error {
-		m, err := d.matter(ctx, tx, due.Submission, now)
-		if err != nil {
-			return err
-		}
-		r, err := tx.LockReferral(ctx, due.ID)
-		if err != nil || r.TimerAt == nil || r.TimerAt.After(now) { // another node was faster
-			return err
-		}
-		next, err := successor(ctx, tx, m, r.Assignee)
-		if err != nil {
-			return err
-		}
-		after, told := r.Tick(m.Pace, next, now)
-		if after, err = save(ctx, tx, m, after, told...); err != nil {
-			return err
-		}
-		done = true
-		return d.restand(ctx, tx, m, after)
+	failed := d.db.InTx(ctx, by, func(tx *store.Tx) (err error) {
+		done, err = d.do(ctx, tx, due, now.Add(tx.Ahead()))
+		return err
 	})
-	return done && err == nil, err
+	if failed == nil || ctx.Err() != nil {
+		return done && failed == nil, failed
+	}
+	err := d.db.InTx(ctx, by, func(tx *store.Tx) error { return tx.PutOff(ctx, due, now) })
+	return false, errors.Join(failed, err)
+}
+
+// system is who acts when nobody does.
+func system(org access.OrgID) access.Actor {
+	return access.Actor{Kind: access.System, ID: "system", Org: org}
+}
+
+// do does one thing that was due at a time of its organisation; false when
+// somebody was faster.
+func (d *Desk) do(ctx context.Context, tx *store.Tx, due store.Due, at time.Time) (done bool, err error) {
+	switch due.What {
+	case store.WhatReferral:
+		if done, err = d.tickReferral(ctx, tx, due, at); err != nil {
+			err = fmt.Errorf("referral %s: %w", referral.ID(due.ID), err)
+		}
+	case store.WhatRoom:
+		if done, err = rooms.CloseRoom(ctx, tx, system(due.Org), room.ID(due.ID), at); err != nil {
+			err = fmt.Errorf("room %s: %w", room.ID(due.ID), err)
+		}
+	}
+	if err != nil || !done {
+		return false, err
+	}
+	return true, tx.Worked(ctx, due)
+}
+
+func (d *Desk) tickReferral(ctx context.Context, tx *store.Tx, due store.Due, at time.Time) (bool, error) {
+	m, err := d.matter(ctx, tx, due.Submission, at)
+	if err != nil {
+		return false, err
+	}
+	r, err := tx.LockReferral(ctx, referral.ID(due.ID))
+	if err != nil || r.TimerAt == nil || r.TimerAt.After(at) { // another node was faster
+		return false, err
+	}
+	next, err := successor(ctx, tx, m, r.Assignee)
+	if err != nil {
+		return false, err
+	}
+	after, told := r.Tick(m.Pace, next, at)
+	if after, err = save(ctx, tx, m, after, told...); err != nil {
+		return false, err
+	}
+	return true, d.restand(ctx, tx, m, after)
 }

@@ -23,7 +23,7 @@ func (d *Desk) on(ctx context.Context, by access.Actor, want access.Permission, 
 ) (submission.Submission, error) {
 	var s submission.Submission
 	err := d.db.InTx(ctx, by, func(tx *store.Tx) error {
-		at := d.now()
+		at := d.now(tx)
 		was, err := tx.LockSubmission(ctx, id)
 		if err != nil {
 			return err

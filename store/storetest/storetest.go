@@ -126,10 +126,10 @@ func URL(t testing.TB) string {
 	return named(name)
 }
 
-// New opens a database of the test's own.
+// New opens a database of the test's own, with test clocks.
 func New(t testing.TB) *store.DB {
 	t.Helper()
-	return Open(t, store.Config{URL: URL(t)})
+	return Open(t, store.Config{URL: URL(t), TestClocks: true})
 }
 
 // Open opens a database with settings; a sealer is made when there is none.

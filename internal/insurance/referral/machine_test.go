@@ -1,13 +1,15 @@
 package referral_test
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	diff "github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
 	"github.com/openinsure/openinsure/internal/access"
@@ -17,16 +19,6 @@ import (
 	"github.com/openinsure/openinsure/internal/insurance/money"
 	"github.com/openinsure/openinsure/internal/insurance/referral"
 )
-
-// legal says for each state which operations can lead out of it, and where to.
-var legal = map[referral.Status][]string{
-	referral.Draft:         {"submit open", "withdraw withdrawn"},
-	referral.Open:          {"claim in_review", "decide decided", "decide pending_second", "decide info_requested", "withdraw withdrawn", "tick expired", "tick in_review", "change superseded"},
-	referral.InReview:      {"release open", "decide decided", "decide pending_second", "decide info_requested", "withdraw withdrawn", "tick expired", "change superseded"},
-	referral.InfoRequested: {"decide decided", "decide pending_second", "respond in_review", "respond open", "withdraw withdrawn", "tick expired", "change superseded"},
-	referral.PendingSecond: {"confirm decided", "dissent in_review", "withdraw withdrawn", "tick expired", "change superseded"},
-	referral.Decided:       {"counter in_review", "revoke revoked", "tick lapsed", "change lapsed", "consume consumed"},
-}
 
 var moves = []string{
 	"submit", "claim", "release", "decide", "confirm", "dissent", "respond", "withdraw", "counter", "revoke", "tick", "change", "consume", "condition", "resolve", "waive",
@@ -93,11 +85,9 @@ func TestIllegalMovesChangeNothing(t *testing.T) {
 	for range 5 {
 		rapid.Check(t, func(t *rapid.T) { play(t, pace, seen) })
 	}
-	for from, steps := range legal {
-		for _, step := range steps {
-			if seen[string(from)+" "+step] == 0 {
-				t.Logf("not seen: %s by %s", from, step)
-			}
+	for _, step := range referral.Steps {
+		if seen[fmt.Sprint(step)] == 0 {
+			t.Logf("not seen: %s", step)
 		}
 	}
 	if len(seen) < 20 {
@@ -179,21 +169,36 @@ func play(t *rapid.T, pace referral.Pace, seen map[string]int) {
 			if f, ok := errors.AsType[*fault.Error](err); !ok || f.Code() == "" {
 				t.Fatalf("%s: %v is no fault", move, err)
 			}
-			if told.Type != "" || !cmp.Equal(before, r) {
-				t.Fatalf("%s was refused (%v) and changed %s", move, err, cmp.Diff(before, r))
+			if told.Type != "" || !diff.Equal(before, r) {
+				t.Fatalf("%s was refused (%v) and changed %s", move, err, diff.Diff(before, r))
 			}
 			continue
 		}
 		if r.Status != before.Status {
-			step := fmt.Sprintf("%s %s", move, r.Status)
-			if !slices.Contains(legal[before.Status], step) {
-				t.Fatalf("from %s by %s", before.Status, step)
+			step := referral.Step{From: before.Status, By: move, To: r.Status}
+			if !slices.Contains(referral.Steps, step) {
+				t.Fatalf("no way: %s", step)
 			}
-			seen[string(before.Status)+" "+step]++
+			seen[fmt.Sprint(step)]++
 		}
+		conditioned(t, move, before, r)
 		r = r.Timed(pace, at)
 		clocked(t, r, at)
 		judged(t, c, requester, before, r, threshold, four)
+	}
+}
+
+// conditioned checks that conditions only go the ways that they have.
+func conditioned(t *rapid.T, move string, before, r referral.Referral) {
+	for i, c := range r.Conditions {
+		if i >= len(before.Conditions) || before.Conditions[i].ID != c.ID || before.Conditions[i].Status == c.Status {
+			continue
+		}
+		by := map[string]string{"condition": "submit", "resolve": strings.TrimSuffix(c.Status, "ed")}[move]
+		step := referral.ConditionStep{From: before.Conditions[i].Status, By: cmp.Or(by, move), To: c.Status}
+		if !slices.Contains(referral.ConditionSteps, step) {
+			t.Fatalf("no way of a condition: %s", step)
+		}
 	}
 }
 
