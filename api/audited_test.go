@@ -24,6 +24,8 @@ var notOfRequests = map[audit.Action]string{
 	audit.FlagSet: "see TestFlags", audit.FlagUnset: "see TestFlags",
 	audit.ProducerScreened: "see TestProducers", audit.ProducerReviewed: "see TestSanctions", audit.ProducerAdded: "see TestProducers",
 	audit.ProducerChanged: "see TestProducers", audit.LicenseAdded: "see TestProducers", audit.LicenseChanged: "brought about in TestProducers",
+	audit.CarrierAdded: "see TestDelegatedAuthority", audit.CarrierChanged: "see TestDelegatedAuthority", audit.AgreementAdded: "see TestDelegatedAuthority",
+	audit.AgreementChanged: "see TestDelegatedAuthority", audit.CapacityReserved: "see TestDelegatedAuthority", audit.BordereauMade: "see TestDelegatedAuthority",
 	audit.AppointmentAdded: "see TestProducers", audit.AppointmentChanged: "see TestProducers", audit.ProducerSaleChecked: "see TestBindByProducer",
 }
 

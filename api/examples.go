@@ -39,6 +39,41 @@ const (
 	answerOffered  = answerQuoteHead + `, "status": "offered", "offeredAt": "2026-11-29T08:05:00Z"}`
 	answerAccepted = answerQuoteHead + `, "status": "accepted", "offeredAt": "2026-11-29T08:05:00Z", "acceptedAt": "2026-11-29T08:10:00Z"}`
 
+	exampleCarrier = `{"name": "Summit Insurance Company", "naicNumber": "12345", "email": "reports@summit.example",
+		"bordereauConfig": {"premiumFrequency": "monthly", "claimsFrequency": "quarterly", "reportingLag": 15}, "externalId": "carrier-1"}`
+	answerCarrier = `{"id": "car_01J8K3M4N5P6Q7R8S9T0V1W2X3", "orgId": "org_01J8K3M4N5P6Q7R8S9T0V1W2X3", "name": "Summit Insurance Company",
+		"naicNumber": "12345", "email": "reports@summit.example", "status": "active",
+		"bordereauConfig": {"premiumFrequency": "monthly", "claimsFrequency": "quarterly", "reportingLag": 15}, "externalId": "carrier-1", "metadata": {},
+		"createdBy": "usr_01J8K3M4N5P6Q7R8S9T0V1W2X3", "createdAt": "2026-11-29T08:00:00Z", "updatedAt": "2026-11-29T08:00:00Z"}`
+
+	exampleTerms = `"agreementNumber": "BA-2024-17", "effectiveDate": "2024-01-01", "expirationDate": "2029-01-01", "maxOccurrenceLimit": 1000000,
+		"maxAggregateLimit": 2000000, "maxPremiumPerPolicy": 100000, "authorizedStates": ["ALL_50"], "excludedStates": ["NY"],
+		"authorizedNaicsCodes": ["23"], "excludedNaicsCodes": ["2389"], "annualGwpLimit": 5000000, "quarterlyGwpLimit": 2000000,
+		"maxPoliciesPerInsured": 3, "maxInsuredRevenue": 50000000, "maxTiv": 20000000, "allowedPolicyTerms": [12], "minYearsInBusiness": 0,
+		"referralTriggers": [{"type": "REVENUE_THRESHOLD", "threshold": 25000000, "description": "The carrier sees large contractors first."},
+			{"type": "STATE", "values": ["FL", "LA"], "description": "Storms."}], "producerCommissionBps": 1500, "mgaOverrideBps": 750`
+	exampleAgreement = `{"carrierId": "car_01J8K3M4N5P6Q7R8S9T0V1W2X3", "programId": "prog_01J8K3M4N5P6Q7R8S9T0V1W2X3", ` + exampleTerms + `}`
+	answerAgreement  = `{"id": "da_01J8K3M4N5P6Q7R8S9T0V1W2X3", "orgId": "org_01J8K3M4N5P6Q7R8S9T0V1W2X3", "carrierId": "car_01J8K3M4N5P6Q7R8S9T0V1W2X3",
+		"programId": "prog_01J8K3M4N5P6Q7R8S9T0V1W2X3", "status": "active", ` + exampleTerms + `, "metadata": {},
+		"createdBy": "usr_01J8K3M4N5P6Q7R8S9T0V1W2X3", "createdAt": "2026-11-29T08:00:00Z", "updatedAt": "2026-11-29T08:00:00Z"}`
+	answerUtilization = `{"agreementId": "da_01J8K3M4N5P6Q7R8S9T0V1W2X3", "carrierId": "car_01J8K3M4N5P6Q7R8S9T0V1W2X3",
+		"programId": "prog_01J8K3M4N5P6Q7R8S9T0V1W2X3", "status": "active", "asOf": "2026-11-29", "aggregates": [
+		{"aggregate": "accumulated_limit", "periodStart": "2024-01-01", "periodEnd": "2029-01-01", "used": 1000000, "reserved": 0, "policies": 1},
+		{"aggregate": "annual_written_premium", "periodStart": "2026-01-01", "periodEnd": "2027-01-01", "limit": 5000000, "used": 14250, "reserved": 0, "remaining": 4985750, "utilization": 0, "policies": 1},
+		{"aggregate": "quarterly_written_premium", "periodStart": "2026-01-01", "periodEnd": "2026-04-01", "limit": 2000000, "used": 0, "reserved": 0, "remaining": 2000000, "utilization": 0, "policies": 0},
+		{"aggregate": "quarterly_written_premium", "periodStart": "2026-04-01", "periodEnd": "2026-07-01", "limit": 2000000, "used": 14250, "reserved": 0, "remaining": 1985750, "utilization": 0, "policies": 1},
+		{"aggregate": "quarterly_written_premium", "periodStart": "2026-07-01", "periodEnd": "2026-10-01", "limit": 2000000, "used": 0, "reserved": 0, "remaining": 2000000, "utilization": 0, "policies": 0},
+		{"aggregate": "quarterly_written_premium", "periodStart": "2026-10-01", "periodEnd": "2027-01-01", "limit": 2000000, "used": 0, "reserved": 0, "remaining": 2000000, "utilization": 0, "policies": 0}]}`
+
+	answerTotals     = `{"grossPremium": 14250, "producerCommission": 2137.5, "mgaOverride": 1068.75, "netToCarrier": 11043.75}`
+	exampleBordereau = `{"agreementId": "da_01J8K3M4N5P6Q7R8S9T0V1W2X3", "type": "premium", "periodStart": "2024-11-01", "periodEnd": "2024-12-01"}`
+	answerBordereau  = `{"id": "bdx_01J8K3M4N5P6Q7R8S9T0V1W2X3", "orgId": "org_01J8K3M4N5P6Q7R8S9T0V1W2X3", "agreementId": "da_01J8K3M4N5P6Q7R8S9T0V1W2X3",
+		"carrierId": "car_01J8K3M4N5P6Q7R8S9T0V1W2X3", "type": "premium", "periodStart": "2024-11-01", "periodEnd": "2024-12-01", "dueDate": "2024-12-16",
+		"status": "pending", "rows": 1, "totals": ` + answerTotals + `, "createdBy": "usr_01J8K3M4N5P6Q7R8S9T0V1W2X3", "createdAt": "2026-11-29T08:00:00Z"}`
+	answerBordereauRow = `{"transactionId": "ptx_01J8K3M4N5P6Q7R8S9T0V1W2X3", "transactionType": "NEW", "transactionDate": "2024-11-27",
+		"policyId": "pol_01J8K3M4N5P6Q7R8S9T0V1W2X3", "policyNumber": "GL-2026-000001", "insuredName": "Pacific Coast Builders", "state": "OR",
+		"lineOfBusiness": "GL", "naicsCode": "236220", "effectiveDate": "2026-05-01", "expirationDate": "2027-05-01", "occurrenceLimit": 1000000,
+		"aggregateLimit": 1000000, "deductible": 0, "premium": ` + answerTotals + `}`
 	exampleCorrect  = `{"annualRevenue": 8500000, "lossHistory": [{"year": 2025, "claims": 1, "incurred": 12000, "premium": 14000}], "unset": ["deductible"]}`
 	exampleDecline  = `{"reasons": ["loss_history"], "rationale": "Three water losses in two years.", "message": "We cannot write this risk with its losses."}`
 	exampleWithdraw = `{"reason": "coverage_elsewhere"}`

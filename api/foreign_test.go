@@ -22,12 +22,15 @@ import (
 var idFields = map[string]string{
 	"actor": "seat", "assignee": "seat", "object": "policy", "channel": "channel", "attachments[]": "file", "mentions[]": "seat", "replyTo": "message", "mutedRooms[]": "room",
 	"dealRoomId": "room", "entityId": "submission", "fileId": "file", "policyId": "policy", "programId": "program", "quoteId": "open quote", "submissionId": "submission",
+	"agreementId": "agreement", "carrierId": "carrier",
 	"delegateId": "colleague", "delegatorId": "seat",
 	"producerId": "producer", "parentProducerId": "producer", "firmOrgId": "org", "participants[].userId": "seat", "userId": "seat", "roomId": "room",
 }
 
 // textFields are the texts that name nothing of ours.
 var textFields = []string{
+	"agreementNumber", "authorizedStates[]", "excludedStates[]", "authorizedNaicsCodes[]", "excludedNaicsCodes[]", "referralTriggers[].description",
+	"referralTriggers[].values[]",
 	"advance", "after", "message", "answers[].text", "authorizedLobs[]", "calendar.timeZone", "constraints[].name", "issue.name", "note", "prohibitedStates[]", "appVersion", "carrier", "confirmationNumber", "dba", "legalName", "npn", "number", "on", "phone", "search", "ein", "body", "clientId", "code", "conditions[].action", "conditions[].consequence", "conditions[].evidence", "conditions[].responsibleParty",
 	"counter.exclusions[]", "cursor", "description", "device", "email", "events[]", "externalId", "firm", "insured.address", "insured.name", "insured.phone",
 	"insuredName", "link", "locale", "name", "orgId", "policyNumber", "q", "questions[]", "quietHours.timezone", "rationale", "reason", "refreshToken", "schedule.note", "scopes[]",
@@ -51,6 +54,8 @@ var probes = map[string]call{
 	"list-events":                      {query: "channel={channel}"},
 	"list-deal-rooms":                  {query: "submissionId={room submission}"},
 	"list-annotations":                 {query: "fileId={file}"},
+	"list-da-agreements":               {query: "carrierId={carrier}&programId={own program}"},
+	"list-bordereaux":                  {query: "agreementId={reported agreement}&carrierId={reported carrier}"},
 	"list-rate-tables":                 {query: "programId={program}"},
 	"bind-submission, of a quote":      {ids: map[string]string{"id": "quoted submission"}, body: `{"installmentPlan":"PIF","quoteId":"{open quote}"}`},
 	"list-invoices":                    {query: "policyId={policy}"},

@@ -39,6 +39,9 @@ var pathThings = map[string]string{
 	"/v1/portal/push-tokens/{id}":                    "push token",
 	"/v1/portal/sessions/{id}":                       "session",
 	"/v1/flags/{key}":                                "flag",
+	"/v1/bordereaux/{id}":                            "bordereau",
+	"/v1/carriers/{id}":                              "carrier",
+	"/v1/da-agreements/{id}":                         "agreement",
 	"/v1/producers/{id}":                             "producer",
 	"/v1/producers/{id}/appointments/{apptId}":       "appointment",
 	"/v1/producers/{id}/licenses/{licenseId}":        "license",
@@ -61,6 +64,10 @@ const (
 )
 
 var nextWeek = time.Now().AddDate(0, 0, 7).UTC().Format(time.RFC3339)
+
+// someTerms are those of an agreement.
+const someTerms = `"effectiveDate":"2026-01-01","expirationDate":"2027-01-01","maxOccurrenceLimit":1000000,"maxAggregateLimit":2000000,
+	"maxPremiumPerPolicy":100000,"authorizedStates":["ALL_50"],"annualGwpLimit":5000000`
 
 // calls are the operations that need more said than their path does: those with
 // a body, above all. "operation, how" is a row of its own for one operation.
@@ -141,6 +148,11 @@ var calls = map[string]call{
 	"quote-submission, by judgement": {body: `{"schedule":{"percent":-10,"reason":"safety"}}`},
 	"accept-quote":                   {ids: map[string]string{"id": "offered quote"}},
 	"create-program":                 {body: `{"name":"Another","lineOfBusiness":"{line}","maxLimit":1000000,"autoBindThreshold":1,"referAbove":1,"declineAbove":1}`},
+	"create-carrier":                 {body: `{"name":"Carrier {npn}"}`},
+	"update-carrier":                 {body: `{"naicNumber":"12345"}`, keeps: true},
+	"create-da-agreement":            {body: `{"carrierId":"{carrier}","programId":"{own program}",` + someTerms + `}`},
+	"update-da-agreement":            {body: `{"agreementNumber":"7"}`, keeps: true},
+	"create-bordereau":               {body: `{"agreementId":"{agreement}","periodStart":"2024-01-01","periodEnd":"2024-02-01"}`},
 	"create-rate-table":              {body: `{"programId":"{program}","effectiveDate":"2026-06-01","book":` + exampleGL + `}`, keeps: true},
 
 	"create-ticket":                          {body: `{}`, keeps: true},

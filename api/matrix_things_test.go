@@ -9,6 +9,7 @@ import (
 	"github.com/openinsure/openinsure/internal/access"
 	"github.com/openinsure/openinsure/internal/event"
 	"github.com/openinsure/openinsure/internal/flag"
+	"github.com/openinsure/openinsure/internal/insurance/quote"
 	"github.com/openinsure/openinsure/internal/insurance/rating"
 	"github.com/openinsure/openinsure/push"
 	"github.com/openinsure/openinsure/rooms/room"
@@ -56,6 +57,35 @@ func makers() map[string]maker {
 		"program": func(c *tenant, _, _ string) string { return c.first("lead", "/v1/programs?lineOfBusiness=GL") },
 		"rate table": func(c *tenant, who, _ string) string {
 			return c.field(c.done("admin", "POST", "/v1/rate-tables", c.fill(who, `{"programId":"{program}","effectiveDate":"2026-06-01","book":`+exampleGL+`}`)), "id")
+		},
+		"carrier": func(c *tenant, who, _ string) string {
+			return c.field(c.done("admin", "POST", "/v1/carriers", `{"name":"Carrier `+freshNPN(c, who, "")+`"}`), "id")
+		},
+		// A program that nothing else is bound in: one with an agreement binds only
+		// under it.
+		"own program": func(c *tenant, who, _ string) string {
+			id := quote.NewProgramID(time.Now())
+			storetest.SQL(c.t, c.db, `INSERT INTO program (id, org_id, name, line_of_business, auto_bind_threshold, refer_above, decline_above, created_at)
+				VALUES ($1, $2, 'P', $3, 1, 1, 1, now())`, id.UUID(), c.org.UUID(), "LINE "+freshNPN(c, who, ""))
+			return id.String()
+		},
+		"agreement": func(c *tenant, who, _ string) string {
+			return c.field(c.done("admin", "POST", "/v1/da-agreements", fmt.Sprintf(`{"carrierId":%q,"programId":%q,`+someTerms+`}`,
+				makers()["carrier"](c, who, ""), makers()["own program"](c, who, ""))), "id")
+		},
+		"reported agreement": func(c *tenant, who, _ string) string {
+			id := makers()["agreement"](c, who, "")
+			b := c.done("admin", "POST", "/v1/bordereaux", fmt.Sprintf(`{"agreementId":%q,"periodStart":"2024-01-01","periodEnd":"2024-02-01"}`, id))
+			c.things["bordereau"], c.things["reported carrier"] = c.field(b, "id"), c.field(b, "carrierId")
+			return id
+		},
+		"reported carrier": func(c *tenant, who, _ string) string {
+			c.thing(who, "reported agreement")
+			return c.things["reported carrier"]
+		},
+		"bordereau": func(c *tenant, who, _ string) string {
+			c.thing(who, "reported agreement")
+			return c.things["bordereau"]
 		},
 		"line": func(c *tenant, _, _ string) string {
 			c.line++

@@ -28,6 +28,9 @@ func (Money) Schema(huma.Registry) *huma.Schema {
 	}
 }
 
+// String writes dollars with two decimals, 14250.00.
+func (m Money) String() string { return money.Cents(m).String() }
+
 // MarshalJSON writes dollars without idle zeros: 14250 or 712.5.
 func (m Money) MarshalJSON() ([]byte, error) { return money.Cents(m).MarshalJSON() }
 

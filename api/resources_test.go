@@ -78,7 +78,7 @@ func newWorldOn(t *testing.T, db *store.DB) *world {
 	if w.tokens, err = access.ParseTokens(w.key, "http://test", time.Now); err != nil {
 		t.Fatal(err)
 	}
-	desk := insurance.New(w.db, insurance.Config{MaxBackdate: -1})
+	desk := insurance.New(w.db, insurance.Config{MaxBackdate: -1, Production: true})
 	w.una = storetest.Org(t, w.db, "Summit")
 	w.ada = w.una
 	ada := access.NewUserID(time.Now())

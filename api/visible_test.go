@@ -48,6 +48,10 @@ var listings = map[string]listing{
 	"list-quotes":             {path: "/v1/submissions/{id}/quotes", of: access.Submission, want: access.Read, within: true},
 	"list-programs":           {path: "/v1/programs", of: access.Org, want: access.ReadRates, within: true, rows: "SELECT id FROM program WHERE org_id = $1"},
 	"list-rate-tables":        {path: "/v1/rate-tables", of: access.Org, want: access.ReadRates, within: true, rows: "SELECT id FROM rate_table WHERE org_id = $1"},
+	"list-carriers":           {path: "/v1/carriers", of: access.Org, want: access.ReadDelegated, within: true},
+	"list-da-agreements":      {path: "/v1/da-agreements", of: access.Org, want: access.ReadDelegated, within: true},
+	"list-bordereaux":         {path: "/v1/bordereaux", of: access.Org, want: access.ReadDelegated, within: true},
+	"list-bordereau-rows":     {open: "of a bordereau, for whoever may list those: docs/permissions.md"},
 	"list-messages":           {path: "/v1/deal-rooms/{id}/messages", of: access.Room, want: access.Read, within: true},
 	"list-files":              {path: "/v1/deal-rooms/{id}/files", of: access.Room, want: access.Read, within: true},
 	"list-annotations":        {path: "/v1/deal-rooms/{id}/annotations", of: access.Room, want: access.Read, within: true},
@@ -155,7 +159,7 @@ func newLibrary(t *testing.T) *library {
 			l.actors[fmt.Sprintf("%s of %d", name, i)] = access.Actor{Kind: access.Insured, ID: p.String(), Org: of.Org}
 		}
 		admin := l.token(l.actors[fmt.Sprintf("admin of %d", i)])
-		k := l.must(201, admin, "POST", "/v1/api-keys", `{"name":"all","scopes":["submissions:read","policies:read","invoices:read","referrals:read","rooms:read","webhooks:read","producers:read","flags:read","rates:read"]}`)
+		k := l.must(201, admin, "POST", "/v1/api-keys", `{"name":"all","scopes":["submissions:read","policies:read","invoices:read","referrals:read","rooms:read","webhooks:read","producers:read","flags:read","rates:read","da-agreements:read"]}`)
 		name := fmt.Sprintf("key of %d", i)
 		l.actors[name] = access.Actor{Kind: access.Machine, ID: k["id"].(string), Org: of.Org}
 		l.bearers[name] = k["key"].(string)

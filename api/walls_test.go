@@ -129,29 +129,43 @@ var writes = regexp.MustCompile(`\b(INSERT INTO|UPDATE|DELETE FROM)\b`)
 // unheard are the statements that no call of the matrix runs, and why that need
 // not be.
 var unheard = map[string]string{
-	"acceptedSQL":     "of two acceptances at once: TestFiltersWithoutWalls",
-	"setOrgSQL":       "it is what names the organisation",
-	"becomeAppSQL":    "it takes a role and touches no table",
-	"becomeWorkerSQL": "it takes a role and touches no table",
-	"planByIndexSQL":  "it is about plans and touches no table",
-	"epochSQL":        "the log is one for all and has no organisation",
-	"referralsOfSQL":  "of a bid and of a risk that changes: TestTheRiskChanges",
-	"addTaskSQL":      "of a bind under an approval: TestConditionsGateTheBind",
-	"saveTaskSQL":     "of a bind under an approval: TestConditionsGateTheBind",
-	"shareClockSQL":   "it locks a number and touches no table",
-	"nextDueSQL":      "nothing is due in a second: TestTheClockMovesEverything",
-	"putOffSQL":       "nothing fails: TestWhatFailsWaits",
-	"workedSQL":       "nothing is due: TestWhatFailsWaits",
-	"standQuoteSQL":   "of a quote whose submission is locked: TestTwoPersonsAgree",
+	"heldSQL":          "of a quote, an acceptance or a bind under an agreement: TestDelegatedAuthority, TestFiltersWithoutWalls",
+	"countersSQL":      "of a quote, an acceptance or a bind under an agreement: TestDelegatedAuthority, TestFiltersWithoutWalls",
+	"lockCountersSQL":  "of a quote, an acceptance or a bind under an agreement: TestDelegatedAuthority, TestFiltersWithoutWalls",
+	"saveCountersSQL":  "of a quote, an acceptance or a bind under an agreement: TestDelegatedAuthority, TestFiltersWithoutWalls",
+	"holdAgreementSQL": "of a quote, an acceptance or a bind under an agreement: TestDelegatedAuthority, TestFiltersWithoutWalls",
+	"holdCarrierSQL":   "of a quote, an acceptance or a bind under an agreement: TestDelegatedAuthority, TestFiltersWithoutWalls",
+	"releaseSQL":       "of a quote, an acceptance or a bind under an agreement: TestDelegatedAuthority, TestFiltersWithoutWalls",
+	"reserveSQL":       "of a quote, an acceptance or a bind under an agreement: TestDelegatedAuthority, TestFiltersWithoutWalls",
+	"useSQL":           "of a quote, an acceptance or a bind under an agreement: TestDelegatedAuthority, TestFiltersWithoutWalls",
+	"addRowSQL":        "of a quote, an acceptance or a bind under an agreement: TestDelegatedAuthority, TestFiltersWithoutWalls",
+	"acceptedSQL":      "of two acceptances at once: TestFiltersWithoutWalls",
+	"setOrgSQL":        "it is what names the organisation",
+	"becomeAppSQL":     "it takes a role and touches no table",
+	"becomeWorkerSQL":  "it takes a role and touches no table",
+	"planByIndexSQL":   "it is about plans and touches no table",
+	"epochSQL":         "the log is one for all and has no organisation",
+	"referralsOfSQL":   "of a bid and of a risk that changes: TestTheRiskChanges",
+	"addTaskSQL":       "of a bind under an approval: TestConditionsGateTheBind",
+	"saveTaskSQL":      "of a bind under an approval: TestConditionsGateTheBind",
+	"shareClockSQL":    "it locks a number and touches no table",
+	"nextDueSQL":       "nothing is due in a second: TestTheClockMovesEverything",
+	"putOffSQL":        "nothing fails: TestWhatFailsWaits",
+	"workedSQL":        "nothing is due: TestWhatFailsWaits",
+	"standQuoteSQL":    "of a quote whose submission is locked: TestTwoPersonsAgree",
 }
 
 // unshown are the statements that come to nothing when they are run again, so
 // that what they do with another's ids shows nothing here; with the reason.
 var unshown = map[string]string{
-	"lockOnceSQL":   "it locks a number and touches no table",
-	"lockNumberSQL": "it locks a number and touches no table",
-	"nextDueSQL":    "nothing is due in a second: TestTheClockMovesEverything",
-	"addRulesSQL":   "it adds the one row of its organisation, which is there",
+	"addCountersSQL": "it adds what its agreement has",
+	"coveringSQL":    "the matrix has no agreement of a program that it quotes in: TestFiltersWithoutWalls",
+	"overlapSQL":     "each agreement of the matrix has a program of its own: TestFiltersWithoutWalls",
+	"reservedSQL":    "nobody accepts under an agreement: TestFiltersWithoutWalls",
+	"lockOnceSQL":    "it locks a number and touches no table",
+	"lockNumberSQL":  "it locks a number and touches no table",
+	"nextDueSQL":     "nothing is due in a second: TestTheClockMovesEverything",
+	"addRulesSQL":    "it adds the one row of its organisation, which is there",
 }
 
 // moving are the statements that answer something else each time, whoever there
@@ -180,6 +194,13 @@ var instead = map[string]map[int]string{
 // find them again.
 var asBefore = []string{
 	`UPDATE quote SET status = 'offered' WHERE org_id = $1`,
+	`INSERT INTO da_usage (transaction_id, org_id, agreement_id, policy_id, insured, effective, premium, aggregate, policies, at)
+		SELECT t.id, $1, a.id, t.policy_id, 'i', '2026-01-01', 1, 1, 1, '2020-01-01' FROM (SELECT id, row_number() OVER () AS n FROM da_agreement WHERE org_id = $1) a
+		JOIN (SELECT id, policy_id, row_number() OVER () AS n FROM policy_transaction WHERE org_id = $1) t USING (n)`,
+	`INSERT INTO bordereau_row (id, org_id, agreement_id, carrier_id, policy_id, bordereau_id, type, booked, facts, gross, commission, override, net, created_at)
+		SELECT t.id, $1, b.agreement_id, b.carrier_id, t.policy_id, b.id, 'NEW', '2024-01-01', '{}', 1, 0, 0, 1, now()
+		FROM (SELECT *, row_number() OVER () AS n FROM bordereau WHERE org_id = $1) b
+		JOIN (SELECT id, policy_id, row_number() OVER () AS n FROM policy_transaction WHERE org_id = $1) t USING (n)`,
 	`UPDATE rate_table SET published_at = NULL, published_by = '' WHERE org_id = $1 AND version > 1`,
 	`UPDATE invitation SET state = 'pending', accepted_at = NULL, accepted_by = NULL WHERE org_id = $1 AND state = 'revoked'`,
 	`UPDATE delivery SET state = 'pending', done_at = NULL, lease_until = NULL WHERE org_id = $1`,

@@ -72,6 +72,17 @@ const disableEndpointSQL = `UPDATE endpoint SET status = 'disabled', reason = $3
 // managersSQL finds the administrators of an organisation.
 const managersSQL = `SELECT t.id FROM app_user t WHERE t.org_id = $1 AND t.role = 'admin' AND t.status = 'active' ORDER BY t.id`
 
+// Managers lists the administrators of the transaction's organisation, as those
+// who hear of what needs one.
+func (tx *Tx) Managers(ctx context.Context) ([]event.Person, error) {
+	ids, err := many(ctx, tx.Reader, pgx.RowTo[access.UserID], managersSQL, tx.org.UUID())
+	out := make([]event.Person, len(ids))
+	for i, m := range ids {
+		out[i] = event.Person{Subject: m.String(), Org: tx.org, As: event.Manager}
+	}
+	return out, err
+}
+
 // DisableEndpoint implements push.Queue. What waits for the endpoint stays.
 func (db *DB) DisableEndpoint(ctx context.Context, e push.Endpoint, reason string) error {
 	by := access.Actor{Kind: access.System, ID: "system", Org: e.Org}
@@ -81,13 +92,9 @@ func (db *DB) DisableEndpoint(ctx context.Context, e push.Endpoint, reason strin
 		if err != nil || n == 0 {
 			return err
 		}
-		managers, err := many(ctx, tx.Reader, pgx.RowTo[access.UserID], managersSQL, e.Org.UUID())
-		if err != nil {
-			return err
-		}
 		told := event.New(e.Org, e.ID.String(), event.WebhookDisabled{WebhookID: e.ID.String(), URL: e.URL, Reason: reason}, at)
-		for _, m := range managers {
-			told.Persons = append(told.Persons, event.Person{Subject: m.String(), Org: e.Org, As: event.Manager})
+		if told.Persons, err = tx.Managers(ctx); err != nil {
+			return err
 		}
 		tx.Emit(told)
 		tx.Audit(by, audit.Fact{Action: audit.WebhookDisabled, Object: e.ID.String(), Reason: reason})

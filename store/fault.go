@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/openinsure/openinsure/internal/fault"
+	"github.com/openinsure/openinsure/internal/insurance/delegated"
 	"github.com/openinsure/openinsure/internal/insurance/quote"
 )
 
@@ -31,6 +32,9 @@ var uniques = map[string]*fault.Error{
 	"room_org_id_external_id_key":         ErrDuplicateExternalID,
 	"producer_external_id":                ErrDuplicateExternalID,
 	"producer_npn":                        ErrDuplicateNPN,
+	"carrier_external_id":                 ErrDuplicateExternalID,
+	"carrier_name":                        delegated.ErrCarrierExists,
+	"da_agreement_external_id":            ErrDuplicateExternalID,
 	"app_user_email":                      ErrDuplicateEmail,
 	"program_org_id_line_of_business_key": quote.ErrProgramExists,
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/openinsure/openinsure/internal/insurance"
 	"github.com/openinsure/openinsure/internal/insurance/authority"
 	"github.com/openinsure/openinsure/internal/insurance/billing"
+	"github.com/openinsure/openinsure/internal/insurance/delegated"
 	"github.com/openinsure/openinsure/internal/insurance/policy"
 	"github.com/openinsure/openinsure/internal/insurance/quote"
 	"github.com/openinsure/openinsure/internal/insurance/rating"
@@ -63,6 +64,9 @@ type book struct {
 	request access.RequestID
 	room    room.Room
 	profile authority.ProfileID
+
+	agreement delegated.Agreement
+	bordereau delegated.BordereauID
 
 	invitation room.InvitationID
 
@@ -131,6 +135,7 @@ func writeBook(t testing.TB, db *store.DB, name string) book {
 	b.quote = must[quote.Quote](t)(desk.Quote(ctx, b.by, b.sub.ID, whatever))
 	b.policy = must[policy.Policy](t)(desk.Bind(ctx, b.by, b.sub.ID, policy.Order{Plan: billing.Monthly10}, whatever))
 	fillAuthority(t, db, desk, b)
+	fillDelegated(t, db, b)
 	b.asked = must[referral.Referral](t)(desk.Refer(ctx, b.by, referral.Ask{
 		Entity: referral.Entity{Type: referral.Quote, ID: b.quote.ID}, Reason: "prior_losses", Rationale: name,
 	}))
@@ -151,6 +156,8 @@ func writeBook(t testing.TB, db *store.DB, name string) book {
 	b.invitation = must[[]room.Invitation](t)(r.Invitations(ctx, b.room.ID, page))[0].ID
 	b.signIn = must[[]store.SignIn](t)(r.SignIns(ctx, b.person, now, page))[0].ID
 	b.program = must[quote.Program](t)(r.Program(ctx, "GL"))
+	b.agreement = must[[]delegated.Agreement](t)(r.Agreements(ctx, store.AgreementFilter{}, page))[0]
+	b.bordereau = must[[]delegated.Bordereau](t)(r.Bordereaux(ctx, store.BordereauFilter{}, page))[0].ID
 	b.rates = must[quote.RateTable](t)(r.RateTable(ctx, b.program.ID, b.policy.Effective)).ID
 	b.user = must[[]store.User](t)(r.Users(ctx, access.Scope{All: true}, store.Page{Limit: 1}))[0].ID
 	b.userSignIn = must[[]store.UserSignIn](t)(r.UserSignIns(ctx, b.user, now, page))[0].ID
@@ -178,6 +185,39 @@ func fillAuthority(t testing.TB, db *store.DB, desk *insurance.Desk, b book) {
 	r := must[referral.Referral](t)(desk.Refer(ctx, b.by, referral.Ask{Entity: referral.Entity{Type: referral.Policy, ID: b.policy.ID}, Reason: "other", Rationale: "x"}))
 	storetest.SQL(t, db, `INSERT INTO referral_task (id, org_id, referral_id, policy_id, action, responsible, consequence, status, created_at, updated_at)
 		VALUES (new_ulid(), $1, $2, $3, 'a', '', '', 'open', now(), now())`, b.by.Org.UUID(), r.ID.UUID(), b.policy.ID.UUID())
+}
+
+// fillDelegated adds a row to every table of delegated authority. Its agreement is
+// of the program that the policy was bound in, and of other days.
+func fillDelegated(t testing.TB, db *store.DB, b book) {
+	t.Helper()
+	for _, sql := range []string{
+		`INSERT INTO carrier (id, org_id, name, naic, email, status, reporting, created_by, created_at, updated_at)
+			VALUES (new_ulid(), $1, 'Summit', '', '', 'active', '{"premiumFrequency":"monthly","claimsFrequency":"monthly","reportingLag":15}', 'x', now(), now())`,
+		`INSERT INTO da_agreement (id, org_id, carrier_id, program_id, effective, expiration, status, terms, created_by, created_at, updated_at)
+			SELECT new_ulid(), $1, c.id, p.id, '2030-01-01', '2031-01-01', 'active', '{"annualGwpLimit":1}', 'x', now(), now() FROM carrier c, program p
+			WHERE c.org_id = $1 AND p.org_id = $1`,
+		`INSERT INTO da_aggregate (org_id, agreement_id, kind, period, used) SELECT $1, id, 'annual_written_premium', '2030-01-01', 1 FROM da_agreement WHERE org_id = $1`,
+		`INSERT INTO da_usage (transaction_id, org_id, agreement_id, policy_id, insured, effective, premium, aggregate, policies, at)
+			SELECT t.id, $1, a.id, t.policy_id, 'i', '2030-01-01', 1, 1, 1, now() FROM da_agreement a, policy_transaction t WHERE a.org_id = $1 AND t.org_id = $1`,
+		`INSERT INTO bordereau (id, org_id, agreement_id, carrier_id, type, from_day, to_day, due, status, rows, gross, commission, override, net, created_by, created_at)
+			SELECT new_ulid(), $1, id, carrier_id, 'premium', '2030-01-01', '2030-02-01', '2030-02-16', 'pending', 1, 1, 0, 0, 1, 'x', now() FROM da_agreement WHERE org_id = $1`,
+		`INSERT INTO bordereau_row (id, org_id, agreement_id, carrier_id, policy_id, bordereau_id, type, booked, facts, gross, commission, override, net, created_at)
+			SELECT t.id, $1, b.agreement_id, b.carrier_id, t.policy_id, b.id, 'NEW', '2030-01-01', '{}', 1, 0, 0, 1, now() FROM bordereau b, policy_transaction t
+			WHERE b.org_id = $1 AND t.org_id = $1`,
+	} {
+		storetest.SQL(t, db, sql, b.by.Org.UUID())
+	}
+	// A reservation of another submission, which is quoted and accepted.
+	desk := insurance.New(db, insurance.Config{MaxBackdate: -1})
+	s := must[submission.Submission](t)(desk.Submit(t.Context(), b.by, submission.Submission{
+		InsuredName: "Reserved", NAICS: "236220", AnnualRevenue: 800_000_000, RequestedLimit: 100_000_000,
+		EffectiveDate: civil.Date{Year: 2026, Month: time.May, Day: 1}, State: "OR", LineOfBusiness: "GL",
+	}))
+	q := must[quote.Quote](t)(desk.Quote(t.Context(), b.by, s.ID, whatever))
+	storetest.SQL(t, db, `INSERT INTO da_reservation (quote_id, org_id, agreement_id, submission_id, insured, effective, premium, aggregate, created_at, expires_at)
+		SELECT $2, $1, id, $3, 'i', '2030-01-01', 1, 1, now(), now() + interval '1 day' FROM da_agreement WHERE org_id = $1`, b.by.Org.UUID(), q.ID.UUID(), s.ID.UUID())
+	storetest.SQL(t, db, `UPDATE quote SET status = 'accepted' WHERE id = $1`, q.ID.UUID())
 }
 
 // fillRoom adds a row of who to every table of what is in a room: a file that
@@ -502,6 +542,41 @@ func reads(t *testing.T, r store.Reader, me, they book) {
 			ts, err := r.RateTables(ctx, store.RateTableFilter{Program: they.program.ID}, store.Page{Limit: 100})
 			return found(len(ts) > 0, err)
 		},
+		"Carrier":   func() error { _, err := r.Carrier(ctx, they.agreement.Carrier); return err },
+		"Agreement": func() error { _, err := r.Agreement(ctx, they.agreement.ID); return err },
+		"Bordereau": func() error { _, err := r.Bordereau(ctx, they.bordereau); return err },
+		"Agreements of a program": func() error {
+			as, err := r.Agreements(ctx, store.AgreementFilter{Program: they.program.ID}, store.Page{Limit: 100})
+			return found(len(as) > 0, err)
+		},
+		"BordereauRows": func() error {
+			rows, err := r.BordereauRows(ctx, they.bordereau, store.Page{Limit: 100})
+			return found(len(rows) > 0, err)
+		},
+		"Covering": func() error {
+			c, err := r.Covering(ctx, they.program.ID, they.agreement.Effective)
+			return found(c.Is && c.Carrier.ID == they.agreement.Carrier, err)
+		},
+		"Counters": func() error {
+			cs, err := r.Counters(ctx, they.agreement.ID, they.agreement.Keys(they.agreement.Effective))
+			return found(len(cs) == 3 && cs[1].Used > 0, err)
+		},
+		"Held, reserved": func() error {
+			h, err := r.Held(ctx, they.agreement, they.sub.ID, delegated.Risk{Effective: they.agreement.Effective}, time.Now())
+			return found(h.Annual > 0, err)
+		},
+		"Held, by an insured": func() error {
+			h, err := r.Held(ctx, they.agreement, they.sub.ID, delegated.Risk{Effective: they.agreement.Effective, Insured: "i"}, time.Now())
+			return found(h.Policies == 2, err)
+		},
+		"Used": func() error {
+			s, err := r.Used(ctx, they.agreement.ID, time.Now().Add(time.Hour))
+			return found(len(s) > 0, err)
+		},
+		"Reserved": func() error {
+			s, err := r.Reserved(ctx, they.agreement.ID, time.Now())
+			return found(len(s) > 0, err)
+		},
 		"RateTable": func() error {
 			_, err := r.RateTable(ctx, they.program.ID, they.policy.Effective)
 			if errors.Is(err, rating.ErrNoRate) {
@@ -563,6 +638,15 @@ func lists(t *testing.T, r store.Reader, me book) {
 	for _, v := range must[[]quote.RateTable](t)(r.RateTables(ctx, store.RateTableFilter{Status: "published"}, page)) {
 		orgs["RateTables"] = append(orgs["RateTables"], v.Org)
 	}
+	for _, v := range must[[]delegated.Carrier](t)(r.Carriers(ctx, store.CarrierFilter{Status: "active"}, page)) {
+		orgs["Carriers"] = append(orgs["Carriers"], v.Org)
+	}
+	for _, v := range must[[]delegated.Agreement](t)(r.Agreements(ctx, store.AgreementFilter{Status: delegated.Active, Today: me.policy.Effective}, page)) {
+		orgs["Agreements"] = append(orgs["Agreements"], v.Org)
+	}
+	for _, v := range must[[]delegated.Bordereau](t)(r.Bordereaux(ctx, store.BordereauFilter{}, page)) {
+		orgs["Bordereaux"] = append(orgs["Bordereaux"], v.Org)
+	}
 	for _, v := range must[[]store.User](t)(r.Users(ctx, access.Scope{All: true}, page)) {
 		orgs["Users"] = append(orgs["Users"], v.Org)
 	}
@@ -591,7 +675,7 @@ func lists(t *testing.T, r store.Reader, me book) {
 		t.Error(err)
 	}
 	orgs["Request by the caller's id"] = []access.OrgID{q.Org}
-	for _, name := range []string{"Submissions", "Policies", "Policies by number", "Invoices", "Referrals", "Profiles", "Delegations", "Holders", "Tasks", "Users", "Keys", "Events", "Glances", "Endpoints", "Audit", "Program", "Programs", "RateTables", "Request by the caller's id"} {
+	for _, name := range []string{"Submissions", "Policies", "Policies by number", "Invoices", "Referrals", "Profiles", "Delegations", "Holders", "Tasks", "Users", "Keys", "Events", "Glances", "Endpoints", "Audit", "Program", "Programs", "RateTables", "Carriers", "Agreements", "Bordereaux", "Request by the caller's id"} {
 		if len(orgs[name]) == 0 {
 			t.Errorf("%s: nothing", name)
 		}
@@ -606,6 +690,15 @@ func lists(t *testing.T, r store.Reader, me book) {
 // missing makes of a version that nobody has a row that is not there.
 func missing(err error) error {
 	if errors.Is(err, fault.ErrStale) {
+		return fault.ErrNotFound
+	}
+	return err
+}
+
+// missingRow makes of a row that refers to nothing one that is not there.
+func missingRow(err error) error {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) && (pg.Code == "23503" || pg.Code == "23505" || pg.Code == "42501" || pg.Code == "23514") || errors.Is(err, store.ErrDuplicate) {
 		return fault.ErrNotFound
 	}
 	return err
@@ -628,6 +721,38 @@ func locks(t *testing.T, db *store.DB, me, they book) {
 		"LockReferralsOf": func(tx *store.Tx) error {
 			rs, err := tx.LockReferralsOf(t.Context(), they.sub.ID)
 			return found(len(rs) > 0, err)
+		},
+		"LockCarrier":   func(tx *store.Tx) error { _, err := tx.LockCarrier(t.Context(), they.agreement.Carrier); return err },
+		"LockAgreement": func(tx *store.Tx) error { _, err := tx.LockAgreement(t.Context(), they.agreement.ID); return err },
+		"HoldCovering": func(tx *store.Tx) error {
+			c, err := tx.HoldCovering(t.Context(), they.program.ID, they.agreement.Effective)
+			return found(c.Is, err)
+		},
+		"Overlaps": func(tx *store.Tx) error {
+			other := they.agreement
+			other.ID = delegated.ID{}
+			yes, err := tx.Overlaps(t.Context(), other)
+			return found(yes, err)
+		},
+		"LockAllCounters": func(tx *store.Tx) error {
+			cs, err := tx.LockAllCounters(t.Context(), they.agreement.ID)
+			return found(len(cs) > 0, err)
+		},
+		"LockCounters": func(tx *store.Tx) error {
+			keys := []delegated.Key{{Kind: delegated.AnnualPremium, Period: "2030-01-01"}}
+			cs, err := tx.LockCounters(t.Context(), they.agreement.ID, keys)
+			return found(len(cs) > 0 && cs[0].Used > 0, missingRow(err))
+		},
+		"AddBordereau": func(tx *store.Tx) error {
+			a := they.agreement // whose days are reported of, when it is one's own
+			made, err := tx.AddBordereau(t.Context(), delegated.Bordereau{
+				ID: delegated.NewBordereauID(time.Now()), Agreement: a.ID, Carrier: a.Carrier, Type: "premium", From: a.Effective, To: a.Expiration,
+				Due: a.Expiration, Status: "pending", CreatedAt: time.Now(),
+			})
+			if errors.Is(err, delegated.ErrReported) {
+				return nil
+			}
+			return found(made.Rows > 0, missingRow(err))
 		},
 		"LockProfile": func(tx *store.Tx) error { _, err := tx.LockProfile(t.Context(), they.profile); return err },
 		"Unassign": func(tx *store.Tx) error {

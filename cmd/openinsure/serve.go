@@ -38,6 +38,7 @@ type serveCmd struct {
 	TLSKeyFile     string        `env:"TLS_KEY_FILE" name:"tls-key-file" type:"path" help:"Private key of the certificate."`
 	DBMaxConns     int32         `env:"DB_MAX_CONNS" name:"db-max-conns" default:"20" help:"Connections of each of the two pools to Postgres."`
 	MaxBackdate    int           `env:"MAX_BACKDATE_DAYS" name:"max-backdate-days" default:"30" help:"In production, quotes that take effect further back than so many days are referred."`
+	ReserveFor     time.Duration `env:"DA_RESERVATION" name:"da-reservation" default:"72h" help:"How long an accepted quote keeps room of delegated authority for its bind."`
 	SanctionsList  string        `env:"SANCTIONS_LIST_FILE" name:"sanctions-list-file" type:"path" help:"List of names that producers are compared with, JSON; without it a sample of invented names."`
 	AllowedOrigins []string      `env:"ALLOWED_ORIGINS" help:"Sites, besides PUBLIC_URL, whose pages may call the API and open sockets."`
 	RoomCloseAfter time.Duration `env:"ROOM_CLOSE_AFTER" default:"336h" help:"From bind or decline until a deal room closes by itself."`
@@ -80,7 +81,9 @@ func (c *serveCmd) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	p, err := c.open(ctx, log, c.DBMaxConns, insurance.Config{MaxBackdate: c.MaxBackdate, CloseAfter: c.RoomCloseAfter, Sanctions: sanctions})
+	p, err := c.open(ctx, log, c.DBMaxConns, insurance.Config{
+		MaxBackdate: c.MaxBackdate, CloseAfter: c.RoomCloseAfter, Sanctions: sanctions, Production: c.production(), ReserveFor: c.ReserveFor,
+	})
 	if err != nil {
 		return err
 	}

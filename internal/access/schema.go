@@ -23,6 +23,10 @@ const (
 	ReadRates   Permission = "read_rates"   // on the organisation: its programs and their rates
 	ManageRates Permission = "manage_rates" // on the organisation
 
+	ReadDelegated   Permission = "read_delegated"   // on the organisation: carriers, agreements with them, what is used and reported
+	ManageDelegated Permission = "manage_delegated" // on the organisation: carriers and agreements
+	ReportDelegated Permission = "report_delegated" // on the organisation: make a bordereau
+
 	MoveClock Permission = "move_clock" // on the organisation: its test clock
 
 	ReadWebhooks   Permission = "read_webhooks"   // on the organisation: its endpoints and what they were sent
@@ -183,6 +187,9 @@ var Schema = map[Type]Definition{
 			ManageProducers: held(string(writeBusiness)),
 			ReadRates:       held(string(viewBusiness)),
 			ManageRates:     held(RoleAdmin, Integration),
+			ReadDelegated:   held(string(viewBusiness), RoleFinance),
+			ManageDelegated: held(RoleAdmin, Integration),
+			ReportDelegated: held(RoleAdmin, RoleFinance, Integration),
 			MoveClock:       held(RoleAdmin, Integration),
 		},
 	},

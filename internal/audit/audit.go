@@ -78,6 +78,13 @@ const (
 
 	AuthorityChanged Action = "authority.changed" // a profile, who has it, who lends his, the rules: details.change
 
+	CarrierAdded     Action = "carrier.added"
+	CarrierChanged   Action = "carrier.changed"
+	AgreementAdded   Action = "da_agreement.added"
+	AgreementChanged Action = "da_agreement.changed"
+	CapacityReserved Action = "da_agreement.reserved" // for an accepted quote: details.until
+	BordereauMade    Action = "bordereau.created"
+
 	ProgramCreated Action = "program.created"
 	RatesDrafted   Action = "rate_table.created"
 	RatesPublished Action = "rate_table.published"
@@ -113,7 +120,7 @@ var Actions = []Action{
 	LogExported, KeysRotated, KeysDropped, RoomOpened, RoomClosed, RoomReopened, RoomArchived, ParticipantAdded, ParticipantChanged,
 	ParticipantRemoved, Quoted, Declined, Corrected, Claimed, Released, Withdrawn, QuoteOffered, QuoteAccepted, PolicyBound, ProgramCreated, RatesDrafted, RatesPublished, ReferralRaised, ReferralDecided, ReferralChanged, AuthorityChanged, WebhookCreated, WebhookChanged, WebhookDeleted,
 	WebhookDisabled, DeviceAdded, DeviceRemoved, ClockMoved, ClockReset, FlagSet, FlagUnset, ProducerScreened, ProducerReviewed, ProducerAdded, ProducerChanged, LicenseAdded, LicenseChanged,
-	AppointmentAdded, AppointmentChanged, ProducerSaleChecked,
+	AppointmentAdded, AppointmentChanged, ProducerSaleChecked, CarrierAdded, CarrierChanged, AgreementAdded, AgreementChanged, CapacityReserved, BordereauMade,
 }
 
 // Outcome is how it went.
@@ -197,6 +204,7 @@ var types = map[string]string{
 	"inv": "invoice", "clm": "claim", "doc": "document", "ref": "referral", "room": "deal_room", "msg": "message", "file": "file",
 	"prd": "producer", "lic": "license", "apt": "appointment",
 	"ann": "annotation", "ivt": "invitation", "ses": "session", "whk": "webhook", "dlv": "delivery", "dev": "device", "evt": "event", "ntf": "notification",
+	"car": "carrier", "da": "da_agreement", "bdx": "bordereau",
 	"aup": "authority_profile", "dlg": "authority_delegation",
 }
 

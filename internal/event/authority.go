@@ -4,6 +4,7 @@ package event
 type LimitApproaching struct {
 	AgreementID string `json:"agreementId"`
 	Aggregate   string `json:"aggregate" doc:"Which of the agreement's limits."`
+	PeriodStart string `json:"periodStart" format:"date" doc:"The first day of the year, the quarter or the agreement that it adds up."`
 	Utilization int    `json:"utilization" doc:"Percent of the limit, rounded down."`
 }
 
@@ -13,6 +14,6 @@ func (LimitApproaching) EventType() string { return "da.limit_approaching" }
 var authorityTypes = []Type{{
 	Name: "da.limit_approaching", Description: "More than 85 percent of a limit of delegated authority is used.", Resource: "da-agreements",
 	Audiences: []string{Admin, Underwriting}, Persons: []string{Manager}, Push: []string{Manager}, Mail: []string{Manager},
-	Category: CategoryAdmin, Webhook: true, Planned: true,
-	Example: LimitApproaching{AgreementID: "da_01J8K3M4N5P6Q7R8S9T0V1W2X3", Aggregate: "annual_written_premium", Utilization: 86},
+	Category: CategoryAdmin, Webhook: true,
+	Example: LimitApproaching{AgreementID: "da_01J8K3M4N5P6Q7R8S9T0V1W2X3", Aggregate: "annual_written_premium", PeriodStart: "2026-01-01", Utilization: 86},
 }}

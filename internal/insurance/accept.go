@@ -41,7 +41,8 @@ func (d *Desk) Offer(ctx context.Context, by access.Actor, id quote.ID) (quote.Q
 }
 
 // Accept takes a quote that was offered: a bind is of it from now on, and the
-// other quotes of the submission are not taken up. Of two acceptances at once the
+// other quotes of the submission are not taken up. Room of delegated authority is
+// kept for it, for a time; delegated.ErrExceeded when there is none. Of two acceptances at once the
 // later one to lock the submission gets quote.ErrState with the winner.
 func (d *Desk) Accept(ctx context.Context, by access.Actor, id quote.ID) (quote.Quote, error) {
 	q, err := d.move(ctx, by, access.Accept, id, func(tx *store.Tx, s submission.Submission, q quote.Quote, at time.Time) (quote.Quote, error) {
@@ -50,6 +51,9 @@ func (d *Desk) Accept(ctx context.Context, by access.Actor, id quote.ID) (quote.
 			return q, err
 		}
 		if err := tx.PassOver(ctx, q); err != nil {
+			return q, err
+		}
+		if err := d.reserve(ctx, tx, by, s, q, at); err != nil {
 			return q, err
 		}
 		tx.Emit(event.New(s.Org, s.ID.String(), event.QuoteAccepted{

@@ -57,3 +57,18 @@ func BenchmarkBind(b *testing.B) {
 		return err
 	})
 }
+
+// BenchmarkBindUnderAnAgreement is BenchmarkBind of one carrier's agreement, whose
+// aggregates all wait for, too.
+func BenchmarkBindUnderAnAgreement(b *testing.B) {
+	tr := newTreaty(b, 1_000_000)
+	ids := make([]submission.ID, b.N)
+	for i := range ids {
+		ids[i] = quoted(b, tr.desk, tr.una)
+	}
+	work(b, ids, func(id submission.ID) error {
+		_, err := tr.desk.Bind(b.Context(), tr.una, id, policy.Order{Plan: billing.Monthly10}, whatever)
+		return err
+	})
+	tr.used()
+}

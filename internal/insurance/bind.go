@@ -35,8 +35,9 @@ func (d *Desk) Bind(ctx context.Context, by access.Actor, id submission.ID, o po
 		if err != nil {
 			return err
 		}
+		var under cover
 		if quoted && s.Status != submission.Bound {
-			if err := d.pass(ctx, tx, bid{By: by, At: at, Submission: s, Quote: q, Program: p, Order: o}); err != nil {
+			if err := d.pass(ctx, tx, bid{By: by, At: at, Submission: s, Quote: q, Program: p, Order: o, Cover: &under}); err != nil {
 				return err
 			}
 		}
@@ -66,6 +67,9 @@ func (d *Desk) Bind(ctx context.Context, by access.Actor, id submission.ID, o po
 		if err := saveBound(ctx, tx, s, q, made, first, invoices); err != nil {
 			return err
 		}
+		if err := d.use(ctx, tx, under, s, q, made, first); err != nil {
+			return err
+		}
 		if err := useUp(ctx, tx, s.ID, made.ID, at); err != nil {
 			return err
 		}
@@ -74,13 +78,21 @@ func (d *Desk) Bind(ctx context.Context, by access.Actor, id submission.ID, o po
 			return err
 		}
 		tx.Emit(boundEvents(s, made, invoices, persons, at)...)
-		tx.Audit(by, audit.Fact{Action: audit.PolicyBound, Object: made.ID.String(), Details: audit.Details{"submissionId": s.ID.String(), "quoteId": q.ID.String()}})
+		tx.Audit(by, boundFact(s, q, made, under))
 		return rooms.ShowCard(ctx, tx, s.ID, boundCard(made), at)
 	})
 	if err != nil {
 		return policy.Policy{}, fmt.Errorf("bind %s: %w", id, err)
 	}
 	return bound, nil
+}
+
+func boundFact(s submission.Submission, q quote.Quote, p policy.Policy, under cover) audit.Fact {
+	details := audit.Details{"submissionId": s.ID.String(), "quoteId": q.ID.String()}
+	if under.Is {
+		details["agreementId"] = under.Agreement.ID.String()
+	}
+	return audit.Fact{Action: audit.PolicyBound, Object: p.ID.String(), Details: details}
 }
 
 // toBind finds the quote that a bind is of; false when the submission was never

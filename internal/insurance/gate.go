@@ -19,6 +19,7 @@ type bid struct {
 	Quote      quote.Quote
 	Program    quote.Program
 	Order      policy.Order
+	Cover      *cover // where the gate of delegated authority says what it found; nil when nothing is to be bound, so that nothing need be locked
 }
 
 // A gate finds what stands between a bid and its policy, as the codes that
@@ -28,7 +29,7 @@ type gate func(context.Context, *store.Tx, bid) ([]string, error)
 
 // gates are all asked, in this order, which is also that of their locks.
 func (d *Desk) gates() []gate {
-	return []gate{d.agreed, soldBy}
+	return []gate{d.agreed, soldBy, within}
 }
 
 // pass returns quote.ErrNotBindable with everything that any gate has against
@@ -43,7 +44,11 @@ func (d *Desk) pass(ctx context.Context, tx *store.Tx, b bid) error {
 		blockers = append(blockers, found...)
 	}
 	if len(blockers) > 0 {
-		return quote.ErrNotBindable.With("blockers", blockers)
+		refused := quote.ErrNotBindable.With("blockers", blockers)
+		if b.Cover != nil && len(b.Cover.Found) > 0 {
+			refused = refused.With("delegatedAuthority", exceedings(*b.Cover))
+		}
+		return refused
 	}
 	return nil
 }

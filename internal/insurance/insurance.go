@@ -19,8 +19,12 @@ type Config struct {
 	// quote is referred; negative sets no bound, as outside production.
 	MaxBackdate int
 	CloseAfter  time.Duration    // from bind or decline until the submission's room closes by itself; 14 days when 0
-	Flaggers    []Flagger        // of delegated authority, all asked of each quote
+	Flaggers    []Flagger        // asked of each quote beside its agreement of delegated authority
 	Now         func() time.Time // time.Now when nil
+	// Production reports what is bound to carriers; the zero value never does, as
+	// in a sandbox.
+	Production bool
+	ReserveFor time.Duration // how long an acceptance keeps room of delegated authority; 72 hours when 0
 	// Sanctions is what the names of producers are compared with; nil: a sample
 	// list of invented names.
 	Sanctions Screener
@@ -39,6 +43,9 @@ func New(db *store.DB, cfg Config) *Desk {
 	}
 	if cfg.CloseAfter == 0 {
 		cfg.CloseAfter = 14 * 24 * time.Hour
+	}
+	if cfg.ReserveFor == 0 {
+		cfg.ReserveFor = 72 * time.Hour
 	}
 	if cfg.Sanctions == nil {
 		cfg.Sanctions = SampleSanctions()

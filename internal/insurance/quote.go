@@ -175,6 +175,9 @@ func (d *Desk) price(ctx context.Context, r store.Reader, by access.Actor, s sub
 	if err != nil {
 		return quote.Quote{}, err
 	}
+	if q, err = heed(ctx, r, s, q, at); err != nil {
+		return quote.Quote{}, err
+	}
 	for _, f := range d.cfg.Flaggers {
 		found, err := f(ctx, r, s, q)
 		if err != nil {

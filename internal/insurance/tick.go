@@ -26,7 +26,7 @@ const dueBatch = 100
 func (d *Desk) Tick(ctx context.Context, now time.Time) (int, error) {
 	now = now.UTC().Truncate(time.Microsecond)
 	total, failures := 0, 0
-	var failed error
+	failed := d.dropReservations(ctx, now)
 	for {
 		due, err := d.db.Due(ctx, now, dueBatch)
 		if err != nil {

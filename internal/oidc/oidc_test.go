@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -129,6 +130,31 @@ func TestFinish(t *testing.T) {
 		"grant_type": {"authorization_code"}, "code": {"the code"}, "code_verifier": {verifier}, "redirect_uri": {"https://api.example.com/auth/oidc/callback"},
 	}, s.form); d != "" {
 		t.Errorf("exchange: %s", d)
+	}
+}
+
+// What a server says beyond our bounds is left out: an email of more than 320
+// characters, and what a list has after its 500th value.
+func TestBounds(t *testing.T) {
+	s := newIDP(t)
+	claims := s.claims()
+	claims["email"] = strings.Repeat("u", 310) + "@example.com"
+	claims["groups"] = slices.Repeat([]string{"uw"}, 501)
+	s.says(s.Sign("k1", claims))
+	who, err := s.client().Finish(t.Context(), oidc.Answer{Code: "the code"}, nonce, verifier)
+	if err != nil || who.Email != "" || len(who.Roles) != 500 {
+		t.Errorf("email %q, %d roles, %v", who.Email, len(who.Roles), err)
+	}
+}
+
+// An attempt that lost its nonce is no reason to take a token that has none.
+func TestNoNonce(t *testing.T) {
+	s := newIDP(t)
+	claims := s.claims()
+	delete(claims, "nonce")
+	s.says(s.Sign("k1", claims))
+	if _, err := s.client().Finish(t.Context(), oidc.Answer{Code: "the code"}, "", verifier); !errors.Is(err, oidc.ErrAnswer) {
+		t.Errorf("err = %v", err)
 	}
 }
 

@@ -1,0 +1,92 @@
+package delegated
+
+import (
+	"regexp"
+	"time"
+
+	"cloud.google.com/go/civil"
+
+	"github.com/openinsure/openinsure/internal/access"
+	"github.com/openinsure/openinsure/internal/fault"
+	"github.com/openinsure/openinsure/internal/id"
+)
+
+type carrierKind struct{}
+
+func (carrierKind) Prefix() string { return "car_" }
+
+// CarrierID identifies a carrier.
+type CarrierID = id.ID[carrierKind]
+
+// NewCarrierID mints the id of a carrier added at the given time.
+func NewCarrierID(at time.Time) CarrierID { return id.New[carrierKind](at) }
+
+// The states of a carrier: nothing is bound for one that is not active.
+const (
+	CarrierActive   = "active"
+	CarrierInactive = "inactive"
+)
+
+// How often a carrier is reported to.
+const (
+	Monthly   = "monthly"
+	Quarterly = "quarterly"
+)
+
+// Reporting is what a carrier wants to be told, and when.
+type Reporting struct {
+	Premium string `json:"premiumFrequency"`
+	Claims  string `json:"claimsFrequency"`
+	Lag     int    `json:"reportingLag"` // days after the period's end
+}
+
+// DefaultLag is how many days after its period a bordereau is due, by default.
+const DefaultLag = 15
+
+const mostLag = 90
+
+// A Carrier is an insurer in whose name an organisation binds.
+type Carrier struct {
+	ID         CarrierID
+	Org        access.OrgID
+	ExternalID string // the organisation's own, unique in it
+	Name       string
+	NAIC       string // its number at the regulators' association; may be empty
+	Email      string
+	Status     string
+	Reporting  Reporting
+	Metadata   map[string]string
+	CreatedBy  string
+	CreatedAt  time.Time
+	UpdatedAt  time.Time
+	Version    int
+}
+
+// ErrCarrierExists is the answer to a second carrier of one name.
+var ErrCarrierExists = fault.New(fault.Conflict, "carrier_exists", "Your organization has a carrier of this name already.").Field("name", "unique")
+
+var naic = regexp.MustCompile(`^([0-9]{5})?$`)
+
+// Check reports everything that is wrong with a carrier.
+func (c Carrier) Check() error {
+	bad := fault.ErrValidation
+	when := func(wrong bool, field, rule string) {
+		if wrong {
+			bad = bad.Field(field, rule)
+		}
+	}
+	when(c.Name == "", "name", "required")
+	when(!naic.MatchString(c.NAIC), "naicNumber", "pattern")
+	when(c.Status != CarrierActive && c.Status != CarrierInactive, "status", "enum")
+	when(c.Reporting.Premium != Monthly && c.Reporting.Premium != Quarterly, "bordereauConfig.premiumFrequency", "enum")
+	when(c.Reporting.Claims != Monthly && c.Reporting.Claims != Quarterly, "bordereauConfig.claimsFrequency", "enum")
+	when(c.Reporting.Lag < 0, "bordereauConfig.reportingLag", "min")
+	when(c.Reporting.Lag > mostLag, "bordereauConfig.reportingLag", "max")
+	if len(bad.Fields()) > 0 {
+		return bad
+	}
+	return nil
+}
+
+// Due is when what ends before a day is to be reported.
+func (r Reporting) Due(end civil.Date) civil.Date { return end.AddDays(r.Lag) }
