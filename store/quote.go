@@ -33,6 +33,17 @@ func (r Reader) LatestQuote(ctx context.Context, s submission.ID) (quote.Quote, 
 	return qs[0], true, nil
 }
 
+// openQuotesSQL reads the quotes of a submission of which something may still
+// become.
+const openQuotesSQL = `SELECT ` + quoteColumns + ` FROM quote t WHERE t.org_id = $1 AND t.submission_id = $2
+	AND t.status IN ('quoted', 'referred', 'offered', 'accepted') ORDER BY t.version`
+
+// OpenQuotes reads the quotes of a submission of which something may still
+// become, oldest first.
+func (r Reader) OpenQuotes(ctx context.Context, s submission.ID) ([]quote.Quote, error) {
+	return many(ctx, r, scanQuote, openQuotesSQL, r.org.UUID(), s.UUID())
+}
+
 // Quotes lists the quotes of a submission, newest first.
 func (r Reader) Quotes(ctx context.Context, s submission.ID, p Page) ([]quote.Quote, error) {
 	w := r.where()

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 
-	"github.com/openinsure/openinsure/internal/insurance/quote"
 	"github.com/openinsure/openinsure/internal/insurance/submission"
 )
 
@@ -18,16 +17,12 @@ func init() {
 			never[way{"submission", from, string(by), to}] = because
 		}
 	}
-	for _, from := range []quote.Status{quote.Offered, quote.Accepted} {
-		never[way{"quote", string(from), string(quote.Doubt), string(quote.Referred)}] = "what is offered stays so"
-		never[way{"quote", string(from), string(quote.Decline), string(quote.Declined)}] = "what is offered stays so"
-	}
 	not("nothing makes a draft", submission.Withdraw, "draft withdrawn")
 	not("nothing expires a submission", submission.Expire, "received expired", "in_review expired", "quoted expired", "referred expired")
 	not("who has claimed it has it in review", submission.Correct, "received in_review")
 	not("what is asked goes with the risk", submission.Correct, "received referred", "in_review referred", "quoted referred")
 	not("what is asked makes it referred", submission.Ask, "received in_review", "received quoted", "received declined", "in_review received", "in_review quoted",
-		"in_review declined", "quoted received", "quoted in_review", "referred received")
+		"in_review declined", "quoted received", "quoted declined", "quoted in_review", "referred received")
 }
 
 // addSubmissions adds a tale for every way of a submission.
@@ -164,9 +159,6 @@ func (t *tale) worked(w way, line string) {
 	case w.to == "quoted":
 		t.approve(nil)
 	case w.to == "declined":
-		if w.from == "quoted" {
-			t.offer()
-		}
 		t.refer(nil)
 		t.decide("reject", nil)
 	}

@@ -22,6 +22,7 @@ func TestOneMonth(t *testing.T) {
 	addConditions(tales)
 	addQuotes(tales)
 	addPolicies(tales)
+	addAlternatives(tales)
 	began := time.Now()
 	told := s.tell(tales)
 	for _, one := range told {

@@ -63,15 +63,15 @@ func (d *Desk) QuoteAs(ctx context.Context, by access.Actor, id submission.ID, a
 		if q.Version, err = tx.AddQuote(ctx, q); err != nil {
 			return err
 		}
-		if !a.Beside {
-			if s, q, err = d.reconsider(ctx, tx, s, q, at); err != nil {
-				return err
-			}
+		if a.Beside && s.Status == submission.Declined && before != submission.Received && before != submission.InReview {
+			s.Status = before // the others are as good as before
+		}
+		if s, q, err = d.reconsider(ctx, tx, s, q, a.Beside, at); err != nil {
+			return err
 		}
 		tx.Audit(by, quoted(s, q))
 		if a.Beside && before == submission.Quoted && q.Decision != quote.Quoted {
 			// What there is to choose from is as good as before.
-			s.Status = before
 			return tx.SaveSubmission(ctx, s)
 		}
 		return d.tellQuoted(ctx, tx, s, q, at)

@@ -1,6 +1,7 @@
 package insurance
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -53,6 +54,19 @@ func (d *Desk) matter(ctx context.Context, tx *store.Tx, id submission.ID, at ti
 	return m, err
 }
 
+// about is the matter of a referral about one quote of several: that one, while
+// something may still become of it.
+func (m matter) about(ctx context.Context, tx *store.Tx, e referral.Entity) (matter, error) {
+	if e.Type != referral.Quote {
+		return m, nil
+	}
+	q, err := tx.Quote(ctx, quote.ID(e.ID))
+	if err == nil && q.Status.IsOpen() {
+		m.Quote = &q
+	}
+	return m, err
+}
+
 // value is what somebody has to agree to.
 func (m matter) value() authority.Value { return valueOf(m.Submission, m.Quote) }
 
@@ -60,6 +74,7 @@ func valueOf(s submission.Submission, q *quote.Quote) authority.Value {
 	v := authority.Value{Limit: s.RequestedLimit, Line: s.LineOfBusiness, State: s.State}
 	if q != nil {
 		v.Premium = &q.GrossPremium
+		v.Limit = cmp.Or(q.Terms.Limit, v.Limit)
 	}
 	return v
 }
@@ -96,6 +111,9 @@ func (d *Desk) Refer(ctx context.Context, by access.Actor, a referral.Ask) (refe
 		}
 		m, err := d.matter(ctx, tx, of, d.now(tx))
 		if err != nil {
+			return err
+		}
+		if m, err = m.about(ctx, tx, a.Entity); err != nil {
 			return err
 		}
 		a.Submission, a.Value, a.Risk = of, m.value(), m.Submission.Risk()
@@ -174,6 +192,9 @@ func (d *Desk) change(ctx context.Context, by access.Actor, id referral.ID, seen
 		}
 		m, err := d.matter(ctx, tx, known.Submission, d.now(tx))
 		if err != nil {
+			return err
+		}
+		if m, err = m.about(ctx, tx, known.Entity); err != nil {
 			return err
 		}
 		r, err := tx.LockReferral(ctx, id)
@@ -396,12 +417,15 @@ func answerCounter(ctx context.Context, tx *store.Tx, m matter, by access.Actor,
 		return after, told, err
 	}
 	q := m.Quote.Countered(r.Counter.Premium, m.At)
-	if err := tx.Supersede(ctx, q.Submission); err != nil {
+	if r.Entity == (referral.Entity{Type: referral.Quote, ID: m.Quote.ID}) { // of several, the others stay to choose from
+		err = tx.StandQuote(ctx, m.Quote.ID, quote.Superseded)
+	} else {
+		err = tx.Supersede(ctx, q.Submission)
+	}
+	if err != nil {
 		return after, told, err
 	}
-	if q.Version, err = tx.AddQuote(ctx, q); err == nil {
-		*m.Quote = q
-	}
+	_, err = tx.AddQuote(ctx, q)
 	return after, told, err
 }
 

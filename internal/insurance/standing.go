@@ -16,7 +16,33 @@ import (
 	"github.com/openinsure/openinsure/store"
 )
 
-// restand lets a submission and its newest quote follow what became of a
+// stand lets the open quotes of a submission follow its referrals, which are
+// locked, and returns where it stands then, with the quotes that moved.
+func stand(ctx context.Context, tx *store.Tx, s submission.Submission, all []referral.Referral, at time.Time) (submission.Status, []quote.Quote, error) {
+	open, err := tx.OpenQuotes(ctx, s.ID)
+	if err != nil {
+		return s.Status, nil, err
+	}
+	prices := make([]referral.Price, len(open))
+	for i, q := range open {
+		prices[i] = referral.Price{Quote: q, Value: valueOf(s, &q)}
+	}
+	status, stands := referral.Standing(s, prices, all, at)
+	var moved []quote.Quote
+	for i, q := range open {
+		if stands[i] == q.Status {
+			continue
+		}
+		q.Status = stands[i]
+		if err := tx.StandQuote(ctx, q.ID, q.Status); err != nil {
+			return s.Status, nil, err
+		}
+		moved = append(moved, q)
+	}
+	return status, moved, nil
+}
+
+// restand lets a submission and its open quotes follow what became of a
 // referral, and tells who brought it when a price is offered, or none will be.
 func (d *Desk) restand(ctx context.Context, tx *store.Tx, m matter, because referral.Referral) error {
 	all, err := tx.LockReferralsOf(ctx, m.Submission.ID)
@@ -24,20 +50,11 @@ func (d *Desk) restand(ctx context.Context, tx *store.Tx, m matter, because refe
 		return err
 	}
 	s := m.Submission
-	before := s.Status
-	var stood quote.Status
-	if m.Quote != nil {
-		stood = m.Quote.Status
+	before, clocks := s.Status, s.Clocks
+	var moved []quote.Quote
+	if s.Status, moved, err = stand(ctx, tx, s, all, m.At); err != nil {
+		return err
 	}
-	var stands quote.Status
-	s.Status, stands = referral.Standing(s, m.Quote, m.value(), all, m.At)
-	if stands != stood {
-		if err := tx.StandQuote(ctx, m.Quote.ID, stands); err != nil {
-			return err
-		}
-		m.Quote.Status = stands
-	}
-	clocks := s.Clocks
 	s.Clocks.Asked = asked(all)
 	if s, err = follow(ctx, tx, s, m.At); err != nil {
 		return err
@@ -48,19 +65,22 @@ func (d *Desk) restand(ctx context.Context, tx *store.Tx, m matter, because refe
 			return err
 		}
 	}
-	switch {
-	case s.Status == submission.Declined && before != submission.Declined:
+	if s.Status == submission.Declined && before != submission.Declined {
 		return d.tellDeclined(ctx, tx, s, because, m.At)
-	case stands == stood:
-		return nil
-	case offered(*m.Quote):
-		told := event.New(s.Org, s.ID.String(), quotedPayload(s, *m.Quote), m.At)
-		if told.Persons, err = tx.Producers(ctx, s.ID); err != nil {
+	}
+	for _, q := range moved {
+		if offered(q) {
+			told := event.New(s.Org, s.ID.String(), quotedPayload(s, q), m.At)
+			if told.Persons, err = tx.Producers(ctx, s.ID); err != nil {
+				return err
+			}
+			tx.Emit(told)
+		}
+		if err := rooms.ShowCard(ctx, tx, s.ID, quoteCard(q), m.At); err != nil {
 			return err
 		}
-		tx.Emit(told)
 	}
-	return rooms.ShowCard(ctx, tx, s.ID, quoteCard(*m.Quote), m.At)
+	return nil
 }
 
 // tellDeclined tells of an underwriter's no. The room of the referral has its
@@ -84,21 +104,24 @@ func (d *Desk) tellDeclined(ctx context.Context, tx *store.Tx, s submission.Subm
 }
 
 // reconsider looks at what was asked and agreed about a submission that has a
-// new quote, and says where both stand.
-func (d *Desk) reconsider(ctx context.Context, tx *store.Tx, s submission.Submission, q quote.Quote, at time.Time) (submission.Submission, quote.Quote, error) {
+// new quote, and says where both stand. One beside the others changes no risk.
+func (d *Desk) reconsider(ctx context.Context, tx *store.Tx, s submission.Submission, q quote.Quote, beside bool, at time.Time) (submission.Submission, quote.Quote, error) {
 	all, err := tx.LockReferralsOf(ctx, s.ID)
-	if err != nil || len(all) == 0 {
+	if err != nil || !beside && len(all) == 0 {
 		return s, q, err
 	}
-	v := valueOf(s, &q)
-	if err := outgrow(ctx, tx, s, v, all, at); err != nil {
-		return s, q, err
+	if !beside {
+		if err := outgrow(ctx, tx, s, valueOf(s, &q), all, at); err != nil {
+			return s, q, err
+		}
 	}
-	stood := q.Status
-	s.Status, q.Status = referral.Standing(s, &q, v, all, at)
+	status, moved, err := stand(ctx, tx, s, all, at)
+	s.Status = status
 	s.Clocks.Asked = asked(all)
-	if q.Status != stood {
-		err = tx.StandQuote(ctx, q.ID, q.Status)
+	for _, one := range moved {
+		if one.ID == q.ID {
+			q = one
+		}
 	}
 	return s, q, err
 }

@@ -107,6 +107,9 @@ func (d *Desk) tickReferral(ctx context.Context, tx *store.Tx, due store.Due, at
 	if err != nil || r.TimerAt == nil || r.TimerAt.After(at) { // another node was faster
 		return false, err
 	}
+	if m, err = m.about(ctx, tx, r.Entity); err != nil {
+		return false, err
+	}
 	next, err := successor(ctx, tx, m, r.Assignee)
 	if err != nil {
 		return false, err

@@ -105,7 +105,7 @@ func (d *Desk) outgrown(ctx context.Context, tx *store.Tx, s submission.Submissi
 	if err := outgrow(ctx, tx, s, v, all, at); err != nil {
 		return s, err
 	}
-	s.Status, _ = referral.Standing(s, nil, v, all, at)
+	s.Status, _ = referral.Standing(s, nil, all, at)
 	s.Clocks.Asked = asked(all)
 	return s, nil
 }
