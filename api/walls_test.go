@@ -180,6 +180,7 @@ var moving = map[string]string{
 var instead = map[string]map[int]string{
 	"deleteEndpointSQL":   {1: `SELECT id::text FROM endpoint WHERE org_id = $1 LIMIT 1`},
 	"cancelDeliveriesSQL": {1: `SELECT target::text FROM delivery WHERE org_id = $1 AND kind = 'webhook' AND state = 'pending' LIMIT 1`},
+	"openQuotesSQL":       {1: `SELECT submission_id::text FROM quote WHERE org_id = $1 LIMIT 1`},
 	"lockRoomOfSQL":       {1: `SELECT submission_id::text FROM room WHERE org_id = $1 LIMIT 1`},
 	"causedSQL":           {1: `SELECT request_id::text FROM event WHERE org_id = $1 AND request_id IS NOT NULL LIMIT 1`},
 	"attemptsSQL":         {1: `SELECT delivery_id::text FROM attempt WHERE org_id = $1 LIMIT 1`, 2: `SELECT '2020-01-01'`},
