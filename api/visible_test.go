@@ -50,6 +50,7 @@ var listings = map[string]listing{
 	"list-rate-tables":        {path: "/v1/rate-tables", of: access.Org, want: access.ReadRates, within: true, rows: "SELECT id FROM rate_table WHERE org_id = $1"},
 	"list-carriers":           {path: "/v1/carriers", of: access.Org, want: access.ReadDelegated, within: true},
 	"list-da-agreements":      {path: "/v1/da-agreements", of: access.Org, want: access.ReadDelegated, within: true},
+	"list-da-utilization":     {path: "/v1/analytics/{id}/da-utilization", of: access.Org, want: access.ReadDelegated, within: true},
 	"list-bordereaux":         {path: "/v1/bordereaux", of: access.Org, want: access.ReadDelegated, within: true},
 	"list-bordereau-rows":     {open: "of a bordereau, for whoever may list those: docs/permissions.md"},
 	"list-messages":           {path: "/v1/deal-rooms/{id}/messages", of: access.Room, want: access.Read, within: true},
