@@ -140,12 +140,16 @@ func (r Referral) Agrees(v authority.Value, at time.Time) bool {
 	return r.Entity.Type != Policy && r.Approves() && (r.ValidUntil == nil || at.Before(*r.ValidUntil)) && r.Reference != nil && r.Reference.Covers(v)
 }
 
-// Dropped returns a referral about something that is over as taken back; false
-// when there is nothing to take back.
+// Dropped returns a referral about something that is over as taken back, or as
+// lapsed when its counter waits; false when there is nothing to take back.
 func (r Referral) Dropped(because string, at time.Time) (Referral, event.Event, bool) {
 	if r.Entity.Type == Policy || !r.Status.live() && r.Status != Draft && !r.waits() {
 		return r, event.Event{}, false
 	}
-	after, told, _ := r.end(r.system(), Withdrawn, because, at)
+	to := Withdrawn
+	if r.waits() {
+		to = Lapsed
+	}
+	after, told, _ := r.end(r.system(), to, because, at)
 	return after, told, true
 }

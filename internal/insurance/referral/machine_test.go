@@ -21,7 +21,7 @@ import (
 )
 
 var moves = []string{
-	"submit", "claim", "release", "decide", "confirm", "dissent", "respond", "withdraw", "counter", "revoke", "tick", "change", "consume", "condition", "resolve", "waive",
+	"submit", "claim", "release", "decide", "confirm", "dissent", "respond", "withdraw", "counter", "revoke", "tick", "change", "consume", "drop", "condition", "resolve", "waive",
 }
 
 // likely are the moves that get a referral on.
@@ -151,6 +151,10 @@ func play(t *rapid.T, pace referral.Pace, seen map[string]int) {
 			r, _, _ = r.Changed(bench(by).Value, rapid.SampledFrom([]string{"risk", "risk", "another"}).Draw(t, "risk"), at)
 		case "consume":
 			r = r.Consume(at)
+		case "drop":
+			if rapid.IntRange(0, 9).Draw(t, "over") == 0 {
+				r, _, _ = r.Dropped("It is over.", at)
+			}
 		default:
 			var id referral.ConditionID
 			if len(r.Conditions) > 0 {
