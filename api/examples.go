@@ -80,4 +80,10 @@ const (
 	answerReadiness = `{"submissionId": "sub_01J8K3M4N5P6Q7R8S9T0V1W2X3", "status": "received", "score": 50, "lane": "underwriter_review", "ready": true,
 		"readyToBind": false, "decision": "quoted", "grossPremium": 14250, "blockers": [
 			{"stage": "bind", "severity": "blocks", "rule": "submission_state", "message": "The submission is not in a state that allows this."}]}`
+	answerQueue = `{"data": [{"submissionId": "sub_01J8K3M4N5P6Q7R8S9T0V1W2X3", "status": "received", "insuredName": "Pacific Coast Builders", "lineOfBusiness": "GL",
+		"state": "OR", "requestedLimit": 1000000, "effectiveDate": "2026-05-01", "priority": "normal", "score": 50, "lane": "underwriter_review",
+		"possibleDuplicates": 0, "createdAt": "2026-11-30T14:00:00Z", "externalId": "ext-1",
+		"sla": {"state": "running", "dueAt": "2026-11-30T18:00:00Z",
+			"firstResponse": {"state": "running", "startedAt": "2026-11-30T14:00:00Z", "withinMinutes": 240, "dueAt": "2026-11-30T18:00:00Z"},
+			"quote": {"state": "running", "startedAt": "2026-11-30T14:00:00Z", "withinMinutes": 960, "dueAt": "2026-12-01T22:00:00Z"}}}], "hasMore": false}`
 )

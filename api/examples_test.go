@@ -106,6 +106,7 @@ func TestExamplesOfRatesAndQuotes(t *testing.T) {
 	play(200, ada, "publish-rate-table", "POST", "/v1/rate-tables/"+table+"/publish")
 
 	s := w.must(201, una, "POST", "/v1/submissions", goodSubmission)["id"].(string)
+	play(200, una, "list-submission-queue", "GET", "/v1/submissions/queue")
 	play(200, una, "get-quote-readiness", "GET", "/v1/submissions/"+s+"/quote-readiness")
 	q := play(201, una, "quote-submission", "POST", "/v1/submissions/"+s+"/quote")
 	want := all["quote-submission"].answer.(map[string]any)

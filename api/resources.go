@@ -51,6 +51,7 @@ func (a *API) RegisterAll(p Platform) {
 	a.registerSubmissions(p)
 	a.registerSubmissionWork(p)
 	a.registerReadiness(p)
+	a.registerQueue(p)
 	a.registerQuotes(p)
 	a.registerPrograms(p)
 	a.registerRateTables(p)

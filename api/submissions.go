@@ -242,8 +242,12 @@ func (p Platform) getSubmission(ctx context.Context, in *ByID) (*bodyOf[submissi
 	if err != nil || b.Triage == nil {
 		return &bodyOf[submissionBody]{b}, err
 	}
+	at, err := p.at(ctx)
+	if err != nil {
+		return nil, err
+	}
 	found, err := r.Duplicates(ctx, id)
-	b.PossibleDuplicates = duplicatesOf(found[id])
+	b.PossibleDuplicates, b.SLA = duplicatesOf(found[id]), slaOf(s.Clocks, at)
 	return &bodyOf[submissionBody]{b}, err
 }
 

@@ -223,3 +223,86 @@ func TestPossibleDuplicates(t *testing.T) {
 		t.Errorf("a broker reads of a rival's: %v", m)
 	}
 }
+
+func TestQueueOverREST(t *testing.T) {
+	c := newCast(t)
+	var ids []string
+	for range 3 {
+		ids = append(ids, c.fresh())
+	}
+	c.want(200, "ulf", "POST", "/v1/submissions/"+ids[1]+"/claim", "")
+	c.want(201, "una", "POST", "/v1/submissions/"+c.fresh()+"/quote", "")
+	ask := func(who, query string) (string, map[string]any) {
+		t.Helper()
+		m := c.want(200, who, "GET", "/v1/submissions/queue?"+query, "")
+		var got []string
+		for _, row := range rows(m) {
+			got = append(got, row.(map[string]any)["submissionId"].(string))
+		}
+		slices.Sort(got)
+		return strings.Join(got, " "), m
+	}
+	sorted := slices.Sorted(slices.Values(ids))
+	for _, tt := range []struct{ who, query, want string }{
+		{"una", "", strings.Join(sorted, " ")}, {"abe", "", strings.Join(sorted, " ")}, {"otherKey", "", strings.Join(sorted, " ")},
+		{"ulf", "mine=true", ids[1]}, {"una", "mine=true", ""}, {"una", "unclaimed=true", ids[0] + " " + ids[2]},
+		{"una", "lane=escalate", ""}, {"una", "lane=underwriter_review&lineOfBusiness=GL", strings.Join(sorted, " ")}, {"una", "clock=breached", ""}, {"una", "clock=paused", ""},
+		{"una", "clock=running", strings.Join(sorted, " ")},
+	} {
+		if got, _ := ask(tt.who, tt.query); got != tt.want {
+			t.Errorf("%s %q: %s, want %s", tt.who, tt.query, got, tt.want)
+		}
+	}
+	var got []any
+	cursor := ""
+	for range ids {
+		m := c.want(200, "una", "GET", "/v1/submissions/queue?limit=1"+cursor, "")
+		row := rows(m)[0].(map[string]any)
+		got = append(got, row["submissionId"])
+		if row["possibleDuplicates"] != 3.0 {
+			t.Errorf("duplicates %v", row["possibleDuplicates"])
+		}
+		if next, ok := m["nextCursor"].(string); ok {
+			cursor = "&cursor=" + next
+		} else if len(got) != len(ids) {
+			t.Fatalf("no cursor: %v", m)
+		}
+	}
+	if slices.Contains(got[1:], got[0]) || got[1] == got[2] {
+		t.Errorf("pages repeat: %v", got)
+	}
+	m := c.want(200, "una", "GET", "/v1/submissions/"+ids[1], "")["sla"].(map[string]any)
+	if m["state"] != "running" || m["firstResponse"].(map[string]any)["state"] != "met" || m["quote"].(map[string]any)["withinMinutes"] != 960.0 {
+		t.Errorf("clocks: %v", m)
+	}
+	for query, rule := range map[string]string{
+		"mine=true&unclaimed=true": "unclaimed unexpected", "cursor=x": "cursor cursor", "cursor=e30": "cursor cursor", "clock=met": "clock enum", "limit=101": "limit max", "page=1": "page unknown",
+	} {
+		d := c.want(400, "una", "GET", "/v1/submissions/queue?"+query, "")["details"].(map[string]any)
+		if got := fmt.Sprint(d["field"], " ", d["rule"]); got != rule {
+			t.Errorf("%s: %s, want %s", query, got, rule)
+		}
+	}
+	c.want(403, "vic", "GET", "/v1/submissions/queue", "")
+	c.want(403, "key", "GET", "/v1/submissions/queue", "")
+	if n := len(rows(c.want(200, "eve", "GET", "/v1/submissions/queue", ""))); n != 0 {
+		t.Errorf("another company sees %d", n)
+	}
+}
+
+// The demo of rules: what the desk is given to answer within.
+func TestQueueByRules(t *testing.T) {
+	c := newCast(t)
+	c.want(200, "ada", "PUT", "/v1/referral-rules", strings.Replace(twoAgree, `"expiresAfterDays"`, `"firstResponseWithinMinutes":1,"quoteWithinMinutes":2,"expiresAfterDays"`, 1))
+	got := c.want(200, "una", "GET", "/v1/submissions/"+c.fresh(), "")["sla"].(map[string]any)
+	if got["firstResponse"].(map[string]any)["withinMinutes"] != 1.0 || got["quote"].(map[string]any)["withinMinutes"] != 2.0 {
+		t.Errorf("clocks: %v", got)
+	}
+	m := c.want(400, "ada", "PUT", "/v1/referral-rules", strings.Replace(twoAgree, `"expiresAfterDays"`, `"firstResponseWithinMinutes":0,"quoteWithinMinutes":86401,"expiresAfterDays"`, 1))
+	if n := len(m["details"].(map[string]any)["errors"].([]any)); n != 2 {
+		t.Errorf("two that are wrong: %v", m)
+	}
+	if m := c.want(200, "ada", "PUT", "/v1/referral-rules", twoAgree); m["firstResponseWithinMinutes"] != 240.0 || m["quoteWithinMinutes"] != 960.0 {
+		t.Errorf("without them: %v", m)
+	}
+}

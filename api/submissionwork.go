@@ -21,6 +21,7 @@ type DeskBody struct {
 	Assignee  string      `json:"assignee,omitempty" example:"usr_01J8K3M4N5P6Q7R8S9T0V1W2X3" doc:"Who has claimed it."`
 	ClaimedAt *time.Time  `json:"claimedAt,omitempty"`
 	Triage    *triageBody `json:"triage,omitempty" doc:"Not for who brought it."`
+	SLA       *slaBody    `json:"sla,omitempty" doc:"By when the desk has to act; when one submission is read, and not for who brought it."`
 
 	PossibleDuplicates *[]duplicateBody `json:"possibleDuplicates,omitempty" doc:"Other submissions of your organization that may be of the same business: of the same line, with terms that overlap, and with something of the insured in common. When one submission is created, corrected or read; not for who brought it."`
 }

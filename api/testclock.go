@@ -30,7 +30,7 @@ type moveClockBody struct {
 }
 
 type dueBody struct {
-	What string    `json:"what" enum:"referral,deal_room" doc:"A referral that was reminded of, escalated or ended, or a condition of it; a room that closed by itself."`
+	What string    `json:"what" enum:"referral,deal_room,submission" doc:"A referral that was reminded of, escalated or ended, or a condition of it; a room that closed by itself; a submission whose clock has passed a mark."`
 	ID   string    `json:"id" example:"ref_01J8K3M4N5P6Q7R8S9T0V1W2X3"`
 	At   time.Time `json:"at"`
 }
@@ -41,8 +41,11 @@ func clockOf(c insurance.Clock) ClockBody {
 
 func dueOf(d store.Due) dueBody {
 	b := dueBody{What: d.What, At: d.At, ID: referral.ID(d.ID).String()}
-	if d.What == store.WhatRoom {
+	switch d.What {
+	case store.WhatRoom:
 		b.What, b.ID = "deal_room", room.ID(d.ID).String()
+	case store.WhatSubmission:
+		b.ID = d.Submission.String()
 	}
 	return b
 }

@@ -72,6 +72,7 @@ var listings = map[string]listing{
 	"list-authority-profiles":    {path: "/v1/authority/profiles", of: access.Org, want: access.ViewDesk, within: true},
 	"list-authority-delegations": {path: "/v1/authority/delegations", of: access.Org, want: access.ViewDesk, within: true},
 	"list-authority-assignments": {path: "/v1/authority/assignments", of: access.Org, want: access.ViewDesk, within: true},
+	"list-submission-queue":      {path: "/v1/submissions/queue", of: access.Org, want: access.ViewBusiness, within: true},
 	"list-referral-tasks":        {path: "/v1/referral-tasks", of: access.Org, want: access.ViewBusiness, within: true},
 
 	"list-my-sessions":          {open: "the caller's own, by his id"},

@@ -12,8 +12,9 @@ import (
 
 // What can be due.
 const (
-	WhatReferral = "referral"
-	WhatRoom     = "room"
+	WhatReferral   = "referral"
+	WhatRoom       = "room"
+	WhatSubmission = "submission" // a clock has passed a mark
 )
 
 // A Due is something that has to be looked at by itself, and since when.
@@ -31,17 +32,27 @@ const dueReferral = `SELECT '` + WhatReferral + `' AS what, t.id, t.org_id, t.su
 const dueRoom = `SELECT '` + WhatRoom + `' AS what, t.id, t.org_id, t.submission_id, t.closes_at AS at FROM room t
 	LEFT JOIN overdue o ON o.what = '` + WhatRoom + `' AND o.id = t.id WHERE t.status = 'active' AND `
 
+const dueSubmission = `SELECT '` + WhatSubmission + `' AS what, t.id, t.org_id, t.id AS submission_id, t.timer_at AS at FROM submission t
+	LEFT JOIN overdue o ON o.what = '` + WhatSubmission + `' AND o.id = t.id WHERE `
+
 // notPut is that it did not fail a while ago.
 const notPut = ` AND (o.retry_at IS NULL OR o.retry_at <= `
 
 // dueSQL finds what is due by everybody's time; crosses orgs: a node looks after
 // those of all.
-const dueSQL = dueReferral + `t.timer_at <= $1` + notPut + `$1) ORDER BY at, id LIMIT $2`
+const dueSQL = `(` + dueReferral + `t.timer_at <= $1` + notPut + `$1) ORDER BY at, id LIMIT $2)
+	UNION ALL (` + dueSubmission + `t.timer_at <= $1` + notPut + `$1) ORDER BY at, id LIMIT $2)
+	ORDER BY at, what, id LIMIT $2`
 
 // dueAheadSQL finds what is due by the test clocks of those who have one, and
 // not by everybody's time; crosses orgs for the same.
 const dueAheadSQL = `SELECT d.* FROM test_clock c CROSS JOIN LATERAL (` +
-	dueReferral + `t.org_id = c.org_id AND t.timer_at > $1 AND t.timer_at <= $1 + c.ahead` + notPut + `$1) ORDER BY at, id LIMIT $2) d LIMIT $2`
+	`(` + dueReferral + ahead + notPut + `$1) ORDER BY at, id LIMIT $2)
+	UNION ALL (` + dueSubmission + ahead + notPut + `$1) ORDER BY at, id LIMIT $2)
+	ORDER BY at, what, id LIMIT $2) d LIMIT $2`
+
+// ahead is that its timer has run by the organisation's clock only.
+const ahead = `t.org_id = c.org_id AND t.timer_at > $1 AND t.timer_at <= $1 + c.ahead`
 
 // Due returns up to limit things that were due by now, the longest due first;
 // those by test clocks last. What failed a while ago is left out.
@@ -56,6 +67,7 @@ func (db *DB) Due(ctx context.Context, now time.Time, limit int) ([]Due, error) 
 
 // nextDueSQL finds what is due first in one organisation, of all that can be.
 const nextDueSQL = `(` + dueReferral + `t.org_id = $1 AND t.timer_at <= $2` + notPut + `$3) ORDER BY at, id LIMIT 1)
+	UNION ALL (` + dueSubmission + `t.org_id = $1 AND t.timer_at <= $2` + notPut + `$3) ORDER BY at, id LIMIT 1)
 	UNION ALL (` + dueRoom + `t.org_id = $1 AND t.closes_at <= $2` + notPut + `$3) ORDER BY at, id LIMIT 1)
 	ORDER BY at, what, id LIMIT 1`
 

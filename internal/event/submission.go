@@ -93,6 +93,30 @@ type SubmissionWithdrawn struct {
 // EventType implements Payload.
 func (SubmissionWithdrawn) EventType() string { return "submission.withdrawn" }
 
+// SubmissionClock is a clock of a submission that has passed a mark.
+type SubmissionClock struct {
+	SubmissionID string `json:"submissionId"`
+	InsuredName  string `json:"insuredName"`
+	Clock        string `json:"clock" enum:"first_response,quote"`
+	DueAt        string `json:"dueAt" format:"date-time"`
+	Assignee     string `json:"assignee,omitempty" doc:"Absent when nobody has claimed it."`
+	Lane         string `json:"lane" enum:"auto_process,underwriter_review,escalate"`
+	Score        int    `json:"score"`
+	ExternalID   string `json:"externalId,omitempty"`
+}
+
+// SubmissionAtRisk is the payload of submission.sla_at_risk.
+type SubmissionAtRisk struct{ SubmissionClock }
+
+// EventType implements Payload.
+func (SubmissionAtRisk) EventType() string { return "submission.sla_at_risk" }
+
+// SubmissionBreached is the payload of submission.sla_breached.
+type SubmissionBreached struct{ SubmissionClock }
+
+// EventType implements Payload.
+func (SubmissionBreached) EventType() string { return "submission.sla_breached" }
+
 // QuoteOffered is the payload of quote.offered.
 type QuoteOffered struct {
 	QuoteID      string      `json:"quoteId"`
@@ -165,6 +189,16 @@ var submissionTypes = []Type{
 		Example: SubmissionReleased{SubmissionID: aSubmission, InsuredName: "Pacific Coast Builders", Assignee: una.ID, ReleasedBy: una.ID, Status: "received"},
 	},
 	{
+		Name: "submission.sla_at_risk", Description: "Four fifths of the working time for a submission are over.", Resource: "submissions",
+		Audiences: []string{Underwriting}, Persons: []string{Assignee, Next}, Push: []string{Assignee}, Category: CategoryPolicies, Webhook: true, Inside: true,
+		Example: SubmissionAtRisk{lateClock},
+	},
+	{
+		Name: "submission.sla_breached", Description: "The working time for a submission is over.", Resource: "submissions",
+		Audiences: []string{Underwriting}, Persons: []string{Assignee, Next}, Push: []string{Assignee, Next}, Category: CategoryPolicies, Webhook: true, Inside: true,
+		Example: SubmissionBreached{lateClock},
+	},
+	{
 		Name: "submission.withdrawn", Description: "A submission was withdrawn.", Resource: "submissions",
 		Room: AsCard, Audiences: []string{Underwriting}, Persons: []string{Assignee, Producer}, Push: []string{Assignee}, Mail: []string{Producer},
 		Category: CategoryPolicies, Webhook: true, Inside: true,
@@ -202,3 +236,7 @@ var submissionTypes = []Type{
 }
 
 const aQuote = "quo_01J8K3M4N5P6Q7R8S9T0V1W2X3"
+
+var lateClock = SubmissionClock{
+	SubmissionID: aSubmission, InsuredName: "Pacific Coast Builders", Clock: "quote", DueAt: "2026-03-03T22:00:00Z", Assignee: una.ID, Lane: "underwriter_review", Score: 50,
+}

@@ -61,6 +61,14 @@ var words = map[string][]told{
 		en: Words{"Submission given back[: {insuredName}]", "[The submission for {insuredName}|A submission] is not yours any more: it was given back to everybody."},
 		es: Words{"Solicitud devuelta[: {insuredName}]", "[La solicitud de {insuredName}|Una solicitud] ya no está a su cargo: fue devuelta a todos."},
 	}},
+	"submission.sla_at_risk": {{
+		en: Words{"Submission due soon[: {insuredName}]", "[The submission for {insuredName}|A submission] has waited for most of its time.[ It is due on {dueAt:date}.]"},
+		es: Words{"Solicitud por vencer[: {insuredName}]", "[La solicitud de {insuredName}|Una solicitud] ha esperado casi todo su plazo.[ Vence el {dueAt:date}.]"},
+	}},
+	"submission.sla_breached": {{
+		en: Words{"Submission overdue[: {insuredName}]", "[The submission for {insuredName}|A submission] has waited for longer than it should.[ It was due on {dueAt:date}.]"},
+		es: Words{"Solicitud vencida[: {insuredName}]", "[La solicitud de {insuredName}|Una solicitud] ha esperado más de lo debido.[ Vencía el {dueAt:date}.]"},
+	}},
 	"submission.withdrawn": {{
 		en: Words{"Submission withdrawn[: {insuredName}]", "[The submission for {insuredName}|A submission] was withdrawn. Nothing more is to be done."},
 		es: Words{"Solicitud retirada[: {insuredName}]", "[La solicitud de {insuredName}|Una solicitud] fue retirada. No queda nada por hacer."},

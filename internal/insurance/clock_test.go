@@ -71,11 +71,14 @@ func TestTheClockMovesEverything(t *testing.T) {
 	if !m.Now.Equal(until) || m.Ahead != until.Sub(noon) || m.Failed != 0 {
 		t.Errorf("moved to %+v", m)
 	}
-	want := []string{"referral.due_soon 03-02 22:00", "referral.escalated 03-03 18:48", "referral.escalated 03-03 22:00"}
+	want := []string{
+		"referral.due_soon 03-02 22:00", "referral.escalated 03-03 18:48", "submission.sla_at_risk 03-03 18:48",
+		"referral.escalated 03-03 22:00", "submission.sla_breached 03-03 22:00",
+	}
 	if d := diff.Diff(want, told(t, h.db, h.una, h.underwriting())[before:]); d != "" {
 		t.Fatalf("told (-want +got):\n%s", d)
 	}
-	if len(m.Did) != 3 || m.Did[1].At.Format("15:04") != "18:48" || referral.ID(m.Did[2].ID) != r.ID {
+	if len(m.Did) != 5 || m.Did[1].At.Format("15:04") != "18:48" || referral.ID(m.Did[3].ID) != r.ID {
 		t.Errorf("did %+v", m.Did)
 	}
 	if r, _ = h.db.As(h.una).Referral(t.Context(), r.ID); r.Assignee != h.ada.ID {
@@ -458,7 +461,7 @@ func TestWhatFailsWaits(t *testing.T) {
 	// A clock that is moved goes on without what fails.
 	poison(3)
 	m := h.on(t, 10*24*time.Hour)
-	if done := len(m.Did) - m.Failed; m.Failed < 3 || done != 2 {
+	if done := len(m.Did) - m.Failed; m.Failed < 3 || done != 6 { // two of the referral, four of submissions' clocks
 		t.Errorf("%d were done and %d failed", done, m.Failed)
 	}
 }

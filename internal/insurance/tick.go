@@ -16,9 +16,10 @@ import (
 // dueBatch is how many things Tick looks up at a time.
 const dueBatch = 100
 
-// Tick does what is due about referrals by now: reminders, escalations, the end
-// of what nobody decided and of approvals, conditions that were not met. Each in
-// a transaction of its own; several nodes may do it at once. What fails holds
+// Tick does what is due by now: about referrals reminders, escalations, the end
+// of what nobody decided and of approvals, conditions that were not met; of
+// submissions it tells the clocks that have passed a mark. Each in a transaction
+// of its own; several nodes may do it at once. What fails holds
 // nothing else up, and waits ever longer before it is tried again. It returns
 // how many it changed.
 //
@@ -86,6 +87,10 @@ func (d *Desk) do(ctx context.Context, tx *store.Tx, due store.Due, at time.Time
 	case store.WhatReferral:
 		if done, err = d.tickReferral(ctx, tx, due, at); err != nil {
 			err = fmt.Errorf("referral %s: %w", referral.ID(due.ID), err)
+		}
+	case store.WhatSubmission:
+		if done, err = tickSubmission(ctx, tx, due, at); err != nil {
+			err = fmt.Errorf("submission %s: %w", due.Submission, err)
 		}
 	case store.WhatRoom:
 		if done, err = rooms.CloseRoom(ctx, tx, system(due.Org), room.ID(due.ID), at); err != nil {

@@ -59,7 +59,7 @@ func TestWhatIsDueHappensOnce(t *testing.T) {
 	if r, _ = h.db.As(h.una).Referral(t.Context(), r.ID); r.Status != referral.InReview || !r.Clock.DueAt.Equal(time.Date(2026, 3, 4, 22, 0, 0, 0, time.UTC)) {
 		t.Errorf("%s, due at %s", r.Status, r.Clock.DueAt)
 	}
-	if n := tick(time.Date(2026, 3, 4, 22, 0, 0, 0, time.UTC)); n != 1 || count("referral.escalated") != 2 || count("referral.due_soon") != 1 {
+	if n := tick(time.Date(2026, 3, 4, 22, 0, 0, 0, time.UTC)); n != 2 || count("submission.sla_breached") != 1 || count("referral.escalated") != 2 || count("referral.due_soon") != 1 {
 		t.Errorf("%d at the end of the time, %d escalations, %d reminders", n, count("referral.escalated"), count("referral.due_soon"))
 	}
 	if r, _ = h.db.As(h.una).Referral(t.Context(), r.ID); r.Assignee != h.ada.ID || r.Escalated != 2 {

@@ -223,3 +223,20 @@ func (c Clocks) Due() (due, risk time.Time) {
 	}
 	return due, risk
 }
+
+// State is how the clock that is due first stands; empty for what does not wait
+// for the desk.
+func (c Clocks) State(at time.Time) State {
+	due, risk := c.Due()
+	switch {
+	case due.IsZero():
+		return ""
+	case due.Equal(Never):
+		return Paused
+	case !at.Before(due):
+		return Breached
+	case !at.Before(risk):
+		return Risky
+	}
+	return Running
+}
