@@ -8,6 +8,7 @@ import (
 	"cloud.google.com/go/civil"
 
 	"github.com/openinsure/openinsure/internal/access"
+	"github.com/openinsure/openinsure/internal/fault"
 	"github.com/openinsure/openinsure/internal/insurance"
 	"github.com/openinsure/openinsure/internal/insurance/delegated"
 	"github.com/openinsure/openinsure/internal/insurance/money"
@@ -305,6 +306,11 @@ func (a *API) registerAgreements(p Platform) {
 		return asOfToday(ctx, p, changed, err, agreementOf)
 	})
 	register(a, operation{
+		Method: http.MethodGet, Path: "/v1/analytics/{orgId}/da-utilization", ID: "list-da-utilization", Tag: daTag, Scope: read,
+		Summary: "How much of each agreement is used, newest agreement first", Description: "Of every agreement that was not over on the day.",
+		Answer: `{"data": [` + answerUtilization + `], "hasMore": false}`,
+	}, p.listUtilization)
+	register(a, operation{
 		Method: http.MethodGet, Path: path + "/{id}/utilization", ID: "get-da-utilization", Tag: daTag, Scope: read, Summary: "How much of an agreement is used",
 		Answer: answerUtilization,
 	}, func(ctx context.Context, in *struct {
@@ -319,4 +325,24 @@ func (a *API) registerAgreements(p Platform) {
 		u, err := p.Desk.Utilization(ctx, access.From(ctx), id, in.AsOf.Date)
 		return &bodyOf[utilizationBody]{utilizationOf(u)}, err
 	})
+}
+
+type listUtilizationInput struct {
+	OrgID string `path:"orgId" maxLength:"64" doc:"Your organization."`
+	Page
+	AsOf Date `query:"asOf" doc:"What was bound by the end of this day; today when absent."`
+}
+
+func (p Platform) listUtilization(ctx context.Context, in *listUtilizationInput) (*bodyOf[List[utilizationBody]], error) {
+	by := access.From(ctx)
+	var org access.OrgID
+	if err := pathID(&org, in.OrgID); err != nil {
+		return nil, err
+	}
+	if org != by.Org {
+		return nil, fault.ErrNotFound
+	}
+	us, err := p.Desk.Utilizations(ctx, by, in.AsOf.Date, in.page())
+	cursor := func(u insurance.Utilization) Cursor { return Cursor{u.Agreement.CreatedAt, u.Agreement.ID} }
+	return &bodyOf[List[utilizationBody]]{listOf(us, in.Limit, utilizationOf, cursor)}, err
 }

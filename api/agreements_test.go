@@ -49,6 +49,7 @@ func TestExamplesOfDelegatedAuthority(t *testing.T) {
 	w.must(201, una, "POST", "/v1/submissions/"+s+"/quote", "")
 	w.must(201, una, "POST", "/v1/submissions/"+s+"/bind", `{"installmentPlan":"PIF"}`)
 	play(200, una, "get-da-utilization", "GET", one+"/utilization")
+	play(200, una, "list-da-utilization", "GET", "/v1/analytics/"+w.una.Org.String()+"/da-utilization")
 	storetest.SQL(t, w.db, `UPDATE bordereau_row SET booked = '2024-11-27'`) // nothing of today is reported yet
 	b := play(201, ada, "create-bordereau", "POST", "/v1/bordereaux", "da_01J8K3M4N5P6Q7R8S9T0V1W2X3", agreement)
 	if fmt.Sprint(b["totals"]) != fmt.Sprint(all["create-bordereau"].answer.(map[string]any)["totals"]) || b["dueDate"] != "2024-12-16" {
@@ -121,6 +122,15 @@ func TestDelegatedAuthority(t *testing.T) {
 	if fmt.Sprint(q["daFlags"]) != "[da_policies_per_insured]" || q["decision"] != "quoted" {
 		t.Errorf("%v, %v", q["decision"], q["daFlags"])
 	}
+	of := "/v1/analytics/" + c.una.Org.String() + "/da-utilization"
+	if got := c.want(200, "una", "GET", of, "")["data"].([]any); len(got) != 1 || got[0].(map[string]any)["agreementId"] != made["id"] {
+		t.Errorf("%v", got)
+	}
+	if got := c.want(200, "una", "GET", of+"?asOf=2020-01-01", "")["data"].([]any); len(got) != 1 {
+		t.Errorf("before it began: %v", got)
+	}
+	c.want(404, "ben", "GET", of, "")
+	c.want(403, "vic", "GET", of, "")
 	refused := c.want(422, "una", "POST", "/v1/submissions/"+second+"/bind", `{"installmentPlan":"PIF"}`)
 	want := fmt.Sprintf("map[blockers:[da_policies_per_insured] delegatedAuthority:[map[actual:2 agreementId:%s limit:1 rule:da_policies_per_insured]]]", made["id"])
 	if refused["error"] != "not_bindable" || fmt.Sprint(refused["details"]) != want {

@@ -39,6 +39,7 @@ var pathThings = map[string]string{
 	"/v1/portal/push-tokens/{id}":                    "push token",
 	"/v1/portal/sessions/{id}":                       "session",
 	"/v1/flags/{key}":                                "flag",
+	"/v1/analytics/{orgId}":                          "org",
 	"/v1/bordereaux/{id}":                            "bordereau",
 	"/v1/carriers/{id}":                              "carrier",
 	"/v1/da-agreements/{id}":                         "agreement",

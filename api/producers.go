@@ -54,58 +54,6 @@ type producerDetail struct {
 	Appointments []appointmentBody `json:"appointments" nullable:"false"`
 }
 
-type licenseBody struct {
-	ID             string    `json:"id"`
-	ProducerID     string    `json:"producerId"`
-	Number         string    `json:"number"`
-	Type           string    `json:"type" enum:"property_casualty,life_health,surplus_lines,adjuster,consultant"`
-	State          string    `json:"state"`
-	Lines          []string  `json:"lines" nullable:"false" doc:"None: all lines of its type."`
-	EffectiveDate  Date      `json:"effectiveDate"`
-	ExpirationDate Date      `json:"expirationDate" doc:"The first day on which it is good no more."`
-	Status         string    `json:"status" enum:"active,pending_renewal,suspended,revoked" doc:"What the state says."`
-	Standing       string    `json:"standing" enum:"active,expiring_soon,expired,not_yet_effective,pending_renewal,suspended,revoked" doc:"How it stands today; expiring_soon is within 60 days."`
-	CreatedAt      time.Time `json:"createdAt"`
-	UpdatedAt      time.Time `json:"updatedAt"`
-}
-
-func licenseOf(l producer.License, today civil.Date) licenseBody {
-	return licenseBody{
-		ID: l.ID.String(), ProducerID: l.Producer.String(), Number: l.Number, Type: string(l.Type), State: l.State, Lines: append([]string{}, l.Lines...),
-		EffectiveDate: Date{l.Effective}, ExpirationDate: Date{l.Expiration}, Status: string(l.Status), Standing: l.Standing(today),
-		CreatedAt: l.CreatedAt, UpdatedAt: l.UpdatedAt,
-	}
-}
-
-type appointmentBody struct {
-	ID                 string    `json:"id"`
-	ProducerID         string    `json:"producerId"`
-	Carrier            string    `json:"carrier"`
-	State              string    `json:"state"`
-	Lines              []string  `json:"lines" nullable:"false" doc:"None: all lines."`
-	ContractDate       Date      `json:"contractDate"`
-	Status             string    `json:"status" enum:"pending,filed,active,rejected,terminated,noticed"`
-	FileBy             Date      `json:"fileBy" doc:"15 days after the contract: filed later, it is overdue."`
-	FiledOn            *Date     `json:"filedOn,omitempty"`
-	ConfirmationNumber string    `json:"confirmationNumber,omitempty"`
-	TerminatedOn       *Date     `json:"terminatedOn,omitempty"`
-	Reason             string    `json:"reason,omitempty" doc:"Of the end."`
-	NoticeBy           *Date     `json:"noticeBy,omitempty" doc:"30 days after the end: the state has to be told by then."`
-	NoticedOn          *Date     `json:"noticedOn,omitempty"`
-	Overdue            bool      `json:"overdue"`
-	CreatedAt          time.Time `json:"createdAt"`
-	UpdatedAt          time.Time `json:"updatedAt"`
-}
-
-func appointmentOf(a producer.Appointment, today civil.Date) appointmentBody {
-	return appointmentBody{
-		ID: a.ID.String(), ProducerID: a.Producer.String(), Carrier: a.Carrier, State: a.State, Lines: append([]string{}, a.Lines...),
-		ContractDate: Date{a.Contract}, Status: string(a.Status), FileBy: Date{a.FileBy()}, FiledOn: dateOf(a.FiledOn), ConfirmationNumber: a.Confirmation,
-		TerminatedOn: dateOf(a.Ended), Reason: a.Cause, NoticeBy: dateOf(a.NoticeBy()), NoticedOn: dateOf(a.NoticedOn), Overdue: a.Overdue(today),
-		CreatedAt: a.CreatedAt, UpdatedAt: a.UpdatedAt,
-	}
-}
-
 // dayIn is the day that a client names, if he does.
 func dayIn(d *Date) civil.Date {
 	if d == nil {
@@ -311,32 +259,6 @@ func asOfToday[T, B any](ctx context.Context, p Platform, v T, err error, body f
 	return &bodyOf[B]{body(v, today)}, err
 }
 
-func (p Platform) licenses(ctx context.Context, r store.Reader, id producer.ID) ([]licenseBody, error) {
-	ls, err := r.Licenses(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	today, err := p.today(ctx)
-	out := make([]licenseBody, len(ls))
-	for i, l := range ls {
-		out[i] = licenseOf(l, today)
-	}
-	return out, err
-}
-
-func (p Platform) appointments(ctx context.Context, r store.Reader, id producer.ID) ([]appointmentBody, error) {
-	as, err := r.Appointments(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	today, err := p.today(ctx)
-	out := make([]appointmentBody, len(as))
-	for i, a := range as {
-		out[i] = appointmentOf(a, today)
-	}
-	return out, err
-}
-
 func (p Platform) patchProducer(ctx context.Context, in *patchProducerInput) (*bodyOf[ProducerBody], error) {
 	id, err := parseProducer(in.ID)
 	if err != nil {
@@ -377,71 +299,6 @@ func (p Platform) patchProducer(ctx context.Context, in *patchProducerInput) (*b
 	return &bodyOf[ProducerBody]{producerOf(changed)}, err
 }
 
-func (a *API) registerLicenses(p Platform) {
-	const tag, path = "Producers", "/v1/producers/{id}/licenses"
-	register(a, operation{
-		Method: http.MethodGet, Path: path, ID: "list-licenses", Tag: tag, Scope: "producers:read", Summary: "List a producer's licenses, the oldest first",
-	}, func(ctx context.Context, in *ByID) (*bodyOf[List[licenseBody]], error) {
-		id, err := p.fileOf(ctx, in.ID)
-		if err != nil {
-			return nil, err
-		}
-		ls, err := p.licenses(ctx, p.DB.As(access.From(ctx)), id)
-		return &bodyOf[List[licenseBody]]{List[licenseBody]{Data: ls}}, err
-	})
-	register(a, operation{
-		Method: http.MethodPost, Path: path, ID: "add-license", Tag: tag, Scope: "producers:write", Summary: "Note a license of a producer",
-	}, func(ctx context.Context, in *struct {
-		ByID
-		Body struct {
-			Number         string   `json:"number" minLength:"1" maxLength:"60"`
-			Type           string   `json:"type" enum:"property_casualty,life_health,surplus_lines,adjuster,consultant"`
-			State          string   `json:"state" pattern:"^[A-Z]{2}$" doc:"Two letters."`
-			Lines          []string `json:"lines,omitempty" nullable:"false" maxItems:"7" enum:"GL,CYBER,EO,WC,PROPERTY,UMBRELLA,COMMERCIAL_AUTO" doc:"None: all lines of its type."`
-			EffectiveDate  Date     `json:"effectiveDate"`
-			ExpirationDate Date     `json:"expirationDate" doc:"The first day on which it is good no more."`
-			Status         string   `json:"status,omitempty" enum:"active,pending_renewal,suspended,revoked" default:"active"`
-		}
-	},
-	) (*bodyOf[licenseBody], error) {
-		id, err := parseProducer(in.ID)
-		if err != nil {
-			return nil, err
-		}
-		b := in.Body
-		if err := distinct("lines", b.Lines); err != nil {
-			return nil, err
-		}
-		l, err := p.Desk.AddLicense(ctx, access.From(ctx), producer.License{
-			Producer: id, Number: b.Number, Type: producer.LicenseType(b.Type), State: b.State, Lines: b.Lines, Effective: b.EffectiveDate.Date,
-			Expiration: b.ExpirationDate.Date, Status: producer.LicenseStatus(b.Status),
-		})
-		return asOfToday(ctx, p, l, err, licenseOf)
-	})
-	register(a, operation{
-		Method: http.MethodPatch, Path: path + "/{licenseId}", ID: "update-license", Tag: tag, Scope: "producers:write", Summary: "Note what the state says of a license",
-	}, func(ctx context.Context, in *struct {
-		ByID
-		LicenseID string `path:"licenseId" maxLength:"64"`
-		Body      struct {
-			Status         string `json:"status,omitempty" enum:"active,pending_renewal,suspended,revoked"`
-			ExpirationDate *Date  `json:"expirationDate,omitempty"`
-		}
-	},
-	) (*bodyOf[licenseBody], error) {
-		id, err := parseProducer(in.ID)
-		if err != nil {
-			return nil, err
-		}
-		var license producer.LicenseID
-		if err := pathID(&license, in.LicenseID); err != nil {
-			return nil, err
-		}
-		l, err := p.Desk.AmendLicense(ctx, access.From(ctx), id, license, producer.LicenseStatus(in.Body.Status), dayIn(in.Body.ExpirationDate))
-		return asOfToday(ctx, p, l, err, licenseOf)
-	})
-}
-
 // fileOf reads the id of a producer, whose file the caller may read.
 func (p Platform) fileOf(ctx context.Context, s string) (producer.ID, error) {
 	id, err := parseProducer(s)
@@ -466,72 +323,4 @@ func distinct(field string, values []string) error {
 		seen[v] = true
 	}
 	return nil
-}
-
-func (a *API) registerAppointments(p Platform) {
-	const tag, path = "Producers", "/v1/producers/{id}/appointments"
-	register(a, operation{
-		Method: http.MethodGet, Path: path, ID: "list-appointments", Tag: tag, Scope: "producers:read", Summary: "List where a producer is appointed, the oldest first",
-	}, func(ctx context.Context, in *ByID) (*bodyOf[List[appointmentBody]], error) {
-		id, err := p.fileOf(ctx, in.ID)
-		if err != nil {
-			return nil, err
-		}
-		as, err := p.appointments(ctx, p.DB.As(access.From(ctx)), id)
-		return &bodyOf[List[appointmentBody]]{List[appointmentBody]{Data: as}}, err
-	})
-	register(a, operation{
-		Method: http.MethodPost, Path: path, ID: "create-appointment", Tag: tag, Scope: "producers:write", Summary: "Appoint a producer",
-		Description: "It may sell from the contract date on; the appointment has to be filed with the state within 15 days.",
-	}, func(ctx context.Context, in *struct {
-		ByID
-		Body struct {
-			Carrier      string   `json:"carrier" minLength:"1" maxLength:"200"`
-			State        string   `json:"state" pattern:"^[A-Z]{2}$" doc:"Two letters."`
-			Lines        []string `json:"lines,omitempty" nullable:"false" maxItems:"7" enum:"GL,CYBER,EO,WC,PROPERTY,UMBRELLA,COMMERCIAL_AUTO" doc:"None: all lines."`
-			ContractDate *Date    `json:"contractDate,omitempty" doc:"Today when not given."`
-		}
-	},
-	) (*bodyOf[appointmentBody], error) {
-		id, err := parseProducer(in.ID)
-		if err != nil {
-			return nil, err
-		}
-		b := in.Body
-		if err := distinct("lines", b.Lines); err != nil {
-			return nil, err
-		}
-		made, err := p.Desk.Appoint(ctx, access.From(ctx), producer.Appointment{
-			Producer: id, Carrier: b.Carrier, State: b.State, Lines: b.Lines, Contract: dayIn(b.ContractDate),
-		})
-		return asOfToday(ctx, p, made, err, appointmentOf)
-	})
-	register(a, operation{
-		Method: http.MethodPatch, Path: path + "/{apptId}", ID: "update-appointment", Tag: tag, Scope: "producers:write", Summary: "Bring an appointment into its next state",
-		Description: "pending, filed, active (with the state's confirmation number) or rejected; terminated (with a reason), then noticed, within 30 days.",
-	}, func(ctx context.Context, in *struct {
-		ByID
-		ApptID string `path:"apptId" maxLength:"64"`
-		Body   struct {
-			Status             string `json:"status" enum:"filed,active,rejected,terminated,noticed"`
-			On                 *Date  `json:"on,omitempty" doc:"When; today when not given, and not in the future."`
-			ConfirmationNumber string `json:"confirmationNumber,omitempty" maxLength:"100"`
-			Reason             string `json:"reason,omitempty" maxLength:"500"`
-		}
-	},
-	) (*bodyOf[appointmentBody], error) {
-		id, err := parseProducer(in.ID)
-		if err != nil {
-			return nil, err
-		}
-		var appointment producer.AppointmentID
-		if err := pathID(&appointment, in.ApptID); err != nil {
-			return nil, err
-		}
-		b := in.Body
-		moved, err := p.Desk.StepAppointment(ctx, access.From(ctx), id, appointment, producer.Step{
-			To: producer.AppointmentStatus(b.Status), On: dayIn(b.On), Confirmation: b.ConfirmationNumber, Cause: b.Reason,
-		})
-		return asOfToday(ctx, p, moved, err, appointmentOf)
-	})
 }

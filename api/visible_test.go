@@ -26,7 +26,7 @@ import (
 
 // A listing says by which rule an operation that answers a list shows a row.
 type listing struct {
-	path string // {id} is that of the object whose list it is
+	path string // {id}, or {orgId}, is that of the object whose list it is
 	of   access.Type
 	want access.Permission // on the row; with within, on the object whose list it is
 	rows string            // selects the ids of all rows, of every organisation
@@ -50,6 +50,7 @@ var listings = map[string]listing{
 	"list-rate-tables":        {path: "/v1/rate-tables", of: access.Org, want: access.ReadRates, within: true, rows: "SELECT id FROM rate_table WHERE org_id = $1"},
 	"list-carriers":           {path: "/v1/carriers", of: access.Org, want: access.ReadDelegated, within: true},
 	"list-da-agreements":      {path: "/v1/da-agreements", of: access.Org, want: access.ReadDelegated, within: true},
+	"list-da-utilization":     {path: "/v1/analytics/{orgId}/da-utilization", of: access.Org, want: access.ReadDelegated, within: true},
 	"list-bordereaux":         {path: "/v1/bordereaux", of: access.Org, want: access.ReadDelegated, within: true},
 	"list-bordereau-rows":     {open: "of a bordereau, for whoever may list those: docs/permissions.md"},
 	"list-messages":           {path: "/v1/deal-rooms/{id}/messages", of: access.Room, want: access.Read, within: true},
@@ -362,7 +363,7 @@ func (l *library) compareWhole(t *testing.T, name, who string, by access.Actor, 
 		}
 	}
 	for _, on := range objects {
-		status, got := l.list(who, strings.ReplaceAll(of.path, "{id}", idOf(t, on)))
+		status, got := l.list(who, strings.NewReplacer("{id}", idOf(t, on), "{orgId}", idOf(t, on)).Replace(of.path))
 		may := l.may(by, of.want, on)
 		if may != (status == http.StatusOK) {
 			t.Errorf("%s on %s: %d, but Check says %t", name, on.ID, status, may)

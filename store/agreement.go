@@ -49,6 +49,7 @@ type AgreementFilter struct {
 	Status     delegated.Status
 	ExternalID string
 	Today      civil.Date // for the status
+	NotOver    civil.Date // those that end after this day
 }
 
 // Agreements lists the organisation's agreements, newest first.
@@ -61,6 +62,9 @@ func (r Reader) Agreements(ctx context.Context, f AgreementFilter, p Page) ([]de
 		w.equal("program_id", f.Program.UUID())
 	}
 	w.equal("external_id", f.ExternalID)
+	if !f.NotOver.IsZero() {
+		w.and("t.expiration > $?::text::date", f.NotOver.String())
+	}
 	switch f.Status {
 	case "":
 	case delegated.Expired:

@@ -59,8 +59,12 @@ func (r Reader) Queue(ctx context.Context, f QueueFilter, after QueueKey, limit 
 	if !after.At.IsZero() {
 		w.and("(t.queue_at, t.queue_rank, t.id) > ($?, $?, $?)", after.At, int16(after.Rank), after.ID) //nolint:gosec // from 0 to 100
 	}
-	sql := fmt.Sprintf("SELECT %s FROM submission t WHERE %s ORDER BY t.queue_at, t.queue_rank, t.id LIMIT %s",
-		submissionColumns, strings.Join(w.terms, " AND "), w.arg(limit+1))
+	from, where := "submission t", strings.Join(w.terms, " AND ")
+	head := ""
+	if f.Clock == sla.Risky { // little of the queue: to be found first and put in order then
+		head, from, where = "WITH t AS MATERIALIZED (SELECT t.* FROM submission t WHERE "+where+") ", "t", "t.org_id = $1"
+	}
+	sql := fmt.Sprintf("%sSELECT %s FROM %s WHERE %s ORDER BY t.queue_at, t.queue_rank, t.id LIMIT %s", head, submissionColumns, from, where, w.arg(limit+1))
 	return many(ctx, r, scanSubmission, sql, w.args...)
 }
 

@@ -222,44 +222,80 @@ type Utilization struct {
 // zero day being today. What is reserved is reported of today only: a reservation
 // leaves nothing behind.
 func (d *Desk) Utilization(ctx context.Context, by access.Actor, id delegated.ID, asOf civil.Date) (Utilization, error) {
-	u := Utilization{AsOf: asOf}
-	err := d.db.Snapshot(ctx, by, func(r store.Reader) error {
-		ahead, err := r.Ahead(ctx)
-		if err != nil {
-			return err
-		}
-		at := d.real().Add(ahead)
-		today := civil.DateOf(at)
-		if u.AsOf.IsZero() {
-			u.AsOf = today
-		}
-		err = access.Check(ctx, r, by, access.ReadDelegated, access.OrgObject(by.Org))
-		if err != nil {
-			return err
-		}
-		if u.Agreement, err = r.Agreement(ctx, id); err != nil {
-			return err
-		}
-		if u.AsOf.After(today) {
-			return fault.ErrValidation.Field("asOf", "max")
-		}
-		used, err := r.Used(ctx, id, u.AsOf.AddDays(1).In(time.UTC))
-		if err != nil {
-			return err
-		}
-		var reserved []delegated.Share
-		if u.AsOf == today {
-			if reserved, err = r.Reserved(ctx, id, at); err != nil {
-				return err
-			}
-		}
-		u.Lines = u.Agreement.Utilization(u.AsOf, used, reserved)
-		return nil
+	us, err := d.utilizations(ctx, by, asOf, func(r store.Reader) ([]delegated.Agreement, error) {
+		a, err := r.Agreement(ctx, id)
+		return []delegated.Agreement{a}, err
 	})
 	if err != nil {
 		return Utilization{}, fmt.Errorf("utilization of %s: %w", id, err)
 	}
-	return u, nil
+	return us[0], nil
+}
+
+// Utilizations is Utilization of every agreement that was not over on the day,
+// newest first.
+func (d *Desk) Utilizations(ctx context.Context, by access.Actor, asOf civil.Date, p store.Page) ([]Utilization, error) {
+	us, err := d.utilizations(ctx, by, asOf, func(r store.Reader) ([]delegated.Agreement, error) {
+		day := asOf
+		if day.IsZero() {
+			at, err := d.at(ctx, r)
+			if err != nil {
+				return nil, err
+			}
+			day = civil.DateOf(at)
+		}
+		return r.Agreements(ctx, store.AgreementFilter{NotOver: day}, p)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("utilization of agreements: %w", err)
+	}
+	return us, nil
+}
+
+// at is the time of the organisation that r reads of.
+func (d *Desk) at(ctx context.Context, r store.Reader) (time.Time, error) {
+	ahead, err := r.Ahead(ctx)
+	return d.real().Add(ahead), err
+}
+
+func (d *Desk) utilizations(ctx context.Context, by access.Actor, asOf civil.Date, find func(store.Reader) ([]delegated.Agreement, error)) ([]Utilization, error) {
+	var out []Utilization
+	err := d.db.Snapshot(ctx, by, func(r store.Reader) error {
+		if err := access.Check(ctx, r, by, access.ReadDelegated, access.OrgObject(by.Org)); err != nil {
+			return err
+		}
+		at, err := d.at(ctx, r)
+		if err != nil {
+			return err
+		}
+		as, err := find(r)
+		if err != nil {
+			return err
+		}
+		today := civil.DateOf(at)
+		day := asOf
+		if day.IsZero() {
+			day = today
+		}
+		if day.After(today) {
+			return fault.ErrValidation.Field("asOf", "max")
+		}
+		for _, a := range as {
+			used, err := r.Used(ctx, a.ID, day.AddDays(1).In(time.UTC))
+			if err != nil {
+				return err
+			}
+			var reserved []delegated.Share
+			if day == today {
+				if reserved, err = r.Reserved(ctx, a.ID, at); err != nil {
+					return err
+				}
+			}
+			out = append(out, Utilization{Agreement: a, AsOf: day, Lines: a.Utilization(day, used, reserved)})
+		}
+		return nil
+	})
+	return out, err
 }
 
 // Report makes the bordereau of an agreement for a period that is over. What b

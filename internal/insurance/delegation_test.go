@@ -1,6 +1,7 @@
 package insurance_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -490,192 +491,28 @@ func TestReservationsEndWithTheirQuotes(t *testing.T) {
 	}
 }
 
-// Raising a limit arms the warning again; lowering it below what is used warns.
-func TestChangesOfLimitsAreWatched(t *testing.T) {
-	tr := newTreaty(t, 2)
-	limit := func(builders money.Cents) {
-		t.Helper()
-		_, err := tr.desk.ChangeAgreement(t.Context(), tr.ada, tr.agreement.ID, whatever, func(a *delegated.Agreement) { a.Terms.AnnualPremium = builders * premium })
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	bind := func() {
-		t.Helper()
-		if _, err := tr.bind(tr.quote()); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for i, step := range []struct {
-		do   func()
-		want int
-	}{{bind, 0}, {func() { limit(1) }, 1}, {func() { limit(1) }, 1}, {func() { limit(3) }, 1}, {bind, 1}, {bind, 2}, {func() { limit(4) }, 2}, {func() { limit(3) }, 3}} {
-		step.do()
-		if got := len(tr.told()); got != step.want {
-			t.Errorf("step %d: told %d times, want %d", i, got, step.want)
-		}
-	}
-	if told := tr.told(); told[len(told)-1].Utilization != 100 {
-		t.Errorf("%+v", told)
-	}
-}
-
-func TestAgreementsOfAProgramAreApart(t *testing.T) {
+// What is withdrawn or declined gives its room back at once.
+func TestEndedSubmissionsGiveRoomBack(t *testing.T) {
 	tr := newTreaty(t, 1)
-	add := func(from, to civil.Date) error {
-		_, err := tr.desk.AddAgreement(t.Context(), tr.ada, delegated.Agreement{
-			Carrier: tr.carrier.ID, Program: tr.program, Effective: from, Expiration: to, Terms: tr.agreement.Terms,
-		})
-		return err
-	}
-	y := func(year int) civil.Date { return civil.Date{Year: year, Month: 1, Day: 1} }
-	if err := add(y(2027), y(2029)); !errors.Is(err, delegated.ErrOverlap) {
-		t.Errorf("err = %v", err)
-	}
-	var mu sync.Mutex
-	won := 0
-	together(8, func(int) {
-		err := add(y(2028), y(2029))
-		mu.Lock()
-		defer mu.Unlock()
-		if err == nil {
-			won++
-		} else if !errors.Is(err, delegated.ErrOverlap) {
-			t.Error(err)
-		}
-	})
-	if won != 1 {
-		t.Errorf("%d agreements of one year", won)
-	}
-	longer := func(a *delegated.Agreement) { a.Expiration = civil.Date{Year: 2028, Month: 1, Day: 2} }
-	if _, err := tr.desk.ChangeAgreement(t.Context(), tr.ada, tr.agreement.ID, whatever, longer); !errors.Is(err, delegated.ErrOverlap) {
-		t.Errorf("err = %v", err)
-	}
-	moved := func(a *delegated.Agreement) {
-		a.Effective, a.Expiration, a.Carrier, a.Program = y(2020), y(2027), delegated.CarrierID{}, quote.ProgramID{}
-	}
-	a, err := tr.desk.ChangeAgreement(t.Context(), tr.ada, tr.agreement.ID, whatever, moved)
-	if err != nil || a.Effective != tr.agreement.Effective || a.Carrier != tr.carrier.ID || a.Program != tr.program || a.Expiration != y(2027) || a.Version != 2 {
-		t.Errorf("%+v, %v", a, err)
-	}
-	if err := add(y(2027), y(2028)); err != nil {
-		t.Errorf("the days that were given up: %v", err)
-	}
-}
-
-// What is reported is all that was bound, once; in a sandbox nothing is.
-func TestBordereaux(t *testing.T) {
-	tr := newTreaty(t, 99)
-	for range 3 {
-		if _, err := tr.bind(tr.quote()); err != nil {
-			t.Fatal(err)
-		}
-		tr.at = tr.at.AddDate(0, 0, 15) // March 2, 17, April 1
-	}
-	d := func(m time.Month, day int) civil.Date { return civil.Date{Year: 2026, Month: m, Day: day} }
-	report := func(from, to civil.Date) (delegated.Bordereau, error) {
-		return tr.desk.Report(t.Context(), tr.ada, delegated.Bordereau{Agreement: tr.agreement.ID, Type: delegated.PremiumBordereau, From: from, To: to})
-	}
-	march, err := report(d(3, 1), d(4, 1))
-	if err != nil || march.Rows != 2 || march.Gross != 2*premium || march.Commission != 427_500 || march.Override != 213_750 || march.Net != 2*premium-641_250 || march.Due != d(4, 16) {
-		t.Errorf("%+v, %v", march, err)
-	}
-	rows, err := tr.db.As(tr.una).BordereauRows(t.Context(), march.ID, store.Page{Limit: 10})
-	var sum delegated.Split
-	for _, r := range rows {
-		sum.Gross, sum.Commission, sum.Override, sum.Net = sum.Gross+r.Gross, sum.Commission+r.Commission, sum.Override+r.Override, sum.Net+r.Net
-	}
-	if err != nil || len(rows) != 2 || sum != march.Split || rows[1].Facts.PolicyNumber != "GL-2026-000001" || rows[1].Booked != d(3, 2) {
-		t.Errorf("%+v, %v", rows, err)
-	}
-	if _, err := report(d(3, 31), d(4, 2)); !errors.Is(err, delegated.ErrReported) {
-		t.Errorf("a day twice: %v", err)
-	}
-	if b, err := report(d(2, 1), d(3, 1)); err != nil || b.Rows != 0 || b.Gross != 0 {
-		t.Errorf("a month of nothing: %+v, %v", b, err)
-	}
-	if _, err := report(d(4, 1), d(4, 17)); fault.KindOf(err) != fault.Invalid {
-		t.Errorf("with today: %v", err)
-	}
-	var mu sync.Mutex
-	won := 0
-	together(8, func(int) {
-		b, err := report(d(4, 1), d(4, 16))
-		mu.Lock()
-		defer mu.Unlock()
-		if err == nil && b.Rows == 1 {
-			won++
-		} else if !errors.Is(err, delegated.ErrReported) {
-			t.Error(b.Rows, err)
-		}
-	})
-	if won != 1 {
-		t.Errorf("%d reports of one month", won)
-	}
-	sandbox := insurance.New(tr.db, insurance.Config{MaxBackdate: -1, Now: func() time.Time { return tr.at }})
-	before := storetest.Value[int](t, tr.db, "SELECT count(*) FROM bordereau_row")
-	q := tr.quote()
-	if _, err := sandbox.Bind(t.Context(), tr.una, q.Submission, policy.Order{Plan: billing.PayInFull}, whatever); err != nil {
-		t.Fatal(err)
-	}
-	if n := storetest.Value[int](t, tr.db, "SELECT count(*) FROM bordereau_row"); n != before {
-		t.Error("a sandbox would report to a carrier")
-	}
-	if _, err := sandbox.Report(t.Context(), tr.ada, delegated.Bordereau{Agreement: tr.agreement.ID, Type: "premium", From: d(4, 16), To: d(4, 17)}); !errors.Is(err, delegated.ErrSandbox) {
-		t.Errorf("err = %v", err)
-	}
-	if tr.used()["annual_written_premium 2026-01-01"] != 4*premium {
-		t.Error("a sandbox does not count")
-	}
-}
-
-func TestUtilizationAsOf(t *testing.T) {
-	tr := newTreaty(t, 10)
-	if _, err := tr.bind(tr.quote()); err != nil {
-		t.Fatal(err)
-	}
-	tr.at = tr.at.AddDate(0, 0, 1)
-	if _, err := tr.bind(tr.quote()); err != nil {
-		t.Fatal(err)
-	}
-	if err := tr.accept(tr.quote()); err != nil {
-		t.Fatal(err)
-	}
-	year := func(asOf civil.Date) string {
-		t.Helper()
-		u, err := tr.desk.Utilization(t.Context(), tr.una, tr.agreement.ID, asOf)
-		if err != nil {
-			t.Fatal(err)
-		}
-		l := u.Lines[1]
-		return fmt.Sprint(u.AsOf, l.Used/premium, l.Reserved/premium, *l.Remaining/premium, *l.Percent, l.Policies)
-	}
-	for asOf, want := range map[civil.Date]string{
-		{}: "2026-03-03 0.02 0.01 0.07 20 2", {Year: 2026, Month: 3, Day: 2}: "2026-03-02 0.01 0.00 0.09 10 1", {Year: 2026, Month: 3, Day: 1}: "2026-03-01 0.00 0.00 0.10 0 0",
+	for name, end := range map[string]func(context.Context, access.Actor, submission.ID, submission.Ending, insurance.Version) (submission.Submission, error){
+		"withdrawn": tr.desk.Withdraw, "declined": tr.desk.Decline,
 	} {
-		if got := year(asOf); got != want {
-			t.Errorf("as of %s: %s, want %s", asOf, got, want)
+		q := tr.quote()
+		if err := tr.accept(q); err != nil {
+			t.Fatalf("%s: %v", name, err)
 		}
-	}
-	if _, err := tr.desk.Utilization(t.Context(), tr.una, tr.agreement.ID, civil.Date{Year: 2026, Month: 3, Day: 4}); fault.KindOf(err) != fault.Invalid {
-		t.Errorf("of tomorrow: %v", err)
-	}
-	bob := storetest.User(t, tr.db, tr.una, "bob", access.RoleBroker)
-	if _, err := tr.desk.Utilization(t.Context(), bob, tr.agreement.ID, civil.Date{}); !errors.Is(err, fault.ErrForbidden) {
-		t.Errorf("err = %v", err)
-	}
-	for name, err := range map[string]error{
-		"add a carrier": func() error {
-			_, err := tr.desk.AddCarrier(t.Context(), tr.una, tr.carrier)
-			return err
-		}(),
-		"change an agreement": func() error {
-			_, err := tr.desk.ChangeAgreement(t.Context(), tr.una, tr.agreement.ID, whatever, func(*delegated.Agreement) {})
-			return err
-		}(),
-	} {
-		if !errors.Is(err, fault.ErrForbidden) {
-			t.Errorf("an underwriter may %s: %v", name, err)
+		if q := tr.quote(); len(q.Flags) != 1 {
+			t.Errorf("before it is %s: flags %v", name, q.Flags)
+		}
+		why := submission.Ending{Reasons: []submission.Reason{map[string]submission.Reason{"withdrawn": "price", "declined": "capacity"}[name]}, Rationale: "x"}
+		if name == "withdrawn" {
+			why.Rationale = ""
+		}
+		if _, err := end(t.Context(), tr.una, q.Submission, why, whatever); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if q := tr.quote(); len(q.Flags) != 0 {
+			t.Errorf("after it was %s: flags %v", name, q.Flags)
 		}
 	}
 }

@@ -1,0 +1,123 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"cloud.google.com/go/civil"
+
+	"github.com/openinsure/openinsure/internal/access"
+	"github.com/openinsure/openinsure/internal/insurance/producer"
+	"github.com/openinsure/openinsure/store"
+)
+
+type appointmentBody struct {
+	ID                 string    `json:"id"`
+	ProducerID         string    `json:"producerId"`
+	Carrier            string    `json:"carrier"`
+	State              string    `json:"state"`
+	Lines              []string  `json:"lines" nullable:"false" doc:"None: all lines."`
+	ContractDate       Date      `json:"contractDate"`
+	Status             string    `json:"status" enum:"pending,filed,active,rejected,terminated,noticed"`
+	FileBy             Date      `json:"fileBy" doc:"15 days after the contract: filed later, it is overdue."`
+	FiledOn            *Date     `json:"filedOn,omitempty"`
+	ConfirmationNumber string    `json:"confirmationNumber,omitempty"`
+	TerminatedOn       *Date     `json:"terminatedOn,omitempty"`
+	Reason             string    `json:"reason,omitempty" doc:"Of the end."`
+	NoticeBy           *Date     `json:"noticeBy,omitempty" doc:"30 days after the end: the state has to be told by then."`
+	NoticedOn          *Date     `json:"noticedOn,omitempty"`
+	Overdue            bool      `json:"overdue"`
+	CreatedAt          time.Time `json:"createdAt"`
+	UpdatedAt          time.Time `json:"updatedAt"`
+}
+
+func appointmentOf(a producer.Appointment, today civil.Date) appointmentBody {
+	return appointmentBody{
+		ID: a.ID.String(), ProducerID: a.Producer.String(), Carrier: a.Carrier, State: a.State, Lines: append([]string{}, a.Lines...),
+		ContractDate: Date{a.Contract}, Status: string(a.Status), FileBy: Date{a.FileBy()}, FiledOn: dateOf(a.FiledOn), ConfirmationNumber: a.Confirmation,
+		TerminatedOn: dateOf(a.Ended), Reason: a.Cause, NoticeBy: dateOf(a.NoticeBy()), NoticedOn: dateOf(a.NoticedOn), Overdue: a.Overdue(today),
+		CreatedAt: a.CreatedAt, UpdatedAt: a.UpdatedAt,
+	}
+}
+
+func (a *API) registerAppointments(p Platform) {
+	const tag, path = "Producers", "/v1/producers/{id}/appointments"
+	register(a, operation{
+		Method: http.MethodGet, Path: path, ID: "list-appointments", Tag: tag, Scope: "producers:read", Summary: "List where a producer is appointed, the oldest first",
+	}, func(ctx context.Context, in *ByID) (*bodyOf[List[appointmentBody]], error) {
+		id, err := p.fileOf(ctx, in.ID)
+		if err != nil {
+			return nil, err
+		}
+		as, err := p.appointments(ctx, p.DB.As(access.From(ctx)), id)
+		return &bodyOf[List[appointmentBody]]{List[appointmentBody]{Data: as}}, err
+	})
+	register(a, operation{
+		Method: http.MethodPost, Path: path, ID: "create-appointment", Tag: tag, Scope: "producers:write", Summary: "Appoint a producer",
+		Description: "It may sell from the contract date on; the appointment has to be filed with the state within 15 days.",
+	}, func(ctx context.Context, in *struct {
+		ByID
+		Body struct {
+			Carrier      string   `json:"carrier" minLength:"1" maxLength:"200"`
+			State        string   `json:"state" pattern:"^[A-Z]{2}$" doc:"Two letters."`
+			Lines        []string `json:"lines,omitempty" nullable:"false" maxItems:"7" enum:"GL,CYBER,EO,WC,PROPERTY,UMBRELLA,COMMERCIAL_AUTO" doc:"None: all lines."`
+			ContractDate *Date    `json:"contractDate,omitempty" doc:"Today when not given."`
+		}
+	},
+	) (*bodyOf[appointmentBody], error) {
+		id, err := parseProducer(in.ID)
+		if err != nil {
+			return nil, err
+		}
+		b := in.Body
+		if err := distinct("lines", b.Lines); err != nil {
+			return nil, err
+		}
+		made, err := p.Desk.Appoint(ctx, access.From(ctx), producer.Appointment{
+			Producer: id, Carrier: b.Carrier, State: b.State, Lines: b.Lines, Contract: dayIn(b.ContractDate),
+		})
+		return asOfToday(ctx, p, made, err, appointmentOf)
+	})
+	register(a, operation{
+		Method: http.MethodPatch, Path: path + "/{apptId}", ID: "update-appointment", Tag: tag, Scope: "producers:write", Summary: "Bring an appointment into its next state",
+		Description: "pending, filed, active (with the state's confirmation number) or rejected; terminated (with a reason), then noticed, within 30 days.",
+	}, func(ctx context.Context, in *struct {
+		ByID
+		ApptID string `path:"apptId" maxLength:"64"`
+		Body   struct {
+			Status             string `json:"status" enum:"filed,active,rejected,terminated,noticed"`
+			On                 *Date  `json:"on,omitempty" doc:"When; today when not given, and not in the future."`
+			ConfirmationNumber string `json:"confirmationNumber,omitempty" maxLength:"100"`
+			Reason             string `json:"reason,omitempty" maxLength:"500"`
+		}
+	},
+	) (*bodyOf[appointmentBody], error) {
+		id, err := parseProducer(in.ID)
+		if err != nil {
+			return nil, err
+		}
+		var appointment producer.AppointmentID
+		if err := pathID(&appointment, in.ApptID); err != nil {
+			return nil, err
+		}
+		b := in.Body
+		moved, err := p.Desk.StepAppointment(ctx, access.From(ctx), id, appointment, producer.Step{
+			To: producer.AppointmentStatus(b.Status), On: dayIn(b.On), Confirmation: b.ConfirmationNumber, Cause: b.Reason,
+		})
+		return asOfToday(ctx, p, moved, err, appointmentOf)
+	})
+}
+
+func (p Platform) appointments(ctx context.Context, r store.Reader, id producer.ID) ([]appointmentBody, error) {
+	as, err := r.Appointments(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	today, err := p.today(ctx)
+	out := make([]appointmentBody, len(as))
+	for i, a := range as {
+		out[i] = appointmentOf(a, today)
+	}
+	return out, err
+}
