@@ -18,7 +18,7 @@ import (
 // The principals of the matrix, as docs/permissions.md names them. The people of
 // a room are asked about rooms alone.
 var (
-	everybody = []string{"nobody", "admin", "underwriter", "broker", "auditor", "key", "key without scope", "system", "insured", "other insured", "guest"}
+	everybody = []string{"nobody", "admin", "underwriter", "broker", "auditor", "finance", "adjuster", "compliance", "key", "key without scope", "system", "insured", "other insured", "guest"}
 	ofRooms   = []string{"lead", "participant", "viewer", "partner", "partner's manager", "partner's colleague"}
 )
 
@@ -69,6 +69,7 @@ func (s *scene) tenant(name string) *tenant {
 	c := &tenant{scene: s, name: name, org: una.Org, actors: map[string]access.Actor{"lead": una, "partner": ben}, bearers: map[string]string{}, things: map[string]string{}}
 	for who, role := range map[string]string{
 		"admin": "admin", "underwriter": "underwriter", "broker": "broker", "auditor": "auditor",
+		"finance": "finance", "adjuster": "adjuster", "compliance": "compliance",
 		"participant": "underwriter", "viewer": "broker", "seated": "underwriter", "hired": "underwriter",
 	} {
 		c.actors[who] = storetest.User(s.t, s.db, una, name+" "+who, role)

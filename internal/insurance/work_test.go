@@ -34,7 +34,12 @@ func TestTwoCannotClaim(t *testing.T) {
 	}
 	var mu sync.Mutex
 	var winners, named []string
-	together(len(who), func(i int) {
+	free := held(t, db, s.ID)
+	together(len(who)+1, func(i int) {
+		if i == len(who) {
+			free()
+			return
+		}
 		got, err := desk.Claim(t.Context(), who[i], s.ID, whatever)
 		mu.Lock()
 		defer mu.Unlock()
@@ -56,6 +61,37 @@ func TestTwoCannotClaim(t *testing.T) {
 	}
 	if got, err := db.As(by).Submission(t.Context(), s.ID); err != nil || got.Assignee != winners[0] || got.Clocks.Response.State(time.Now()) != sla.Met {
 		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+// held holds the row of a submission until the function that it returns has seen
+// ten wait for a lock.
+func held(t *testing.T, db *store.DB, id submission.ID) (free func()) {
+	t.Helper()
+	locked, enough := make(chan struct{}), make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		err := db.InTx(t.Context(), access.Actor{Kind: access.System, ID: "system", Org: storetest.Value[access.OrgID](t, db, `SELECT org_id FROM submission WHERE id = $1`, id.UUID())}, func(tx *store.Tx) error {
+			_, err := tx.LockSubmission(t.Context(), id)
+			close(locked)
+			<-enough
+			return err
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	<-locked
+	return func() {
+		for deadline := time.Now().Add(4 * time.Second); storetest.Value[int](t, db, `SELECT count(*)::int FROM pg_stat_activity
+			WHERE datname = current_database() AND wait_event_type = 'Lock'`) < 10; {
+			if time.Now().After(deadline) {
+				t.Error("not ten wait")
+				break
+			}
+		}
+		close(enough)
+		wg.Wait()
 	}
 }
 
