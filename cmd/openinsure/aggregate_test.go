@@ -51,7 +51,7 @@ func (c *cluster) asked(node *running, bearer, method, path, body string) answer
 
 // TestTwoNodesShareAnAgreement binds 64 submissions at once through two processes
 // under an agreement that has room for 40; accepts 64 quotes of one submission at
-// once; and decides one referral twice at once, many times.
+// once; decides one referral twice at once, many times; and claims one submission.
 func TestTwoNodesShareAnAgreement(t *testing.T) {
 	c := newCluster(t, "serve", "serve")
 	admin, una := c.token("admin"), c.token("underwriter")
@@ -161,6 +161,27 @@ func TestTwoNodesShareAnAgreement(t *testing.T) {
 		if d := cmp.Diff(map[string]int{"200 <nil> <nil>": 1, "422 referral_decided <nil>": 1}, got); d != "" {
 			t.Errorf("two decisions of one referral at once:\n%s", d)
 		}
+	}
+
+	// Claims: of two underwriters who both ask many times, one has it.
+	s := submitted(200)
+	var mu sync.Mutex // guards holders
+	holders := map[string]bool{}
+	got = c.together(n, func(i int, node *running) answer {
+		return c.asked(node, []string{uma, uli}[i%2], "POST", "/v1/submissions/"+s+"/claim", "")
+	}, func(a answer) string {
+		mu.Lock()
+		defer mu.Unlock()
+		if a.status == http.StatusOK {
+			holders[fmt.Sprint(a.body["assignee"])] = true
+		}
+		return says(a)
+	})
+	if len(holders) != 1 || got["409 submission_claimed <nil>"] != n/2 || got["200 <nil> <nil>"]+got["409 submission_claimed <nil>"] != n {
+		t.Errorf("%d claims at once: held by %v, %v", n, holders, got)
+	}
+	if told := readSQL[int](c, "SELECT count(*)::int FROM event WHERE type = 'submission.claimed'"); told != 1 {
+		t.Errorf("told %d times that it was claimed", told)
 	}
 	for i := range 2 {
 		if log := c.node(i).log.String(); strings.Contains(log, "deadlock") || slices.Contains(strings.Fields(log), "PANIC") {
