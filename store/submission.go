@@ -125,7 +125,7 @@ func (tx *Tx) AddSubmission(ctx context.Context, s submission.Submission) error 
 	_, err := run(ctx, tx.Reader, addSubmissionSQL, s.ID.UUID(), s.Org.UUID(), null(s.ExternalID), s.InsuredName, s.NAICS, int64(s.AnnualRevenue),
 		int64(s.RequestedLimit), s.EffectiveDate.String(), s.State, s.LineOfBusiness, s.Exposure, s.Insured, s.Metadata, string(s.Status), s.CreatedBy, s.CreatedAt, optional(s.Producer),
 		string(s.Urgent()), t.Score, string(t.Lane), t.Factors, null(m.Name), null(m.Email), null(m.FEIN), null(m.Address),
-		s.Clocks, instant(due), instant(risk), instant(s.Clocks.TimerAt()))
+		s.Clocks, instant(due), instant(risk), instant(s.TimerAt()))
 	return err
 }
 
@@ -146,7 +146,7 @@ const saveSubmissionSQL = `UPDATE submission t SET status = $3, updated_at = $4,
 func (tx *Tx) SaveSubmission(ctx context.Context, s submission.Submission) error {
 	due, risk := s.Clocks.Due()
 	_, err := run(ctx, tx.Reader, saveSubmissionSQL, tx.org.UUID(), s.ID.UUID(), string(s.Status), s.UpdatedAt, s.Assignee, s.ClaimedAt, s.Ending,
-		s.Clocks, instant(due), instant(risk), instant(s.Clocks.TimerAt()))
+		s.Clocks, instant(due), instant(risk), instant(s.TimerAt()))
 	return err
 }
 

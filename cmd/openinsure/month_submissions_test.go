@@ -18,7 +18,7 @@ func init() {
 		}
 	}
 	not("nothing makes a draft", submission.Withdraw, "draft withdrawn")
-	not("nothing expires a submission", submission.Expire, "received expired", "in_review expired", "quoted expired", "referred expired")
+	not("it takes 90 days, which a month has not: see internal/insurance", submission.Expire, "received expired", "in_review expired", "quoted expired", "referred expired")
 	not("who has claimed it has it in review", submission.Correct, "received in_review")
 	not("what is asked goes with the risk", submission.Correct, "received referred", "in_review referred", "quoted referred")
 	not("what is asked makes it referred", submission.Ask, "received in_review", "received quoted", "received declined", "in_review received", "in_review quoted",

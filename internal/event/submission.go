@@ -93,6 +93,16 @@ type SubmissionWithdrawn struct {
 // EventType implements Payload.
 func (SubmissionWithdrawn) EventType() string { return "submission.withdrawn" }
 
+// SubmissionExpired is the payload of submission.expired.
+type SubmissionExpired struct {
+	SubmissionID string `json:"submissionId"`
+	InsuredName  string `json:"insuredName"`
+	ExternalID   string `json:"externalId,omitempty"`
+}
+
+// EventType implements Payload.
+func (SubmissionExpired) EventType() string { return "submission.expired" }
+
 // SubmissionClock is a clock of a submission that has passed a mark.
 type SubmissionClock struct {
 	SubmissionID string `json:"submissionId"`
@@ -203,6 +213,12 @@ var submissionTypes = []Type{
 		Room: AsCard, Audiences: []string{Underwriting}, Persons: []string{Assignee, Producer}, Push: []string{Assignee}, Mail: []string{Producer},
 		Category: CategoryPolicies, Webhook: true, Inside: true,
 		Example: SubmissionWithdrawn{SubmissionID: aSubmission, InsuredName: "Pacific Coast Builders", Reasons: []string{"coverage_elsewhere"}},
+	},
+	{
+		Name: "submission.expired", Description: "A submission ended because nothing became of it for 90 days.", Resource: "submissions",
+		Room: AsCard, Audiences: []string{Underwriting}, Persons: []string{Assignee, Producer}, Push: []string{Assignee}, Mail: []string{Producer},
+		Category: CategoryPolicies, Webhook: true, Inside: true,
+		Example: SubmissionExpired{SubmissionID: aSubmission, InsuredName: "Pacific Coast Builders"},
 	},
 	{
 		Name: "submission.quoted", Description: "A submission was rated; the decision says whether it may be bound or was referred.", Resource: "submissions",

@@ -73,6 +73,10 @@ var words = map[string][]told{
 		en: Words{"Submission withdrawn[: {insuredName}]", "[The submission for {insuredName}|A submission] was withdrawn. Nothing more is to be done."},
 		es: Words{"Solicitud retirada[: {insuredName}]", "[La solicitud de {insuredName}|Una solicitud] fue retirada. No queda nada por hacer."},
 	}},
+	"submission.expired": {{
+		en: Words{"Submission expired[: {insuredName}]", "Nothing became of [the submission for {insuredName}|a submission] for 90 days. It is closed; a new one can be sent at any time."},
+		es: Words{"Solicitud caducada[: {insuredName}]", "[La solicitud de {insuredName}|Una solicitud] estuvo 90 días sin avanzar. Queda cerrada; puede enviarse otra en cualquier momento."},
+	}},
 	"deal_room.created": {{
 		en: Words{"New deal room[: {title}]", "[{author.name} of {author.orgName} opened|{author.name} opened|There is] a deal room[ for {insuredName}], and you take part in it."},
 		es: Words{"Nueva sala de negociación[: {title}]", "[{author.name}, de {author.orgName}, abrió|{author.name} abrió|Hay] una sala de negociación[ para {insuredName}] y usted participa en ella."},

@@ -43,8 +43,11 @@ func endingCard(s submission.Submission) event.Card {
 		Card: event.SubmissionDeclined{}.EventType(), Status: string(s.Status), Reasons: reasonsOf(*s.Ending), Message: s.Ending.Message,
 		Text: "The submission was declined.",
 	}
-	if s.Status == submission.Withdrawn {
+	switch s.Status {
+	case submission.Withdrawn:
 		c.Card, c.Text = event.SubmissionWithdrawn{}.EventType(), "The submission was withdrawn."
+	case submission.Expired:
+		c.Card, c.Text = event.SubmissionExpired{}.EventType(), "The submission expired: nothing became of it for 90 days."
 	}
 	return c
 }

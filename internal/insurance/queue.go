@@ -50,14 +50,18 @@ func (d *Desk) Queue(ctx context.Context, by access.Actor, f store.QueueFilter, 
 }
 
 // tickSubmission tells of the clocks of a submission that have passed a mark by
-// a time of its organisation, of each mark once.
-func tickSubmission(ctx context.Context, tx *store.Tx, due store.Due, at time.Time) (bool, error) {
+// a time of its organisation, of each mark once; or ends it, when nothing has
+// become of it for long.
+func (d *Desk) tickSubmission(ctx context.Context, tx *store.Tx, due store.Due, at time.Time) (bool, error) {
 	s, err := tx.LockSubmission(ctx, due.Submission)
 	if err != nil {
 		return false, err
 	}
-	if next := s.Clocks.TimerAt(); next.IsZero() || next.After(at) { // another node was faster
+	if next := s.TimerAt(); next.IsZero() || next.After(at) { // another node was faster
 		return false, nil
+	}
+	if !s.ExpiresAt().After(at) && !s.ExpiresAt().IsZero() {
+		return true, d.expire(ctx, tx, s, at)
 	}
 	var crossed []sla.Crossing
 	if s.Clocks, crossed = s.Clocks.Tick(at); len(crossed) > 0 {

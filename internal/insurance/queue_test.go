@@ -10,7 +10,9 @@ import (
 	"github.com/openinsure/openinsure/internal/event"
 	"github.com/openinsure/openinsure/internal/fault"
 	"github.com/openinsure/openinsure/internal/insurance"
+	"github.com/openinsure/openinsure/internal/insurance/billing"
 	"github.com/openinsure/openinsure/internal/insurance/money"
+	"github.com/openinsure/openinsure/internal/insurance/policy"
 	"github.com/openinsure/openinsure/internal/insurance/referral"
 	"github.com/openinsure/openinsure/internal/insurance/sla"
 	"github.com/openinsure/openinsure/internal/insurance/submission"
@@ -169,4 +171,73 @@ func TestTheQueue(t *testing.T) {
 	if _, err := h.desk.Queue(t.Context(), h.ben, store.QueueFilter{}, store.QueueKey{}, 5); err != nil && !errors.Is(err, fault.ErrForbidden) {
 		t.Errorf("another company: %v", err)
 	}
+}
+
+// What nobody touches for 90 days expires, once on however many nodes, and what
+// belongs to it ends; whatever is done about it begins the days anew.
+func TestIdleSubmissionsExpire(t *testing.T) {
+	h := openHall(t)
+	start := eastern(2, 9)
+	h.set(start)
+	made := func() submission.Submission {
+		t.Helper()
+		s, err := h.desk.Submit(t.Context(), h.una, builder())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	idle, kept, bound := made(), made(), quoted(t, h.desk, h.una)
+	priced := quoted(t, h.desk, h.una)
+	openRoom(t, h.db, h.una, idle)
+	if _, err := h.desk.Bind(t.Context(), h.una, bound, policy.Order{Plan: billing.Monthly10}, whatever); err != nil {
+		t.Fatal(err)
+	}
+	other := insurance.New(h.db, insurance.Config{MaxBackdate: -1, Now: func() time.Time { return *h.at.Load() }})
+	tick := func(at time.Time) {
+		t.Helper()
+		h.set(at)
+		together(8, func(i int) {
+			if _, err := []*insurance.Desk{h.desk, other}[i%2].Tick(t.Context(), at); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	status := func(want map[submission.ID]submission.Status) {
+		t.Helper()
+		for id, status := range want {
+			if s, err := h.db.As(h.una).Submission(t.Context(), id); err != nil || s.Status != status {
+				t.Errorf("at %s: %s is %s, not %s (%v)", h.at.Load(), id, s.Status, status, err)
+			}
+		}
+	}
+	end := start.AddDate(0, 0, submission.IdleDays)
+	tick(end.Add(-time.Second))
+	status(map[submission.ID]submission.Status{idle.ID: submission.Received, kept.ID: submission.Received, priced: submission.Quoted, bound: submission.Bound})
+	if _, err := h.desk.Claim(t.Context(), h.maria, kept.ID, whatever); err != nil {
+		t.Fatal(err)
+	}
+	tick(end)
+	tick(end.Add(time.Hour))
+	status(map[submission.ID]submission.Status{idle.ID: submission.Expired, kept.ID: submission.InReview, priced: submission.Expired, bound: submission.Bound})
+	for id, want := range map[submission.ID]int{idle.ID: 1, priced: 1, kept.ID: 0, bound: 0} {
+		n := 0
+		for line := range strings.Lines(heard(t, h.db, h.una, h.underwriting())) {
+			if strings.Contains(line, `"submission.expired"`) && strings.Contains(line, id.String()) {
+				n++
+			}
+		}
+		if n != want {
+			t.Errorf("%s: told %d times, not %d", id, n, want)
+		}
+	}
+	qs, err := h.db.As(h.una).Quotes(t.Context(), priced, store.Page{Limit: 10})
+	if err != nil || len(qs) != 1 || qs[0].Open() {
+		t.Errorf("%+v, %v", qs, err)
+	}
+	if _, err := h.desk.Quote(t.Context(), h.una, idle.ID, whatever); !errors.Is(err, submission.ErrState) {
+		t.Errorf("a quote afterwards: %v", err)
+	}
+	tick(end.Add(-time.Second).AddDate(0, 0, submission.IdleDays))
+	status(map[submission.ID]submission.Status{kept.ID: submission.Expired})
 }

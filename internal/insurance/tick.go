@@ -89,7 +89,7 @@ func (d *Desk) do(ctx context.Context, tx *store.Tx, due store.Due, at time.Time
 			err = fmt.Errorf("referral %s: %w", referral.ID(due.ID), err)
 		}
 	case store.WhatSubmission:
-		if done, err = tickSubmission(ctx, tx, due, at); err != nil {
+		if done, err = d.tickSubmission(ctx, tx, due, at); err != nil {
 			err = fmt.Errorf("submission %s: %w", due.Submission, err)
 		}
 	case store.WhatRoom:

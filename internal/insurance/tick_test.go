@@ -77,7 +77,7 @@ func TestWhatIsDueHappensOnce(t *testing.T) {
 	if r, _ = h.db.As(h.una).Referral(t.Context(), r.ID); r.Status != referral.Expired || r.Outcome != "" || h.stands(t) != "referred referred" {
 		t.Errorf("%s %s, stands %s", r.Status, r.Outcome, h.stands(t))
 	}
-	if n := tick(noon.AddDate(1, 0, 0)); n != 0 {
-		t.Errorf("%d afterwards", n)
+	if n := tick(noon.AddDate(1, 0, 0)); n != 1 || count("submission.expired") != 1 || count("referral.ended") != 1 {
+		t.Errorf("%d afterwards, when only its submission is left to end", n)
 	}
 }

@@ -233,6 +233,23 @@ func (d *Desk) Withdraw(ctx context.Context, by access.Actor, id submission.ID, 
 	return s, nil
 }
 
+// expire ends a submission of which nothing becomes.
+func (d *Desk) expire(ctx context.Context, tx *store.Tx, was submission.Submission, at time.Time) error {
+	e := submission.Ending{By: system(was.Org).ID, At: at, Reasons: []submission.Reason{submission.NoActivity}}
+	s, err := was.Ended(submission.Expire, e)
+	if err != nil {
+		return err
+	}
+	told := event.New(s.Org, s.ID.String(), event.SubmissionExpired{SubmissionID: s.ID.String(), InsuredName: s.InsuredName, ExternalID: s.ExternalID}, at)
+	if s.Assignee != "" {
+		told.Persons = []event.Person{{Subject: s.Assignee, Org: s.Org, As: event.Assignee}}
+	}
+	if s, err = d.end(ctx, tx, s, told, at); err != nil {
+		return err
+	}
+	return tx.SaveSubmission(ctx, s)
+}
+
 // end ends what belongs to a submission that came to nothing: its quotes, what
 // was asked about it, in time its room; and tells.
 func (d *Desk) end(ctx context.Context, tx *store.Tx, s submission.Submission, told event.Event, at time.Time) (submission.Submission, error) {

@@ -9,7 +9,7 @@ import (
 	"github.com/openinsure/openinsure/internal/fault"
 )
 
-// A Reason is why a submission was declined or withdrawn, as a code.
+// A Reason is why a submission was declined, withdrawn or expired, as a code.
 type Reason string
 
 // Other is the reason that none of the list is; it takes words.
@@ -18,6 +18,9 @@ const Other Reason = "other"
 // Undisclosed is what the other company reads in place of reasons that are for
 // the inside.
 const Undisclosed Reason = "underwriting_decision"
+
+// NoActivity is why a submission expires.
+const NoActivity Reason = "no_activity"
 
 // declines are the reasons of a decline, and whether who brought the business
 // reads them. Those that he does not read say something of another broker, of a
@@ -46,8 +49,11 @@ const (
 
 // Reasons lists the reasons that a step takes.
 func Reasons(v Step) []Reason {
-	if v == Withdraw {
+	switch v {
+	case Withdraw:
 		return slices.Clone(withdrawals)
+	case Expire:
+		return []Reason{NoActivity}
 	}
 	var all []Reason
 	for _, d := range declines {

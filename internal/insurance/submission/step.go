@@ -147,7 +147,29 @@ func (s Submission) Released(by access.Actor, leads bool, at time.Time) (Submiss
 	return after, nil
 }
 
-// Ended returns the submission as declined or withdrawn, and why.
+// IdleDays is after how many days in which nothing becomes of it an open
+// submission expires: three times as long as a quote is good. The number is ours.
+const IdleDays = 90
+
+// ExpiresAt is when the submission expires unless something is done about it
+// before; zero when it is not open.
+func (s Submission) ExpiresAt() time.Time {
+	if !slices.Contains(open, s.Status) {
+		return time.Time{}
+	}
+	return s.UpdatedAt.AddDate(0, 0, IdleDays)
+}
+
+// TimerAt is when Tick has something to do about the submission; zero for never.
+func (s Submission) TimerAt() time.Time {
+	clock, end := s.Clocks.TimerAt(), s.ExpiresAt()
+	if clock.IsZero() || !end.IsZero() && end.Before(clock) {
+		return end
+	}
+	return clock
+}
+
+// Ended returns the submission as declined, withdrawn or expired, and why.
 func (s Submission) Ended(v Step, e Ending) (Submission, error) {
 	if err := s.may(v); err != nil {
 		return s, err

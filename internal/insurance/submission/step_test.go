@@ -28,7 +28,7 @@ var legal = map[submission.Step]string{
 	submission.Correct: "draft received in_review quoted referred", submission.Claim: "received in_review quoted referred",
 	submission.Release: "in_review quoted referred", submission.Rate: "received in_review quoted referred",
 	submission.Decline: "received in_review quoted referred", submission.Withdraw: "draft received in_review quoted referred",
-	submission.Bind: "quoted",
+	submission.Expire: "received in_review quoted referred", submission.Bind: "quoted",
 }
 
 // Whatever is tried in whatever order: a step that the machine does not have is
@@ -43,7 +43,7 @@ func TestMachine(t *testing.T) {
 			at = at.Add(time.Second)
 			by := rapid.SampledFrom([]access.Actor{una, ulf}).Draw(t, "by")
 			v := rapid.SampledFrom([]submission.Step{
-				submission.Correct, submission.Claim, submission.Release, submission.Rate, submission.Decline, submission.Withdraw, submission.Bind,
+				submission.Correct, submission.Claim, submission.Release, submission.Rate, submission.Decline, submission.Withdraw, submission.Expire, submission.Bind,
 			}).Draw(t, "step")
 			var after submission.Submission
 			var err error
@@ -57,10 +57,13 @@ func TestMachine(t *testing.T) {
 				after, err = s.Released(by, rapid.Bool().Draw(t, "leads"), at)
 			case submission.Rate:
 				after, err = s.Rated(rapid.SampledFrom(submission.Statuses).Draw(t, "to"), at)
-			case submission.Decline, submission.Withdraw:
+			case submission.Decline, submission.Withdraw, submission.Expire:
 				e := no
-				if v == submission.Withdraw {
+				switch v {
+				case submission.Withdraw:
 					e.Reasons = []submission.Reason{"price"}
+				case submission.Expire:
+					e.Reasons = []submission.Reason{submission.NoActivity}
 				}
 				e.At = at
 				after, err = s.Ended(v, e)
