@@ -39,12 +39,12 @@ func (c *cluster) together(n int, ask func(i int, node *running) answer, says fu
 	return got.count
 }
 
-// asked makes a request of a node, which has to answer.
-func (c *cluster) asked(node *running, bearer, method, path, body string) answer {
+// asked posts to a node, which has to answer.
+func (c *cluster) asked(node *running, bearer, path, body string) answer {
 	c.t.Helper()
-	a, err := node.call(method, path, body, "X-API-Key", "", "Authorization", "Bearer "+bearer)
+	a, err := node.call(http.MethodPost, path, body, "X-API-Key", "", "Authorization", "Bearer "+bearer)
 	if err != nil {
-		c.t.Errorf("%s %s: %v", method, path, err)
+		c.t.Errorf("POST %s: %v", path, err)
 	}
 	return a
 }
@@ -108,7 +108,7 @@ func TestTwoNodesShareAnAgreement(t *testing.T) {
 		return fmt.Sprint(a.status, " ", a.body["error"], " ", details["blockers"])
 	}
 	got := c.together(n, func(i int, node *running) answer {
-		return c.asked(node, una, "POST", "/v1/submissions/"+ids[i]+"/bind", `{"installmentPlan":"MONTHLY_10"}`)
+		return c.asked(node, una, "/v1/submissions/"+ids[i]+"/bind", `{"installmentPlan":"MONTHLY_10"}`)
 	}, says)
 	if d := cmp.Diff(map[string]int{"201 <nil> <nil>": room, "422 not_bindable [da_annual_premium]": n - room}, got); d != "" {
 		t.Errorf("%d binds at once on two nodes, with room for %d:\n%s", n, room, d)
@@ -142,7 +142,7 @@ func TestTwoNodesShareAnAgreement(t *testing.T) {
 		c.must(una, "/v1/quotes/"+siblings[i]+"/offer", nil)
 	}
 	got = c.together(n, func(i int, node *running) answer {
-		return c.asked(node, una, "POST", "/v1/quotes/"+siblings[i]+"/accept", "")
+		return c.asked(node, una, "/v1/quotes/"+siblings[i]+"/accept", "")
 	}, says)
 	if d := cmp.Diff(map[string]int{"200 <nil> <nil>": 1, "422 quote_state <nil>": n - 1}, got); d != "" {
 		t.Errorf("%d acceptances of siblings at once:\n%s", n, d)
@@ -156,7 +156,7 @@ func TestTwoNodesShareAnAgreement(t *testing.T) {
 	for i := range 8 {
 		r := c.must(una, "/v1/referrals", map[string]any{"entityType": "submission", "entityId": submitted(100 + i), "reason": "prior_losses", "rationale": "Three losses."})["id"].(string)
 		got := c.together(2, func(i int, node *running) answer {
-			return c.asked(node, []string{uma, uli}[i], "POST", "/v1/referrals/"+r+"/decision", []string{`{"decision":"approve","rationale":"x"}`, `{"decision":"reject","rationale":"x"}`}[i])
+			return c.asked(node, []string{uma, uli}[i], "/v1/referrals/"+r+"/decision", []string{`{"decision":"approve","rationale":"x"}`, `{"decision":"reject","rationale":"x"}`}[i])
 		}, says)
 		if d := cmp.Diff(map[string]int{"200 <nil> <nil>": 1, "422 referral_decided <nil>": 1}, got); d != "" {
 			t.Errorf("two decisions of one referral at once:\n%s", d)
@@ -168,7 +168,7 @@ func TestTwoNodesShareAnAgreement(t *testing.T) {
 	var mu sync.Mutex // guards holders
 	holders := map[string]bool{}
 	got = c.together(n, func(i int, node *running) answer {
-		return c.asked(node, []string{uma, uli}[i%2], "POST", "/v1/submissions/"+s+"/claim", "")
+		return c.asked(node, []string{uma, uli}[i%2], "/v1/submissions/"+s+"/claim", "")
 	}, func(a answer) string {
 		mu.Lock()
 		defer mu.Unlock()
