@@ -71,7 +71,7 @@ func (m matter) about(ctx context.Context, tx *store.Tx, e referral.Entity) (mat
 func (m matter) value() authority.Value { return valueOf(m.Submission, m.Quote) }
 
 func valueOf(s submission.Submission, q *quote.Quote) authority.Value {
-	v := authority.Value{Limit: s.RequestedLimit, Line: s.LineOfBusiness, State: s.State}
+	v := authority.Value{Limit: s.RequestedLimit, Insured: s.Exposure.InsuredValue, Line: s.LineOfBusiness, State: s.State}
 	if q != nil {
 		v.Premium = &q.GrossPremium
 		v.Limit = cmp.Or(q.Terms.Limit, v.Limit)

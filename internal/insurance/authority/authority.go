@@ -99,6 +99,7 @@ type Issue struct {
 type Value struct {
 	Premium *money.Cents `json:"premium,omitempty"` // nil: there is no price yet
 	Limit   money.Cents  `json:"limit"`
+	Insured money.Cents  `json:"insuredValue,omitempty"` // of all that is insured; 0: it is no matter of values
 	Line    string       `json:"line"`
 	State   string       `json:"state"`
 	Issue   *Issue       `json:"issue,omitempty"`
@@ -174,6 +175,9 @@ func (p Profile) Missing(v Value) []string {
 	}
 	if p.MaxLimit == nil || v.Limit > *p.MaxLimit {
 		missing = append(missing, "limit")
+	}
+	if v.Insured > 0 && (p.MaxTIV == nil || v.Insured > *p.MaxTIV) {
+		missing = append(missing, "insuredValue")
 	}
 	if i := v.Issue; i != nil && !slices.ContainsFunc(p.Constraints, func(c Issue) bool {
 		return c.Name == i.Name && c.Comparator == i.Comparator && c.Comparator.Allows(c.Value, i.Value)
