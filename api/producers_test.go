@@ -164,7 +164,11 @@ func TestBindByProducer(t *testing.T) {
 		t.Errorf("%d submissions of the producer", n)
 	}
 	at := "/v1/submissions/" + sub["id"].(string)
-	c.want(201, "una", "POST", at+"/quote", "")
+	// A quote is made all the same, and keeps what was in the way that day.
+	q := c.want(201, "una", "POST", at+"/quote", "")
+	if got := fmt.Sprint(q["producerFlags"]); got != "[producer_not_active producer_not_licensed producer_not_appointed]" {
+		t.Errorf("flags of the quote: %s", got)
+	}
 	bind := func() any {
 		t.Helper()
 		got := c.want(422, "una", "POST", at+"/bind", `{"installmentPlan":"PIF"}`)
@@ -182,6 +186,12 @@ func TestBindByProducer(t *testing.T) {
 	c.want(200, "ada", "PATCH", one+"/licenses/"+l, `{"status":"suspended"}`)
 	if got := fmt.Sprint(bind()); got != "[producer_not_licensed]" {
 		t.Errorf("blockers: %s", got)
+	}
+	if got := fmt.Sprint(c.want(200, "una", "POST", at+"/quote?preview=true", "")["producerFlags"]); got != "[producer_not_licensed]" {
+		t.Errorf("flags of a preview: %s", got)
+	}
+	if got := fmt.Sprint(c.want(200, "una", "GET", "/v1/quotes/"+q["id"].(string), "")["producerFlags"]); !strings.Contains(got, "producer_not_active") {
+		t.Errorf("flags of the quote, later: %s", got)
 	}
 	c.want(200, "ada", "PATCH", one+"/licenses/"+l, `{"status":"active"}`)
 	c.want(201, "una", "POST", at+"/bind", `{"installmentPlan":"PIF"}`)

@@ -254,14 +254,38 @@ func (tx *Tx) ProducerFile(ctx context.Context, id producer.ID) (producer.File, 
 }
 
 func (tx *Tx) file(ctx context.Context, id producer.ID) (producer.File, error) {
-	var f producer.File
+	p, err := one(ctx, tx.Reader, scanProducer, holdProducerSQL, tx.org.UUID(), id.UUID())
+	if err != nil {
+		return producer.File{}, err
+	}
+	return tx.fileOf(ctx, p)
+}
+
+// ProducerFile reads what is on file about a producer, and about the firm that
+// he belongs to when there is one.
+func (r Reader) ProducerFile(ctx context.Context, id producer.ID) (producer.File, *producer.File, error) {
+	f, err := r.file(ctx, id)
+	if err != nil || f.Producer.Parent.IsZero() {
+		return f, nil, err
+	}
+	firm, err := r.file(ctx, f.Producer.Parent)
+	return f, &firm, err
+}
+
+func (r Reader) file(ctx context.Context, id producer.ID) (producer.File, error) {
+	p, err := r.Producer(ctx, id)
+	if err != nil {
+		return producer.File{}, err
+	}
+	return r.fileOf(ctx, p)
+}
+
+func (r Reader) fileOf(ctx context.Context, p producer.Producer) (producer.File, error) {
+	f := producer.File{Producer: p}
 	var err error
-	if f.Producer, err = one(ctx, tx.Reader, scanProducer, holdProducerSQL, tx.org.UUID(), id.UUID()); err != nil {
+	if f.Licenses, err = r.Licenses(ctx, p.ID); err != nil {
 		return f, err
 	}
-	if f.Licenses, err = tx.Licenses(ctx, id); err != nil {
-		return f, err
-	}
-	f.Appointments, err = tx.Appointments(ctx, id)
+	f.Appointments, err = r.Appointments(ctx, p.ID)
 	return f, err
 }

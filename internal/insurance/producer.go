@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"cloud.google.com/go/civil"
 
@@ -356,6 +357,19 @@ func soldBy(ctx context.Context, tx *store.Tx, b bid) ([]string, error) {
 		tx.Audit(b.By, audit.Fact{Action: audit.ProducerSaleChecked, Object: id.String(), Details: details})
 	}
 	return found, nil
+}
+
+// sellable lists what the gate of a bind would have against whoever brought the
+// business today. It holds nobody: a quote is no sale.
+func sellable(ctx context.Context, r store.Reader, s submission.Submission, at time.Time) ([]string, error) {
+	if s.Producer.IsZero() {
+		return nil, nil
+	}
+	f, firm, err := r.ProducerFile(ctx, s.Producer)
+	if err != nil {
+		return nil, err
+	}
+	return f.Against(producer.Sale{State: s.State, Line: s.LineOfBusiness, On: civil.DateOf(at)}, firm), nil
 }
 
 func licensesOf(f producer.File) []string {

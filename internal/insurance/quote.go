@@ -178,6 +178,11 @@ func (d *Desk) price(ctx context.Context, r store.Reader, by access.Actor, s sub
 	if q, err = heed(ctx, r, s, q, at); err != nil {
 		return quote.Quote{}, err
 	}
+	found, err := sellable(ctx, r, s, at)
+	if err != nil {
+		return quote.Quote{}, err
+	}
+	q.ProducerFlags = append(q.ProducerFlags, found...)
 	for _, f := range d.cfg.Flaggers {
 		found, err := f(ctx, r, s, q)
 		if err != nil {

@@ -55,23 +55,24 @@ const (
 
 // A Quote is one version of a price; it never changes, only its status does.
 type Quote struct {
-	ID           ID
-	Org          access.OrgID
-	Submission   submission.ID
-	Program      ProgramID
-	RateVersion  int
-	Version      int
-	Status       Status
-	Decision     Decision
-	GrossPremium money.Cents
-	Terms        Terms
-	Factors      []rating.Factor
-	Reasons      []string // of a referral or a decline
-	Flags        []string // what delegated authority would object to at bind
-	CreatedAt    time.Time
-	ExpiresAt    time.Time
-	OfferedAt    *time.Time
-	AcceptedAt   *time.Time
+	ID            ID
+	Org           access.OrgID
+	Submission    submission.ID
+	Program       ProgramID
+	RateVersion   int
+	Version       int
+	Status        Status
+	Decision      Decision
+	GrossPremium  money.Cents
+	Terms         Terms
+	Factors       []rating.Factor
+	Reasons       []string // of a referral or a decline
+	Flags         []string // what delegated authority would object to at bind
+	ProducerFlags []string // what stood between whoever brought the business and a sale on the day of the quote
+	CreatedAt     time.Time
+	ExpiresAt     time.Time
+	OfferedAt     *time.Time
+	AcceptedAt    *time.Time
 }
 
 // Terms are what a quote is for. Of those that are asked for, what is zero is as
@@ -118,7 +119,7 @@ func Make(s submission.Submission, p Program, t RateTable, asked Terms, d Dates,
 	}
 	q := Quote{
 		ID: id.New[quoteKind](at), Org: s.Org, Submission: s.ID, Program: p.ID, RateVersion: t.Version, Terms: terms,
-		Decision: Quoted, Factors: []rating.Factor{}, Reasons: []string{}, Flags: []string{}, CreatedAt: at, ExpiresAt: at.Add(Age),
+		Decision: Quoted, Factors: []rating.Factor{}, Reasons: []string{}, Flags: []string{}, ProducerFlags: []string{}, CreatedAt: at, ExpiresAt: at.Add(Age),
 	}
 	r, err := t.Book.Rate(inputOf(s, terms))
 	switch {
