@@ -9,7 +9,6 @@ import (
 
 	"github.com/openinsure/openinsure/internal/access"
 	"github.com/openinsure/openinsure/internal/insurance/producer"
-	"github.com/openinsure/openinsure/store"
 )
 
 type appointmentBody struct {
@@ -50,7 +49,7 @@ func (a *API) registerAppointments(p Platform) {
 		if err != nil {
 			return nil, err
 		}
-		as, err := p.appointments(ctx, p.DB.As(access.From(ctx)), id)
+		as, err := allToday(ctx, p, id, p.DB.As(access.From(ctx)).Appointments, appointmentOf)
 		return &bodyOf[List[appointmentBody]]{List[appointmentBody]{Data: as}}, err
 	})
 	register(a, operation{
@@ -107,17 +106,4 @@ func (a *API) registerAppointments(p Platform) {
 		})
 		return asOfToday(ctx, p, moved, err, appointmentOf)
 	})
-}
-
-func (p Platform) appointments(ctx context.Context, r store.Reader, id producer.ID) ([]appointmentBody, error) {
-	as, err := r.Appointments(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	today, err := p.today(ctx)
-	out := make([]appointmentBody, len(as))
-	for i, a := range as {
-		out[i] = appointmentOf(a, today)
-	}
-	return out, err
 }

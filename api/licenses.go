@@ -9,7 +9,6 @@ import (
 
 	"github.com/openinsure/openinsure/internal/access"
 	"github.com/openinsure/openinsure/internal/insurance/producer"
-	"github.com/openinsure/openinsure/store"
 )
 
 type licenseBody struct {
@@ -44,7 +43,7 @@ func (a *API) registerLicenses(p Platform) {
 		if err != nil {
 			return nil, err
 		}
-		ls, err := p.licenses(ctx, p.DB.As(access.From(ctx)), id)
+		ls, err := allToday(ctx, p, id, p.DB.As(access.From(ctx)).Licenses, licenseOf)
 		return &bodyOf[List[licenseBody]]{List[licenseBody]{Data: ls}}, err
 	})
 	register(a, operation{
@@ -98,17 +97,4 @@ func (a *API) registerLicenses(p Platform) {
 		l, err := p.Desk.AmendLicense(ctx, access.From(ctx), id, license, producer.LicenseStatus(in.Body.Status), dayIn(in.Body.ExpirationDate))
 		return asOfToday(ctx, p, l, err, licenseOf)
 	})
-}
-
-func (p Platform) licenses(ctx context.Context, r store.Reader, id producer.ID) ([]licenseBody, error) {
-	ls, err := r.Licenses(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	today, err := p.today(ctx)
-	out := make([]licenseBody, len(ls))
-	for i, l := range ls {
-		out[i] = licenseOf(l, today)
-	}
-	return out, err
 }

@@ -236,10 +236,10 @@ func (p Platform) getProducer(ctx context.Context, in *ByID) (*bodyOf[producerDe
 		return nil, err
 	}
 	d := producerDetail{ProducerBody: producerOf(found)}
-	if d.Licenses, err = p.licenses(ctx, r, id); err != nil {
+	if d.Licenses, err = allToday(ctx, p, id, r.Licenses, licenseOf); err != nil {
 		return nil, err
 	}
-	d.Appointments, err = p.appointments(ctx, r, id)
+	d.Appointments, err = allToday(ctx, p, id, r.Appointments, appointmentOf)
 	return &bodyOf[producerDetail]{d}, err
 }
 
@@ -257,6 +257,20 @@ func asOfToday[T, B any](ctx context.Context, p Platform, v T, err error, body f
 	}
 	today, err := p.today(ctx)
 	return &bodyOf[B]{body(v, today)}, err
+}
+
+// allToday is asOfToday for what is on file about a producer.
+func allToday[T, B any](ctx context.Context, p Platform, id producer.ID, read func(context.Context, producer.ID) ([]T, error), body func(T, civil.Date) B) ([]B, error) {
+	all, err := read(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	today, err := p.today(ctx)
+	out := make([]B, len(all))
+	for i, v := range all {
+		out[i] = body(v, today)
+	}
+	return out, err
 }
 
 func (p Platform) patchProducer(ctx context.Context, in *patchProducerInput) (*bodyOf[ProducerBody], error) {

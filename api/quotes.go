@@ -185,20 +185,11 @@ func (p Platform) moveQuote(to func(context.Context, access.Actor, quote.ID) (qu
 }
 
 func (p Platform) listQuotes(ctx context.Context, in *listQuotesInput) (*bodyOf[List[quoteBody]], error) {
-	by := access.From(ctx)
-	id, err := parseSubmission(in.ID)
+	s, err := p.readable(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
-	r := p.DB.As(by)
-	s, err := r.Submission(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	if err := access.Check(ctx, r, by, access.Read, access.Object{Type: access.Submission, ID: id.UUID(), Org: s.Org}); err != nil {
-		return nil, err
-	}
-	qs, err := r.Quotes(ctx, id, in.page())
+	qs, err := p.DB.As(access.From(ctx)).Quotes(ctx, s.ID, in.page())
 	if err != nil {
 		return nil, err
 	}

@@ -224,18 +224,28 @@ func (p Platform) createSubmission(ctx context.Context, in *createSubmissionInpu
 	return p.compared(ctx, by, s)
 }
 
+// readable reads a submission that the caller may read.
+func (p Platform) readable(ctx context.Context, s string) (submission.Submission, error) {
+	id, err := parseSubmission(s)
+	if err != nil {
+		return submission.Submission{}, err
+	}
+	by := access.From(ctx)
+	r := p.DB.As(by)
+	found, err := r.Submission(ctx, id)
+	if err != nil {
+		return submission.Submission{}, err
+	}
+	if err := access.Check(ctx, r, by, access.Read, access.Object{Type: access.Submission, ID: id.UUID(), Org: found.Org}); err != nil {
+		return submission.Submission{}, err
+	}
+	return found, nil
+}
+
 func (p Platform) getSubmission(ctx context.Context, in *ByID) (*bodyOf[submissionBody], error) {
 	by := access.From(ctx)
-	id, err := parseSubmission(in.ID)
+	s, err := p.readable(ctx, in.ID)
 	if err != nil {
-		return nil, err
-	}
-	r := p.DB.As(by)
-	s, err := r.Submission(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	if err := access.Check(ctx, r, by, access.Read, access.Object{Type: access.Submission, ID: id.UUID(), Org: s.Org}); err != nil {
 		return nil, err
 	}
 	b, err := p.shown(ctx, by, s)
@@ -246,8 +256,8 @@ func (p Platform) getSubmission(ctx context.Context, in *ByID) (*bodyOf[submissi
 	if err != nil {
 		return nil, err
 	}
-	found, err := r.Duplicates(ctx, id)
-	b.PossibleDuplicates, b.SLA = duplicatesOf(found[id]), slaOf(s.Clocks, at)
+	found, err := p.DB.As(by).Duplicates(ctx, s.ID)
+	b.PossibleDuplicates, b.SLA = duplicatesOf(found[s.ID]), slaOf(s.Clocks, at)
 	return &bodyOf[submissionBody]{b}, err
 }
 

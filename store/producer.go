@@ -241,19 +241,19 @@ func (tx *Tx) SaveAppointment(ctx context.Context, a producer.Appointment) error
 	return err
 }
 
-// ProducerFile reads what is on file about a producer, and about the firm that
-// he belongs to when there is one. Nobody changes either until the end of the
-// transaction: their licences and appointments change only under their lock.
-func (tx *Tx) ProducerFile(ctx context.Context, id producer.ID) (producer.File, *producer.File, error) {
-	f, err := tx.file(ctx, id)
+// HoldProducerFile is ProducerFile, and nobody changes what it read until the
+// end of the transaction: licences and appointments change only under the lock
+// of their producer.
+func (tx *Tx) HoldProducerFile(ctx context.Context, id producer.ID) (producer.File, *producer.File, error) {
+	f, err := tx.hold(ctx, id)
 	if err != nil || f.Producer.Parent.IsZero() {
 		return f, nil, err
 	}
-	firm, err := tx.file(ctx, f.Producer.Parent)
+	firm, err := tx.hold(ctx, f.Producer.Parent)
 	return f, &firm, err
 }
 
-func (tx *Tx) file(ctx context.Context, id producer.ID) (producer.File, error) {
+func (tx *Tx) hold(ctx context.Context, id producer.ID) (producer.File, error) {
 	p, err := one(ctx, tx.Reader, scanProducer, holdProducerSQL, tx.org.UUID(), id.UUID())
 	if err != nil {
 		return producer.File{}, err

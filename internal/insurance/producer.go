@@ -302,7 +302,7 @@ func brought(ctx context.Context, tx *store.Tx, s submission.Submission) error {
 // firmOf is the firm of whoever brings a submission, when it is an organisation
 // of its own; zero when it is none.
 func firmOf(ctx context.Context, tx *store.Tx, s submission.Submission) (access.OrgID, producer.Producer, error) {
-	f, firm, err := tx.ProducerFile(ctx, s.Producer)
+	f, firm, err := tx.HoldProducerFile(ctx, s.Producer)
 	if err != nil {
 		return access.OrgID{}, f.Producer, err
 	}
@@ -344,11 +344,11 @@ func soldBy(ctx context.Context, tx *store.Tx, b bid) ([]string, error) {
 	if id.IsZero() {
 		return nil, nil // direct business
 	}
-	f, firm, err := tx.ProducerFile(ctx, id)
+	f, firm, err := tx.HoldProducerFile(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	found := f.Against(producer.Sale{State: b.Submission.State, Line: b.Submission.LineOfBusiness, On: civil.DateOf(b.At)}, firm)
+	found := f.Against(saleOf(b.Submission, b.At), firm)
 	if len(found) == 0 {
 		details := audit.Details{"submissionId": b.Submission.ID.String(), "licenses": licensesOf(f), "appointments": appointmentsOf(f)}
 		if firm != nil {
@@ -369,7 +369,12 @@ func sellable(ctx context.Context, r store.Reader, s submission.Submission, at t
 	if err != nil {
 		return nil, err
 	}
-	return f.Against(producer.Sale{State: s.State, Line: s.LineOfBusiness, On: civil.DateOf(at)}, firm), nil
+	return f.Against(saleOf(s, at), firm), nil
+}
+
+// saleOf is what the producer of a submission would sell at a time.
+func saleOf(s submission.Submission, at time.Time) producer.Sale {
+	return producer.Sale{State: s.State, Line: s.LineOfBusiness, On: civil.DateOf(at)}
 }
 
 func licensesOf(f producer.File) []string {

@@ -60,7 +60,7 @@ func (d *Desk) tickSubmission(ctx context.Context, tx *store.Tx, due store.Due, 
 	if next := s.TimerAt(); next.IsZero() || next.After(at) { // another node was faster
 		return false, nil
 	}
-	if !s.ExpiresAt().After(at) && !s.ExpiresAt().IsZero() {
+	if end := s.ExpiresAt(); !end.IsZero() && !end.After(at) {
 		return true, d.expire(ctx, tx, s, at)
 	}
 	var crossed []sla.Crossing
