@@ -20,6 +20,7 @@ type invoiceBody struct {
 	Number     int               `json:"number" doc:"1 is the down payment."`
 	Status     string            `json:"status" enum:"open,paid,failed,void"`
 	DueDate    Date              `json:"dueDate"`
+	PastDue    bool              `json:"pastDue" doc:"It is owed, and its due day is over; invoice.overdue was told."`
 	Premium    Money             `json:"premium"`
 	Fee        Money             `json:"fee"`
 	Amount     Money             `json:"amount" doc:"premium + fee."`
@@ -32,7 +33,7 @@ type invoiceBody struct {
 func invoiceOf(i billing.Invoice) invoiceBody {
 	return invoiceBody{
 		versioned: versioned{i.Version}, ID: i.ID.String(), OrgID: i.Org.String(), PolicyID: i.Policy, Number: i.Number, Status: i.Status,
-		DueDate: Date{i.Due}, Premium: Money(i.Premium), Fee: Money(i.Fee), Amount: Money(i.Amount), ExternalID: i.ExternalID,
+		DueDate: Date{i.Due}, PastDue: i.IsPastDue(), Premium: Money(i.Premium), Fee: Money(i.Fee), Amount: Money(i.Amount), ExternalID: i.ExternalID,
 		Metadata: metadataOf(i.Metadata), CreatedAt: i.CreatedAt, UpdatedAt: i.UpdatedAt,
 	}
 }
@@ -40,6 +41,7 @@ func invoiceOf(i billing.Invoice) invoiceBody {
 type listInvoicesInput struct {
 	Page
 	Status     string `query:"status" enum:"open,paid,failed,void"`
+	PastDue    bool   `query:"pastDue" doc:"Only those that are past due."`
 	PolicyID   string `query:"policyId" maxLength:"64"`
 	ExternalID string `query:"externalId" maxLength:"255"`
 }
@@ -68,7 +70,7 @@ func (a *API) registerInvoices(p Platform) {
 
 func (p Platform) listInvoices(ctx context.Context, in *listInvoicesInput) (*bodyOf[List[invoiceBody]], error) {
 	by := access.From(ctx)
-	f := store.InvoiceFilter{Status: in.Status, ExternalID: in.ExternalID}
+	f := store.InvoiceFilter{Status: in.Status, PastDue: in.PastDue, ExternalID: in.ExternalID}
 	if in.PolicyID != "" {
 		var id policy.ID
 		if pathID(&id, in.PolicyID) != nil {

@@ -11,6 +11,8 @@ import (
 	"github.com/openinsure/openinsure/internal/access"
 	"github.com/openinsure/openinsure/internal/fault"
 	"github.com/openinsure/openinsure/internal/insurance"
+	"github.com/openinsure/openinsure/internal/insurance/billing"
+	"github.com/openinsure/openinsure/internal/insurance/policy"
 	"github.com/openinsure/openinsure/internal/insurance/referral"
 	"github.com/openinsure/openinsure/rooms/room"
 	"github.com/openinsure/openinsure/store"
@@ -30,7 +32,7 @@ type moveClockBody struct {
 }
 
 type dueBody struct {
-	What string    `json:"what" enum:"referral,deal_room,submission" doc:"A referral that was reminded of, escalated or ended, or a condition of it; a room that closed by itself; a submission whose clock has passed a mark."`
+	What string    `json:"what" enum:"referral,deal_room,submission,invoice,policy" doc:"A referral that was reminded of, escalated or ended, or a condition of it; a room that closed by itself; a submission whose clock has passed a mark; an invoice that is due soon or overdue; a policy that is about to expire."`
 	ID   string    `json:"id" example:"ref_01J8K3M4N5P6Q7R8S9T0V1W2X3"`
 	At   time.Time `json:"at"`
 }
@@ -46,6 +48,10 @@ func dueOf(d store.Due) dueBody {
 		b.What, b.ID = "deal_room", room.ID(d.ID).String()
 	case store.WhatSubmission:
 		b.ID = d.Submission.String()
+	case store.WhatInvoice:
+		b.ID = billing.InvoiceID(d.ID).String()
+	case store.WhatPolicy:
+		b.ID = policy.ID(d.ID).String()
 	}
 	return b
 }

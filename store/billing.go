@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -11,13 +12,13 @@ import (
 )
 
 const invoiceColumns = `t.id, t.org_id, t.policy_id, t.number, coalesce(t.external_id, ''), t.due_date::text, t.premium, t.fee, t.amount, t.status,
-	t.metadata, t.created_at, t.updated_at, t.version`
+	t.metadata, t.created_at, t.updated_at, t.version, coalesce(t.notice, ''), t.timer_at, t.past_due_at`
 
 func scanInvoice(row pgx.CollectableRow) (billing.Invoice, error) {
 	var i billing.Invoice
 	var p policy.ID
 	err := row.Scan(&i.ID, &i.Org, &p, &i.Number, &i.ExternalID, day(&i.Due), &i.Premium, &i.Fee, &i.Amount, &i.Status,
-		&i.Metadata, &i.CreatedAt, &i.UpdatedAt, &i.Version)
+		&i.Metadata, &i.CreatedAt, &i.UpdatedAt, &i.Version, &i.Notice, &i.NoticeAt, &i.PastDueAt)
 	i.Policy = p.String()
 	return i, err
 }
@@ -30,10 +31,31 @@ func (r Reader) Invoice(ctx context.Context, id billing.InvoiceID) (billing.Invo
 	return one(ctx, r, scanInvoice, invoiceSQL, r.org.UUID(), id.UUID())
 }
 
+// lockInvoiceSQL reads one invoice for change.
+const lockInvoiceSQL = invoiceSQL + ` FOR NO KEY UPDATE`
+
+// LockInvoice reads an invoice that nobody else changes until the end of the
+// transaction.
+func (tx *Tx) LockInvoice(ctx context.Context, id billing.InvoiceID) (billing.Invoice, error) {
+	return one(ctx, tx.Reader, scanInvoice, lockInvoiceSQL, tx.org.UUID(), id.UUID())
+}
+
+// saveNoticeSQL notes what was told of a locked invoice; it is another version of
+// it when it is overdue now.
+const saveNoticeSQL = `UPDATE invoice t SET notice = $3, timer_at = $4, past_due_at = $5, updated_at = $6,
+	version = version + (t.past_due_at IS DISTINCT FROM $5)::int WHERE t.org_id = $1 AND t.id = $2`
+
+// SaveNotice notes what was told of an invoice that this transaction locked.
+func (tx *Tx) SaveNotice(ctx context.Context, i billing.Invoice) error {
+	_, err := run(ctx, tx.Reader, saveNoticeSQL, tx.org.UUID(), i.ID.UUID(), null(string(i.Notice)), i.NoticeAt, i.PastDueAt, i.UpdatedAt)
+	return err
+}
+
 // InvoiceFilter narrows a list; empty fields do not.
 type InvoiceFilter struct {
 	Status, ExternalID string
 	Policy             policy.ID
+	PastDue            bool
 }
 
 // Invoices lists what the scope allows, newest first.
@@ -45,13 +67,16 @@ func (r Reader) Invoices(ctx context.Context, see access.Scope, f InvoiceFilter,
 	if !f.Policy.IsZero() {
 		w.and("t.policy_id = $?", f.Policy.UUID())
 	}
+	if f.PastDue {
+		w.and("t.past_due_at IS NOT NULL AND " + owed)
+	}
 	return list(ctx, r, scanInvoice, invoiceColumns, "invoice", "created_at", w, p)
 }
 
 // addInvoicesSQL adds the invoices of one policy.
-const addInvoicesSQL = `INSERT INTO invoice (id, org_id, policy_id, number, due_date, premium, fee, amount, status, created_at, updated_at)
-	SELECT u.id, $1, $2, u.number, u.due::date, u.premium, u.fee, u.premium + u.fee, 'open', $3, $3
-	FROM unnest($4::uuid[], $5::int[], $6::text[], $7::bigint[], $8::bigint[]) u(id, number, due, premium, fee)`
+const addInvoicesSQL = `INSERT INTO invoice (id, org_id, policy_id, number, due_date, premium, fee, amount, status, notice, timer_at, created_at, updated_at)
+	SELECT u.id, $1, $2, u.number, u.due::date, u.premium, u.fee, u.premium + u.fee, 'open', nullif(u.notice, ''), u.notice_at, $3, $3
+	FROM unnest($4::uuid[], $5::int[], $6::text[], $7::bigint[], $8::bigint[], $9::text[], $10::timestamptz[]) u(id, number, due, premium, fee, notice, notice_at)`
 
 // relateInvoicesSQL relates invoices to their policy.
 const relateInvoicesSQL = `INSERT INTO relationship (org_id, object_type, object_id, relation, subject_type, subject_id)
@@ -61,10 +86,12 @@ const relateInvoicesSQL = `INSERT INTO relationship (org_id, object_type, object
 func (tx *Tx) AddInvoices(ctx context.Context, p policy.Policy, invoices []billing.Invoice) error {
 	n := len(invoices)
 	ids, numbers, dues, premiums, fees := make([]string, n), make([]int32, n), make([]string, n), make([]int64, n), make([]int64, n)
+	notices, noticesAt := make([]string, n), make([]*time.Time, n)
 	for i, v := range invoices {
 		ids[i], numbers[i], dues[i], premiums[i], fees[i] = v.ID.UUID(), int32(v.Number), v.Due.String(), int64(v.Premium), int64(v.Fee) //nolint:gosec // a policy has a few installments
+		notices[i], noticesAt[i] = string(v.Notice), v.NoticeAt
 	}
-	if _, err := run(ctx, tx.Reader, addInvoicesSQL, tx.org.UUID(), p.ID.UUID(), p.CreatedAt, ids, numbers, dues, premiums, fees); err != nil {
+	if _, err := run(ctx, tx.Reader, addInvoicesSQL, tx.org.UUID(), p.ID.UUID(), p.CreatedAt, ids, numbers, dues, premiums, fees, notices, noticesAt); err != nil {
 		return err
 	}
 	_, err := run(ctx, tx.Reader, relateInvoicesSQL, tx.org.UUID(), p.ID.UUID(), ids)

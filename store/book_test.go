@@ -89,6 +89,8 @@ func writeBook(t testing.TB, db *store.DB, name string) book {
 	}))
 	b.quote = must[quote.Quote](t)(desk.Quote(ctx, b.by, b.sub.ID, whatever))
 	b.policy = must[policy.Policy](t)(desk.Bind(ctx, b.by, b.sub.ID, policy.Order{Plan: billing.Monthly10}, whatever))
+	relate(t, db, b.by, access.Object{Type: access.Policy, ID: b.policy.ID.UUID(), Org: b.by.Org}, access.RelInsured,
+		access.Subject{Type: "person", ID: access.NewPersonID(now).UUID()})
 	fillAuthority(t, db, desk, b)
 	fillDelegated(t, db, b)
 	b.asked = must[referral.Referral](t)(desk.Refer(ctx, b.by, referral.Ask{

@@ -15,6 +15,8 @@ const (
 	WhatReferral   = "referral"
 	WhatRoom       = "room"
 	WhatSubmission = "submission" // a clock has passed a mark
+	WhatInvoice    = "invoice"    // is owed, and to be told of
+	WhatPolicy     = "policy"     // is about to expire
 )
 
 // A Due is something that has to be looked at by itself, and since when.
@@ -22,7 +24,7 @@ type Due struct {
 	What       string
 	ID         [16]byte // of an id.ID, which converts
 	Org        access.OrgID
-	Submission submission.ID
+	Submission submission.ID // not of an invoice
 	At         time.Time
 }
 
@@ -35,6 +37,15 @@ const dueRoom = `SELECT '` + WhatRoom + `' AS what, t.id, t.org_id, t.submission
 const dueSubmission = `SELECT '` + WhatSubmission + `' AS what, t.id, t.org_id, t.id AS submission_id, t.timer_at AS at FROM submission t
 	LEFT JOIN overdue o ON o.what = '` + WhatSubmission + `' AND o.id = t.id WHERE `
 
+// owed is that somebody has to pay an invoice.
+const owed = `t.status IN ('open', 'failed')`
+
+const dueInvoice = `SELECT '` + WhatInvoice + `' AS what, t.id, t.org_id, '00000000-0000-0000-0000-000000000000'::uuid AS submission_id, t.timer_at AS at FROM invoice t
+	LEFT JOIN overdue o ON o.what = '` + WhatInvoice + `' AND o.id = t.id WHERE ` + owed + ` AND `
+
+const duePolicy = `SELECT '` + WhatPolicy + `' AS what, t.id, t.org_id, t.submission_id, t.timer_at AS at FROM policy t
+	LEFT JOIN overdue o ON o.what = '` + WhatPolicy + `' AND o.id = t.id WHERE t.status IN ('bound', 'issued', 'active') AND `
+
 // notPut is that it did not fail a while ago.
 const notPut = ` AND (o.retry_at IS NULL OR o.retry_at <= `
 
@@ -42,6 +53,8 @@ const notPut = ` AND (o.retry_at IS NULL OR o.retry_at <= `
 // those of all.
 const dueSQL = `(` + dueReferral + `t.timer_at <= $1` + notPut + `$1) ORDER BY at, id LIMIT $2)
 	UNION ALL (` + dueSubmission + `t.timer_at <= $1` + notPut + `$1) ORDER BY at, id LIMIT $2)
+	UNION ALL (` + dueInvoice + `t.timer_at <= $1` + notPut + `$1) ORDER BY at, id LIMIT $2)
+	UNION ALL (` + duePolicy + `t.timer_at <= $1` + notPut + `$1) ORDER BY at, id LIMIT $2)
 	ORDER BY at, what, id LIMIT $2`
 
 // dueAheadSQL finds what is due by the test clocks of those who have one, and
@@ -49,6 +62,8 @@ const dueSQL = `(` + dueReferral + `t.timer_at <= $1` + notPut + `$1) ORDER BY a
 const dueAheadSQL = `SELECT d.* FROM test_clock c CROSS JOIN LATERAL (` +
 	`(` + dueReferral + ahead + notPut + `$1) ORDER BY at, id LIMIT $2)
 	UNION ALL (` + dueSubmission + ahead + notPut + `$1) ORDER BY at, id LIMIT $2)
+	UNION ALL (` + dueInvoice + ahead + notPut + `$1) ORDER BY at, id LIMIT $2)
+	UNION ALL (` + duePolicy + ahead + notPut + `$1) ORDER BY at, id LIMIT $2)
 	ORDER BY at, what, id LIMIT $2) d LIMIT $2`
 
 // ahead is that its timer has run by the organisation's clock only.
@@ -68,6 +83,8 @@ func (db *DB) Due(ctx context.Context, now time.Time, limit int) ([]Due, error) 
 // nextDueSQL finds what is due first in one organisation, of all that can be.
 const nextDueSQL = `(` + dueReferral + `t.org_id = $1 AND t.timer_at <= $2` + notPut + `$3) ORDER BY at, id LIMIT 1)
 	UNION ALL (` + dueSubmission + `t.org_id = $1 AND t.timer_at <= $2` + notPut + `$3) ORDER BY at, id LIMIT 1)
+	UNION ALL (` + dueInvoice + `t.org_id = $1 AND t.timer_at <= $2` + notPut + `$3) ORDER BY at, id LIMIT 1)
+	UNION ALL (` + duePolicy + `t.org_id = $1 AND t.timer_at <= $2` + notPut + `$3) ORDER BY at, id LIMIT 1)
 	UNION ALL (` + dueRoom + `t.org_id = $1 AND t.closes_at <= $2` + notPut + `$3) ORDER BY at, id LIMIT 1)
 	ORDER BY at, what, id LIMIT 1`
 

@@ -133,31 +133,36 @@ func TestPlans(t *testing.T) {
 			if err := ask(); err != nil {
 				t.Fatal(err)
 			}
-			got := planOf(t, c, by.Org, s.sql, s.args)
-			file := filepath.Join("testdata", "plans", name+".txt")
-			if *update {
-				if err := os.WriteFile(file, []byte(got), 0o600); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got != string(want) {
-				t.Errorf("another plan than before; see whether it is as good, and run with -update:\n%s\nbefore:\n%s\n%s", got, want, s.sql)
-			}
+			asBefore(t, name, planOf(t, c, "openinsure_app", by.Org, s.sql, s.args), s.sql)
 		})
 	}
 }
 
-func planOf(t *testing.T, c *pgx.Conn, org access.OrgID, sql string, args []any) string {
+// asBefore compares a plan with the one in testdata/plans.
+func asBefore(t *testing.T, name, got, sql string) {
+	t.Helper()
+	file := filepath.Join("testdata", "plans", name+".txt")
+	if *update {
+		if err := os.WriteFile(file, []byte(got), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("another plan than before; see whether it is as good, and run with -update:\n%s\nbefore:\n%s\n%s", got, want, sql)
+	}
+}
+
+func planOf(t *testing.T, c *pgx.Conn, role string, org access.OrgID, sql string, args []any) string {
 	t.Helper()
 	ctx := t.Context()
 	tx := must[pgx.Tx](t)(c.Begin(ctx))
 	defer func() { _ = tx.Rollback(ctx) }()
 	for _, set := range []string{
-		"SET LOCAL ROLE openinsure_app", "SELECT set_config('app.org', '" + org.UUID() + "', true)", "SET LOCAL jit = off", "SET LOCAL max_parallel_workers_per_gather = 0",
+		"SET LOCAL ROLE " + role, "SELECT set_config('app.org', '" + org.UUID() + "', true)", "SET LOCAL jit = off", "SET LOCAL max_parallel_workers_per_gather = 0",
 		"SET LOCAL timezone = 'UTC'",
 	} {
 		if _, err := tx.Exec(ctx, set); err != nil {

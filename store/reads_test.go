@@ -115,6 +115,10 @@ func reads(t *testing.T, r store.Reader, me, they book) {
 			_, ok, err := r.LatestQuote(ctx, they.sub.ID)
 			return found(ok, err)
 		},
+		"Insureds": func() error {
+			hs, err := r.Insureds(ctx, they.policy.ID)
+			return found(len(hs) > 0, err)
+		},
 		"Timeline": func() error {
 			ts, err := r.Timeline(ctx, they.policy.ID)
 			return found(len(ts) > 0, err)
@@ -318,9 +322,29 @@ func locks(t *testing.T, db *store.DB, me, they book) {
 	undo := errors.New("undo")
 	for name, change := range map[string]func(*store.Tx) error{
 		"LockSubmission": func(tx *store.Tx) error { _, err := tx.LockSubmission(t.Context(), they.sub.ID); return err },
-		"LockProgram":    func(tx *store.Tx) error { _, err := tx.LockProgram(t.Context(), they.program.ID); return err },
-		"LockEndpoint":   func(tx *store.Tx) error { _, err := tx.LockEndpoint(t.Context(), they.endpoint); return err },
-		"KeepEndpoint":   func(tx *store.Tx) error { _, err := tx.KeepEndpoint(t.Context(), they.endpoint); return err },
+		"LockInvoice":    func(tx *store.Tx) error { _, err := tx.LockInvoice(t.Context(), they.invoice.ID); return err },
+		"LockPolicy":     func(tx *store.Tx) error { _, err := tx.LockPolicy(t.Context(), they.policy.ID); return err },
+		"SaveNotice": func(tx *store.Tx) error {
+			i := they.invoice
+			i.UpdatedAt = i.UpdatedAt.Add(time.Hour)
+			if err := tx.SaveNotice(t.Context(), i); err != nil {
+				return err
+			}
+			after, err := tx.Invoice(t.Context(), i.ID)
+			return found(after.UpdatedAt.Equal(i.UpdatedAt), err)
+		},
+		"SaveRenewalStep": func(tx *store.Tx) error {
+			p := they.policy
+			p.RenewalStep, p.RenewalAt = 0, nil
+			if err := tx.SaveRenewalStep(t.Context(), p); err != nil {
+				return err
+			}
+			after, err := tx.Policy(t.Context(), p.ID)
+			return found(after.RenewalAt == nil, err)
+		},
+		"LockProgram":  func(tx *store.Tx) error { _, err := tx.LockProgram(t.Context(), they.program.ID); return err },
+		"LockEndpoint": func(tx *store.Tx) error { _, err := tx.LockEndpoint(t.Context(), they.endpoint); return err },
+		"KeepEndpoint": func(tx *store.Tx) error { _, err := tx.KeepEndpoint(t.Context(), they.endpoint); return err },
 		"SaveEndpoint": func(tx *store.Tx) error {
 			_, err := tx.SaveEndpoint(t.Context(), push.Endpoint{ID: they.endpoint, URL: "https://x.example.com", Types: []string{"*"}, AtOnce: 8, Schedule: "standard", Status: push.Enabled, Version: 1})
 			return missing(err)

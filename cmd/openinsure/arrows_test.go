@@ -17,7 +17,7 @@ import (
 // docs/architecture.md.
 var arrows = map[string][]string{
 	"clients/live":        {},
-	"cmd/openinsure":      {"api", "api/redislimit", "clients/live", "cmd/openinsure/demo", "hub", "hub/redisbroker", "internal/access", "internal/access/spicedb", "internal/audit", "internal/betterauth", "internal/cloudflare", "internal/fault", "internal/insurance", "internal/insurance/producer", "internal/oidc", "internal/seal", "push", "push/apns", "push/fcm", "push/mail", "push/webhook", "push/webhook/egress", "rooms", "store", "store/embedded"},
+	"cmd/openinsure":      {"api", "api/redislimit", "clients/live", "cmd/openinsure/demo", "hub", "hub/redisbroker", "internal/access", "internal/access/spicedb", "internal/audit", "internal/betterauth", "internal/cloudflare", "internal/fault", "internal/insurance", "internal/insurance/billing", "internal/insurance/producer", "internal/oidc", "internal/seal", "push", "push/apns", "push/fcm", "push/mail", "push/webhook", "push/webhook/egress", "rooms", "store", "store/embedded"},
 	"cmd/openinsure/demo": {"clients/live", "push/pushtest", "store/embedded"}, // an outsider: it knows the API and nothing else
 	"api": {
 		"hub", "internal/access", "internal/audit", "internal/betterauth", "internal/cloudflare", "internal/event", "internal/fault", "internal/id",
@@ -63,7 +63,7 @@ var arrows = map[string][]string{
 	"internal/insurance/authority": {"internal/access", "internal/fault", "internal/id", "internal/insurance/money"},
 	"internal/insurance/calendar":  {"internal/fault"},
 	"internal/insurance/policy": {
-		"internal/access", "internal/id", "internal/insurance/billing", "internal/insurance/money", "internal/insurance/quote",
+		"internal/access", "internal/id", "internal/insurance/billing", "internal/insurance/calendar", "internal/insurance/money", "internal/insurance/quote",
 		"internal/insurance/rating", "internal/insurance/submission",
 	},
 	"internal/insurance/quote": {
@@ -75,7 +75,7 @@ var arrows = map[string][]string{
 	},
 	"internal/insurance/sla":            {"internal/insurance/calendar"},
 	"internal/insurance/triage":         {},
-	"internal/insurance/billing":        {"internal/access", "internal/fault", "internal/id", "internal/insurance/money"},
+	"internal/insurance/billing":        {"internal/access", "internal/fault", "internal/id", "internal/insurance/calendar", "internal/insurance/money"},
 	"internal/insurance/rating":         {"internal/fault", "internal/insurance/money"},
 	"internal/insurance/money":          {"internal/fault"},
 	"internal/event":                    {"internal/access", "internal/id", "internal/insurance/money"},

@@ -20,6 +20,7 @@ import (
 
 	"github.com/openinsure/openinsure/api"
 	"github.com/openinsure/openinsure/internal/insurance"
+	"github.com/openinsure/openinsure/internal/insurance/billing"
 	"github.com/openinsure/openinsure/internal/insurance/producer"
 )
 
@@ -39,6 +40,8 @@ type serveCmd struct {
 	DBMaxConns     int32         `env:"DB_MAX_CONNS" name:"db-max-conns" default:"20" help:"Connections of each of the two pools to Postgres."`
 	MaxBackdate    int           `env:"MAX_BACKDATE_DAYS" name:"max-backdate-days" default:"30" help:"In production, quotes that take effect further back than so many days are referred."`
 	ReserveFor     time.Duration `env:"DA_RESERVATION" name:"da-reservation" default:"72h" help:"How long an accepted quote keeps room of delegated authority for its bind."`
+	RemindDays     int           `env:"INVOICE_REMIND_DAYS" name:"invoice-remind-days" default:"7" help:"How many days before its due day an invoice is reminded of, 1 to 60."`
+	LastNoticeDays int           `env:"INVOICE_LAST_NOTICE_DAYS" name:"invoice-last-notice-days" default:"10" help:"How many days after it was told overdue an invoice is told of for the last time, 1 to 90."`
 	SanctionsList  string        `env:"SANCTIONS_LIST_FILE" name:"sanctions-list-file" type:"path" help:"List of names that producers are compared with, JSON; without it a sample of invented names."`
 	AllowedOrigins []string      `env:"ALLOWED_ORIGINS" help:"Sites, besides PUBLIC_URL, whose pages may call the API and open sockets."`
 	RoomCloseAfter time.Duration `env:"ROOM_CLOSE_AFTER" default:"336h" help:"From bind or decline until a deal room closes by itself."`
@@ -60,6 +63,9 @@ func (c *serveCmd) Run(ctx context.Context) (err error) {
 	}
 	if (c.TLSCertFile == "") != (c.TLSKeyFile == "") {
 		return errors.New("TLS_CERT_FILE and TLS_KEY_FILE go together")
+	}
+	if err := c.dunning(); err != nil {
+		return err
 	}
 	door, err := c.openDoor(c.Environment, c.PublicURL)
 	if err != nil {
@@ -83,6 +89,7 @@ func (c *serveCmd) Run(ctx context.Context) (err error) {
 	}
 	p, err := c.open(ctx, log, c.DBMaxConns, insurance.Config{
 		MaxBackdate: c.MaxBackdate, CloseAfter: c.RoomCloseAfter, Sanctions: sanctions, Production: c.production(), ReserveFor: c.ReserveFor,
+		DueSoon: c.RemindDays, LastNotice: c.LastNoticeDays,
 	})
 	if err != nil {
 		return err
@@ -95,6 +102,17 @@ func (c *serveCmd) Run(ctx context.Context) (err error) {
 	return c.serve(ctx, p, door, listener, hint, api.Config{
 		Logger: log, Environment: c.Environment, Version: version, TrustedProxies: proxies, Origins: origins,
 	})
+}
+
+// dunning checks when invoices are reminded of.
+func (c *serveCmd) dunning() error {
+	if c.RemindDays < 1 || c.RemindDays > billing.MaxAhead {
+		return fmt.Errorf("INVOICE_REMIND_DAYS is %d: it is 1 to %d", c.RemindDays, billing.MaxAhead)
+	}
+	if c.LastNoticeDays < 1 || c.LastNoticeDays > billing.MaxLast {
+		return fmt.Errorf("INVOICE_LAST_NOTICE_DAYS is %d: it is 1 to %d", c.LastNoticeDays, billing.MaxLast)
+	}
+	return nil
 }
 
 // sanctions reads the list that producers' names are compared with.

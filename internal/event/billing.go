@@ -14,6 +14,35 @@ type InvoiceCreated struct {
 // EventType implements Payload.
 func (InvoiceCreated) EventType() string { return "invoice.created" }
 
+// An InvoiceOwed is an invoice that somebody has to pay.
+type InvoiceOwed struct {
+	InvoiceID    string      `json:"invoiceId"`
+	PolicyID     string      `json:"policyId"`
+	PolicyNumber string      `json:"policyNumber"`
+	Number       int         `json:"number" doc:"Which of the policy's invoices; 1 is the down payment."`
+	Amount       money.Cents `json:"amount"`
+	DueDate      string      `json:"dueDate" format:"date"`
+	ExternalID   string      `json:"externalId,omitempty"`
+}
+
+// InvoiceDueSoon is the payload of invoice.due_soon.
+type InvoiceDueSoon struct{ InvoiceOwed }
+
+// EventType implements Payload.
+func (InvoiceDueSoon) EventType() string { return "invoice.due_soon" }
+
+// InvoiceOverdue is the payload of invoice.overdue.
+type InvoiceOverdue struct{ InvoiceOwed }
+
+// EventType implements Payload.
+func (InvoiceOverdue) EventType() string { return "invoice.overdue" }
+
+// InvoiceLastNotice is the payload of invoice.last_notice.
+type InvoiceLastNotice struct{ InvoiceOwed }
+
+// EventType implements Payload.
+func (InvoiceLastNotice) EventType() string { return "invoice.last_notice" }
+
 // PaymentReceived is the payload of payment.received.
 type PaymentReceived struct {
 	PaymentID string      `json:"paymentId"`
@@ -50,7 +79,22 @@ func ofMoney(name, description string, planned bool, example Payload) Type {
 	}
 }
 
+var anOwed = InvoiceOwed{InvoiceID: anInvoice, PolicyID: aPolicy, PolicyNumber: aNumber, Number: 1, Amount: 285000, DueDate: "2026-04-01"}
+
+// andProducer lets who brought the business hear of it too.
+func andProducer(t Type) Type {
+	t.Persons = []string{Insured, Producer}
+	return t
+}
+
 var billingTypes = []Type{
+	ofMoney("invoice.due_soon", "An invoice that nobody has paid is due in a few days.", false, InvoiceDueSoon{anOwed}),
+	andProducer(ofMoney("invoice.overdue", "An invoice was not paid by the end of its due day.", false, InvoiceOverdue{anOwed})),
+	func() Type {
+		t := andProducer(ofMoney("invoice.last_notice", "An invoice is overdue for long. Nothing more is told of it.", false, InvoiceLastNotice{anOwed}))
+		t.Mail = []string{Insured, Producer}
+		return t
+	}(),
 	ofMoney("invoice.created", "An invoice was made, one for each instalment when a policy is bound.", false, InvoiceCreated{
 		InvoiceID: anInvoice, PolicyID: aPolicy, Amount: 285000, DueDate: "2026-04-01",
 	}),

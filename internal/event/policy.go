@@ -102,7 +102,7 @@ var policyTypes = func() []Type {
 		PolicyID: aPolicy, PolicyNumber: aNumber, TransactionID: aTransaction, Reason: "insured_request", ReturnPremium: 712500, EffectiveDate: "2026-10-01",
 	})
 	cancelled.Mail, cancelled.Urgent = []string{Insured}, true
-	due := ofPolicy("policy.renewal_due", "A policy expires in 60, 30 or 15 days.", true, []string{Underwriting}, PolicyRenewalDue{
+	due := ofPolicy("policy.renewal_due", "A policy expires in 60, 30 or 15 days.", false, []string{Underwriting}, PolicyRenewalDue{
 		PolicyID: aPolicy, PolicyNumber: aNumber, ExpirationDate: "2027-04-01", Days: 30,
 	})
 	due.Mail = []string{Insured}

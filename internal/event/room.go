@@ -210,7 +210,7 @@ func (AnnotationUpdated) EventType() string { return "deal_room.annotation_updat
 // approvers, rationale or internal states.
 type Card struct {
 	RoomID       string   `json:"roomId"`
-	Card         string   `json:"card" enum:"submission.quoted,submission.declined,submission.corrected,submission.withdrawn,submission.expired,quote.offered,quote.accepted,policy.bound,referral.created,referral.info_requested,referral.decided,referral.answered,referral.ended,referral.condition_changed,referral.counter_answered"`
+	Card         string   `json:"card" enum:"submission.quoted,submission.declined,submission.corrected,submission.withdrawn,submission.expired,quote.offered,quote.accepted,policy.bound,policy.renewal_due,referral.created,referral.info_requested,referral.decided,referral.answered,referral.ended,referral.condition_changed,referral.counter_answered"`
 	SubmissionID string   `json:"submissionId"`
 	QuoteID      string   `json:"quoteId,omitempty"`
 	PolicyID     string   `json:"policyId,omitempty"`

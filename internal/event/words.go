@@ -219,6 +219,18 @@ var words = map[string][]told{
 		en: Words{"New invoice[ for {amount:dollars}]", "[{amount:dollars} is due on {dueDate:date}.|The invoice is due on {dueDate:date}.|Open the invoice to see when it is due.]"},
 		es: Words{"Nueva factura[ de {amount:dollars}]", "[{amount:dollars} vencen el {dueDate:date}.|La factura vence el {dueDate:date}.|Abra la factura para ver cuándo vence.]"},
 	}},
+	"invoice.due_soon": {{
+		en: Words{"An invoice is due[ on {dueDate:date}]", "[The invoice of {amount:dollars} for policy {policyNumber}|An invoice] is not paid yet.[ Please pay it by {dueDate:date}.]"},
+		es: Words{"Una factura vence[ el {dueDate:date}]", "[La factura de {amount:dollars} de la póliza {policyNumber}|Una factura] está sin pagar.[ Páguela hasta el {dueDate:date}.]"},
+	}},
+	"invoice.overdue": {{
+		en: Words{"An invoice is overdue[: {amount:dollars}]", "[The invoice for policy {policyNumber}|An invoice] is not paid.[ It was due on {dueDate:date}.] Please pay it now."},
+		es: Words{"Una factura está vencida[: {amount:dollars}]", "[La factura de la póliza {policyNumber}|Una factura] está sin pagar.[ Venció el {dueDate:date}.] Páguela ahora."},
+	}},
+	"invoice.last_notice": {{
+		en: Words{"Last notice of an invoice[: {amount:dollars}]", "[The invoice for policy {policyNumber}|An invoice] is still not paid.[ It was due on {dueDate:date}.] This is the last reminder."},
+		es: Words{"Último aviso de una factura[: {amount:dollars}]", "[La factura de la póliza {policyNumber}|Una factura] sigue sin pagar.[ Venció el {dueDate:date}.] Este es el último recordatorio."},
+	}},
 	"payment.received": {{
 		en: Words{"Payment received[: {amount:dollars}]", "Thank you. Your payment[ of {amount:dollars}] was received."},
 		es: Words{"Pago recibido[: {amount:dollars}]", "Gracias. Se recibió su pago[ de {amount:dollars}]."},

@@ -60,6 +60,9 @@ func (d *Desk) Bind(ctx context.Context, by access.Actor, id submission.ID, o po
 		if err != nil {
 			return err
 		}
+		if made, invoices, err = d.remind(ctx, tx, made, invoices, at); err != nil {
+			return err
+		}
 		bound = made
 		if s, err = follow(ctx, tx, s, at); err != nil {
 			return err

@@ -1,6 +1,7 @@
 package insurance
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/openinsure/openinsure/internal/event"
@@ -91,6 +92,14 @@ func boundCard(p policy.Policy) event.Card {
 	return event.Card{
 		Card: event.PolicyBound{}.EventType(), QuoteID: p.Quote.String(), PolicyID: p.ID.String(), PolicyNumber: p.Number, Status: string(policy.Bound),
 		Premium: dollars(p.GrossPremium), Text: "Bound as " + p.Number + ".",
+	}
+}
+
+// renewalCard is what a room shows of a policy that is about to expire.
+func renewalCard(p policy.Policy, days int) event.Card {
+	return event.Card{
+		Card: event.PolicyRenewalDue{}.EventType(), PolicyID: p.ID.String(), PolicyNumber: p.Number, Status: string(p.Status),
+		Text: fmt.Sprintf("%s expires on %s, in %d days.", p.Number, p.Expiration, days),
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/openinsure/openinsure/internal/access"
+	"github.com/openinsure/openinsure/internal/insurance/billing"
 	"github.com/openinsure/openinsure/internal/insurance/quote"
 	"github.com/openinsure/openinsure/internal/insurance/submission"
 	"github.com/openinsure/openinsure/store"
@@ -28,6 +29,10 @@ type Config struct {
 	// Sanctions is what the names of producers are compared with; nil: a sample
 	// list of invented names.
 	Sanctions Screener
+	// DueSoon is how many days before it is due an invoice is reminded of, and
+	// LastNotice how many after it became overdue for the last time;
+	// billing.StandardAhead and StandardLast when 0.
+	DueSoon, LastNotice int
 }
 
 // A Desk is where submissions are worked.
@@ -49,6 +54,12 @@ func New(db *store.DB, cfg Config) *Desk {
 	}
 	if cfg.Sanctions == nil {
 		cfg.Sanctions = SampleSanctions()
+	}
+	if cfg.DueSoon == 0 {
+		cfg.DueSoon = billing.StandardAhead
+	}
+	if cfg.LastNotice == 0 {
+		cfg.LastNotice = billing.StandardLast
 	}
 	return &Desk{db: db, cfg: cfg}
 }

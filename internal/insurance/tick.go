@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/openinsure/openinsure/internal/access"
+	"github.com/openinsure/openinsure/internal/insurance/billing"
+	"github.com/openinsure/openinsure/internal/insurance/policy"
 	"github.com/openinsure/openinsure/internal/insurance/referral"
 	"github.com/openinsure/openinsure/rooms"
 	"github.com/openinsure/openinsure/rooms/room"
@@ -18,10 +20,10 @@ const dueBatch = 100
 
 // Tick does what is due by now: about referrals reminders, escalations, the end
 // of what nobody decided and of approvals, conditions that were not met; of
-// submissions it tells the clocks that have passed a mark. Each in a transaction
-// of its own; several nodes may do it at once. What fails holds
-// nothing else up, and waits ever longer before it is tried again. It returns
-// how many it changed.
+// submissions it tells the clocks that have passed a mark, of invoices that they
+// are owed, of policies that they expire. Each in a transaction of its own;
+// several nodes may do it at once. What fails holds nothing else up, and waits
+// ever longer before it is tried again. It returns how many it changed.
 //
 // Now is everybody's time. Where an organisation has a test clock, that counts.
 func (d *Desk) Tick(ctx context.Context, now time.Time) (int, error) {
@@ -91,6 +93,14 @@ func (d *Desk) do(ctx context.Context, tx *store.Tx, due store.Due, at time.Time
 	case store.WhatSubmission:
 		if done, err = d.tickSubmission(ctx, tx, due, at); err != nil {
 			err = fmt.Errorf("submission %s: %w", due.Submission, err)
+		}
+	case store.WhatInvoice:
+		if done, err = d.tickInvoice(ctx, tx, billing.InvoiceID(due.ID), at); err != nil {
+			err = fmt.Errorf("invoice %s: %w", billing.InvoiceID(due.ID), err)
+		}
+	case store.WhatPolicy:
+		if done, err = tickPolicy(ctx, tx, policy.ID(due.ID), at); err != nil {
+			err = fmt.Errorf("policy %s: %w", policy.ID(due.ID), err)
 		}
 	case store.WhatRoom:
 		if done, err = rooms.CloseRoom(ctx, tx, system(due.Org), room.ID(due.ID), at); err != nil {

@@ -32,6 +32,10 @@ type Invoice struct {
 	Metadata             map[string]string
 	CreatedAt, UpdatedAt time.Time
 	Version              int
+
+	Notice    Notice     // what is told of it next; empty: nothing more
+	NoticeAt  *time.Time // when
+	PastDueAt *time.Time // when it was told overdue
 }
 
 // A Plan is how a premium is paid.

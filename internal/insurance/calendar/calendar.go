@@ -95,6 +95,23 @@ func (c Calendar) IsWorkday(d civil.Date) bool {
 	return c.works[d.In(time.UTC).Weekday()] && !c.holidays[d]
 }
 
+// morning is the hour at which people are told what is due on a day.
+const morning = 9
+
+// Morning returns when people are told what is due on a day: at nine in a zone.
+func Morning(d civil.Date, zone *time.Location) time.Time {
+	return time.Date(d.Year, d.Month, d.Day, morning, 0, 0, 0, zone).UTC()
+}
+
+// Zone returns the time zone of a Spec; UTC when it has none that there is.
+func (s Spec) Zone() *time.Location {
+	zone, err := time.LoadLocation(s.TimeZone)
+	if err != nil {
+		return time.UTC
+	}
+	return zone
+}
+
 // hours returns when work begins and ends on a day. Where clocks change, a day
 // is as long as it is.
 func (c Calendar) hours(d civil.Date) (from, to time.Time) {

@@ -66,6 +66,9 @@ type Policy struct {
 	CreatedAt       time.Time
 	UpdatedAt       time.Time
 	Version         int
+
+	RenewalStep int        // days before it expires, at the next reminder of that; 0: none is left
+	RenewalAt   *time.Time // when
 }
 
 // A Transaction is one change to a policy; the first makes it. It is never
