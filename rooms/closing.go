@@ -12,14 +12,14 @@ import (
 
 // ScheduleClose lets the room of a submission, when it has an active one, close
 // by itself at a time. The room is locked: call it with the submission locked,
-// and before any counter is.
-func ScheduleClose(ctx context.Context, tx *store.Tx, id submission.ID, at time.Time) error {
+// and before any counter is. It returns where the submission's cards are shown.
+func ScheduleClose(ctx context.Context, tx *store.Tx, id submission.ID, at time.Time) (Board, error) {
 	r, ok, err := tx.LockRoomOf(ctx, id)
 	if err != nil || !ok || r.Status != room.Active {
-		return err
+		return Board{r}, err
 	}
 	r.ClosesAt = &at
-	return tx.SaveRoom(ctx, r)
+	return Board{r}, tx.SaveRoom(ctx, r)
 }
 
 // CloseRoom closes a room whose time has come by now, as the system; false when

@@ -198,7 +198,8 @@ func TestRoomsCloseByThemselves(t *testing.T) {
 			if _, err := tx.LockSubmission(t.Context(), r.Submission); err != nil {
 				return err
 			}
-			return rooms.ScheduleClose(t.Context(), tx, r.Submission, at)
+			_, err := rooms.ScheduleClose(t.Context(), tx, r.Submission, at)
+			return err
 		})
 		if err != nil {
 			t.Fatal(err)

@@ -75,13 +75,25 @@ func (h *House) lock(ctx context.Context, tx *store.Tx, by access.Actor, id room
 // ShowCard shows a fact in the room of a submission, when it has one, in the
 // transaction of the fact itself. The card is heard by both companies.
 func ShowCard(ctx context.Context, tx *store.Tx, id submission.ID, c event.Card, at time.Time) error {
-	r, ok, err := tx.RoomOf(ctx, id)
-	if err != nil || !ok {
-		return err
+	r, _, err := tx.RoomOf(ctx, id)
+	if err == nil {
+		Board{r}.Show(tx, c, at)
 	}
-	c.RoomID, c.SubmissionID = r.ID.String(), id.String()
+	return err
+}
+
+// A Board is where the cards of one submission are shown: its room. The zero
+// Board, of a submission without a room, shows nothing.
+type Board struct{ room room.Room }
+
+// Show is ShowCard for one who has the board.
+func (b Board) Show(tx *store.Tx, c event.Card, at time.Time) {
+	r := b.room
+	if r.ID.IsZero() {
+		return
+	}
+	c.RoomID, c.SubmissionID = r.ID.String(), r.Submission.String()
 	e := event.New(r.Org, r.ID.String(), c, at)
 	e.Also = []event.Channel{room.Shared(r.ID, r.Org)}
 	tx.Emit(e)
-	return nil
 }

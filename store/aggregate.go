@@ -36,43 +36,6 @@ func splitKeys(keys []delegated.Key) (kinds, periods []string) {
 	return kinds, periods
 }
 
-// Counters reads aggregates of an agreement; those that nothing was counted in
-// are zero.
-func (r Reader) Counters(ctx context.Context, a delegated.ID, keys []delegated.Key) ([]delegated.Counter, error) {
-	kinds, periods := splitKeys(keys)
-	found, err := many(ctx, r, scanCounter, countersSQL, r.org.UUID(), a.UUID(), kinds, periods)
-	if err != nil {
-		return nil, err
-	}
-	out := make([]delegated.Counter, len(keys))
-	for i, k := range keys {
-		out[i].Key = k
-		for _, c := range found {
-			if c.Key == k {
-				out[i] = c
-			}
-		}
-	}
-	return out, nil
-}
-
-// LockCounters reads aggregates of an agreement, which nobody else counts in
-// until the end of the transaction. All lock them in one order, and first the one
-// of the whole agreement, which is as old as the agreement is: who makes those of
-// a new year or quarter has it already, so that no two wait for each other.
-func (tx *Tx) LockCounters(ctx context.Context, a delegated.ID, keys []delegated.Key) ([]delegated.Counter, error) {
-	kinds, periods := splitKeys(keys)
-	args := []any{tx.org.UUID(), a.UUID(), kinds, periods}
-	found, err := many(ctx, tx.Reader, scanCounter, lockCountersSQL, args...)
-	if err != nil || len(found) == len(keys) {
-		return found, err
-	}
-	if _, err := run(ctx, tx.Reader, addCountersSQL, args...); err != nil {
-		return nil, err
-	}
-	return many(ctx, tx.Reader, scanCounter, lockCountersSQL, args...)
-}
-
 // allCountersSQL locks every aggregate of an agreement, in the order of the key.
 const allCountersSQL = `SELECT t.kind, t.period, t.used, t.told FROM da_aggregate t WHERE t.org_id = $1 AND t.agreement_id = $2
 	ORDER BY t.kind, t.period FOR UPDATE`
@@ -97,8 +60,7 @@ func (tx *Tx) SaveCounters(ctx context.Context, a delegated.ID, cs []delegated.C
 		keys, used, told = append(keys, c.Key), append(used, int64(c.Used)), append(told, c.Told)
 	}
 	kinds, periods := splitKeys(keys)
-	_, err := run(ctx, tx.Reader, saveCountersSQL, tx.org.UUID(), a.UUID(), kinds, periods, used, told)
-	return err
+	return tx.write(ctx, saveCountersSQL, tx.org.UUID(), a.UUID(), kinds, periods, used, told)
 }
 
 // Held is what others reserved of an agreement, and how many policies an insured
@@ -120,16 +82,68 @@ const heldSQL = `SELECT coalesce(sum(t.premium) FILTER (WHERE t.effective >= $5:
 	count(*) FILTER (WHERE t.insured = $9) + (SELECT coalesce(sum(u.policies), 0) FROM da_usage u WHERE u.org_id = $1 AND u.agreement_id = $2 AND u.insured = $9)
 	` + live + ` WHERE t.org_id = $1 AND t.agreement_id = $2 AND t.submission_id <> $3 AND t.expires_at > $4`
 
-// Held sums what is reserved of an agreement at a time, except for a submission
-// itself, in the year and quarter of a risk, and counts the policies of its
-// insured.
-func (r Reader) Held(ctx context.Context, a delegated.Agreement, of submission.ID, risk delegated.Risk, at time.Time) (Held, error) {
-	year, nextYear := a.Year(risk.Effective)
-	quarter, nextQuarter := a.Quarter(risk.Effective)
-	return one(ctx, r, func(row pgx.CollectableRow) (Held, error) {
+// A Demand is a risk that somebody wants to count in an agreement, at a time.
+type Demand struct {
+	Agreement  delegated.Agreement
+	Submission submission.ID // what is reserved for itself is not in its way
+	Risk       delegated.Risk
+	At         time.Time
+}
+
+// Counted reads the aggregates that a demand counts in, zero when nothing was counted
+// in them yet, and what others reserved of them.
+func (r Reader) Counted(ctx context.Context, d Demand) ([]delegated.Counter, Held, error) {
+	found, held, err := r.counted(ctx, countersSQL, d)
+	if err != nil {
+		return nil, held, err
+	}
+	keys := d.Agreement.Keys(d.Risk.Effective)
+	out := make([]delegated.Counter, len(keys))
+	for i, k := range keys {
+		out[i].Key = k
+		for _, c := range found {
+			if c.Key == k {
+				out[i] = c
+			}
+		}
+	}
+	return out, held, nil
+}
+
+// LockCounted is Counted; nobody else counts in these aggregates until the end of
+// the transaction. All lock them in one order, and first the one of the whole
+// agreement, which is as old as the agreement is: who makes those of a new year or
+// quarter has it already, so that no two wait for each other.
+func (tx *Tx) LockCounted(ctx context.Context, d Demand) ([]delegated.Counter, Held, error) {
+	found, held, err := tx.counted(ctx, lockCountersSQL, d)
+	keys := d.Agreement.Keys(d.Risk.Effective)
+	if err != nil || len(found) == len(keys) {
+		return found, held, err
+	}
+	kinds, periods := splitKeys(keys)
+	if err := tx.write(ctx, addCountersSQL, tx.org.UUID(), d.Agreement.ID.UUID(), kinds, periods); err != nil {
+		return nil, held, err
+	}
+	return tx.counted(ctx, lockCountersSQL, d)
+}
+
+func (r Reader) counted(ctx context.Context, sql string, d Demand) ([]delegated.Counter, Held, error) {
+	a := d.Agreement
+	kinds, periods := splitKeys(a.Keys(d.Risk.Effective))
+	year, nextYear := a.Year(d.Risk.Effective)
+	quarter, nextQuarter := a.Quarter(d.Risk.Effective)
+	var found []delegated.Counter
+	var held []Held
+	q := &pgx.Batch{}
+	queue(q, &found, scanCounter, sql, r.org.UUID(), a.ID.UUID(), kinds, periods)
+	queue(q, &held, func(row pgx.CollectableRow) (Held, error) { // of after the locks
 		var h Held
 		return h, row.Scan(&h.Annual, &h.Quarterly, &h.Aggregate, &h.Policies)
-	}, heldSQL, r.org.UUID(), a.ID.UUID(), of.UUID(), at, year.String(), nextYear.String(), quarter.String(), nextQuarter.String(), risk.Insured)
+	}, heldSQL, r.org.UUID(), a.ID.UUID(), d.Submission.UUID(), d.At, year.String(), nextYear.String(), quarter.String(), nextQuarter.String(), d.Risk.Insured)
+	if err := r.q.SendBatch(ctx, q).Close(); err != nil {
+		return nil, Held{}, faultOf(err)
+	}
+	return found, held[0], nil
 }
 
 // reserveSQL keeps room for a quote.
@@ -141,9 +155,8 @@ const reserveSQL = `INSERT INTO da_reservation (quote_id, org_id, agreement_id, 
 // Reserve keeps room of an agreement, whose counters the transaction has locked,
 // for a quote until a time.
 func (tx *Tx) Reserve(ctx context.Context, a delegated.ID, q quote.Quote, r delegated.Risk, at, until time.Time) error {
-	_, err := run(ctx, tx.Reader, reserveSQL, q.ID.UUID(), tx.org.UUID(), a.UUID(), q.Submission.UUID(), r.Insured, r.Effective.String(), int64(r.Premium),
+	return tx.write(ctx, reserveSQL, q.ID.UUID(), tx.org.UUID(), a.UUID(), q.Submission.UUID(), r.Insured, r.Effective.String(), int64(r.Premium),
 		int64(r.Aggregate), at, until)
-	return err
 }
 
 // releaseSQL gives room back.
@@ -151,8 +164,7 @@ const releaseSQL = `DELETE FROM da_reservation WHERE org_id = $1 AND submission_
 
 // Release gives back what is reserved for a submission that is bound.
 func (tx *Tx) Release(ctx context.Context, of submission.ID) error {
-	_, err := run(ctx, tx.Reader, releaseSQL, tx.org.UUID(), of.UUID())
-	return err
+	return tx.write(ctx, releaseSQL, tx.org.UUID(), of.UUID())
 }
 
 // dropReservationsSQL drops reservations that are over; crosses orgs: it is the
@@ -174,9 +186,8 @@ const useSQL = `INSERT INTO da_usage (transaction_id, org_id, agreement_id, poli
 // Use writes down what a transaction of a policy uses of an agreement, whose
 // counters the transaction of the database has locked.
 func (tx *Tx) Use(ctx context.Context, a delegated.ID, t policy.Transaction, r delegated.Risk, policies int) error {
-	_, err := run(ctx, tx.Reader, useSQL, t.ID.UUID(), tx.org.UUID(), a.UUID(), t.Policy.UUID(), r.Insured, r.Effective.String(), int64(r.Premium),
+	return tx.write(ctx, useSQL, t.ID.UUID(), tx.org.UUID(), a.UUID(), t.Policy.UUID(), r.Insured, r.Effective.String(), int64(r.Premium),
 		int64(r.Aggregate), policies, t.CreatedAt)
-	return err
 }
 
 func scanShare(row pgx.CollectableRow) (delegated.Share, error) {

@@ -123,43 +123,37 @@ type Covering struct {
 	Any       bool // the program has agreements, of this day or others
 }
 
-// coveringSQL finds the agreements of a program, that of a day first.
-const coveringSQL = `SELECT ` + agreementColumns + ` FROM da_agreement t WHERE t.org_id = $1 AND t.program_id = $2
+// coveringSQL finds the agreements of a program with their carriers, that of a
+// day first.
+const coveringSQL = `SELECT ` + agreementColumns + `, ` + carrierOfColumns + ` FROM da_agreement t JOIN carrier c ON c.org_id = $1 AND c.id = t.carrier_id
+	WHERE t.org_id = $1 AND t.program_id = $2
 	ORDER BY (t.effective <= $3::text::date AND t.expiration > $3::text::date) DESC, t.id LIMIT 1`
 
-// holdAgreementSQL is agreementSQL, and keeps others from changing it; many may
-// hold it at once.
-const holdAgreementSQL = agreementSQL + ` FOR SHARE`
-
-// holdCarrierSQL is the same of its carrier.
-const holdCarrierSQL = carrierSQL + ` FOR SHARE`
+// holdCoveringSQL is coveringSQL, and keeps others from changing what it finds;
+// many may hold it at once. Of what changed while it waited it reads the change.
+const holdCoveringSQL = coveringSQL + ` FOR SHARE`
 
 // Covering finds the agreement for a program and a day on which a policy takes
 // effect.
 func (r Reader) Covering(ctx context.Context, program quote.ProgramID, on civil.Date) (Covering, error) {
-	var c Covering
-	as, err := many(ctx, r, scanAgreement, coveringSQL, r.org.UUID(), program.UUID(), on.String())
-	if err != nil || len(as) == 0 {
-		return c, err
-	}
-	c.Agreement, c.Any, c.Is = as[0], true, as[0].Covers(on)
-	if c.Is {
-		c.Carrier, err = r.Carrier(ctx, c.Agreement.Carrier)
-	}
-	return c, err
+	return r.covering(ctx, coveringSQL, program, on)
 }
 
 // HoldCovering is Covering; nobody changes what it finds until the end of the
 // transaction.
 func (tx *Tx) HoldCovering(ctx context.Context, program quote.ProgramID, on civil.Date) (Covering, error) {
-	c, err := tx.Covering(ctx, program, on)
-	if err != nil || !c.Is {
+	return tx.covering(ctx, holdCoveringSQL, program, on)
+}
+
+func (r Reader) covering(ctx context.Context, sql string, program quote.ProgramID, on civil.Date) (Covering, error) {
+	found, err := many(ctx, r, func(row pgx.CollectableRow) (Covering, error) {
+		c := Covering{Any: true}
+		err := row.Scan(append(agreementInto(&c.Agreement), carrierInto(&c.Carrier)...)...)
+		c.Is = c.Agreement.Covers(on)
 		return c, err
+	}, sql, r.org.UUID(), program.UUID(), on.String())
+	if err != nil || len(found) == 0 {
+		return Covering{}, err
 	}
-	if c.Agreement, err = one(ctx, tx.Reader, scanAgreement, holdAgreementSQL, tx.org.UUID(), c.Agreement.ID.UUID()); err != nil {
-		return c, err
-	}
-	c.Is = c.Agreement.Covers(on) // it may have been ended meanwhile
-	c.Carrier, err = one(ctx, tx.Reader, scanCarrier, holdCarrierSQL, tx.org.UUID(), c.Agreement.Carrier.UUID())
-	return c, err
+	return found[0], nil
 }

@@ -91,9 +91,8 @@ func (tx *Tx) AddInvoices(ctx context.Context, p policy.Policy, invoices []billi
 		ids[i], numbers[i], dues[i], premiums[i], fees[i] = v.ID.UUID(), int32(v.Number), v.Due.String(), int64(v.Premium), int64(v.Fee) //nolint:gosec // a policy has a few installments
 		notices[i], noticesAt[i] = string(v.Notice), v.NoticeAt
 	}
-	if _, err := run(ctx, tx.Reader, addInvoicesSQL, tx.org.UUID(), p.ID.UUID(), p.CreatedAt, ids, numbers, dues, premiums, fees, notices, noticesAt); err != nil {
+	if err := tx.write(ctx, addInvoicesSQL, tx.org.UUID(), p.ID.UUID(), p.CreatedAt, ids, numbers, dues, premiums, fees, notices, noticesAt); err != nil {
 		return err
 	}
-	_, err := run(ctx, tx.Reader, relateInvoicesSQL, tx.org.UUID(), p.ID.UUID(), ids)
-	return err
+	return tx.write(ctx, relateInvoicesSQL, tx.org.UUID(), p.ID.UUID(), ids)
 }

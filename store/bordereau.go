@@ -104,7 +104,6 @@ const addRowSQL = `INSERT INTO bordereau_row (id, org_id, agreement_id, carrier_
 
 // AddRow adds what a carrier is told of a transaction.
 func (tx *Tx) AddRow(ctx context.Context, r delegated.Row) error {
-	_, err := run(ctx, tx.Reader, addRowSQL, r.Transaction.UUID(), tx.org.UUID(), r.Agreement.UUID(), r.Carrier.UUID(), r.Policy.UUID(), r.Type,
+	return tx.write(ctx, addRowSQL, r.Transaction.UUID(), tx.org.UUID(), r.Agreement.UUID(), r.Carrier.UUID(), r.Policy.UUID(), r.Type,
 		r.Booked.String(), r.Facts, int64(r.Gross), int64(r.Commission), int64(r.Override), int64(r.Net), r.CreatedAt)
-	return err
 }

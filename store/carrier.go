@@ -8,6 +8,9 @@ import (
 	"github.com/openinsure/openinsure/internal/insurance/delegated"
 )
 
+const carrierOfColumns = `c.id, c.org_id, coalesce(c.external_id, ''), c.name, c.naic, c.email, c.status, c.reporting, c.metadata, c.created_by, c.created_at,
+	c.updated_at, c.version`
+
 const carrierColumns = `t.id, t.org_id, coalesce(t.external_id, ''), t.name, t.naic, t.email, t.status, t.reporting, t.metadata, t.created_by, t.created_at,
 	t.updated_at, t.version`
 

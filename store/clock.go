@@ -88,18 +88,21 @@ func (tx *Tx) DropClock(ctx context.Context) (bool, error) {
 // Try runs fn, and undoes what it did, with what it emitted, when it fails: the
 // transaction goes on either way.
 func (tx *Tx) Try(ctx context.Context, fn func() error) error {
-	if _, err := tx.conn.Exec(ctx, "SAVEPOINT try"); err != nil {
-		return faultOf(err)
+	if _, err := run(ctx, tx.Reader, "SAVEPOINT try"); err != nil {
+		return err
 	}
 	events, audits := len(tx.events), len(tx.audits)
 	failed := fn()
-	b := &pgx.Batch{}
-	if failed != nil {
-		tx.events, tx.audits = tx.events[:events], tx.audits[:audits]
-		b.Queue("ROLLBACK TO try")
+	if failed == nil {
+		_, failed = run(ctx, tx.Reader, "RELEASE try") // with what fn left kept
 	}
-	b.Queue("RELEASE try")
-	if err := tx.conn.SendBatch(ctx, b).Close(); err != nil {
+	if failed == nil {
+		return nil
+	}
+	tx.events, tx.audits = tx.events[:events], tx.audits[:audits]
+	tx.pipe.drop()
+	// Not in a batch: a transaction that an error has stopped prepares nothing.
+	if _, err := tx.pipe.conn.Exec(ctx, "ROLLBACK TO try; RELEASE try"); err != nil {
 		return faultOf(err)
 	}
 	return failed

@@ -106,8 +106,7 @@ const putOffSQL = `INSERT INTO overdue AS o (org_id, what, id, fails, retry_at) 
 
 // PutOff lets something that failed wait, ever longer. Now is everybody's time.
 func (tx *Tx) PutOff(ctx context.Context, d Due, now time.Time) error {
-	_, err := run(ctx, tx.Reader, putOffSQL, tx.org.UUID(), d.What, submission.ID(d.ID).UUID(), now)
-	return err
+	return tx.write(ctx, putOffSQL, tx.org.UUID(), d.What, submission.ID(d.ID).UUID(), now)
 }
 
 // workedSQL forgets that something failed.
@@ -115,6 +114,5 @@ const workedSQL = `DELETE FROM overdue WHERE org_id = $1 AND what = $2 AND id = 
 
 // Worked notes that something that was due is done.
 func (tx *Tx) Worked(ctx context.Context, d Due) error {
-	_, err := run(ctx, tx.Reader, workedSQL, tx.org.UUID(), d.What, submission.ID(d.ID).UUID())
-	return err
+	return tx.write(ctx, workedSQL, tx.org.UUID(), d.What, submission.ID(d.ID).UUID())
 }

@@ -10,8 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/openinsure/openinsure/internal/access"
 	"github.com/openinsure/openinsure/internal/fault"
 	"github.com/openinsure/openinsure/rooms"
@@ -20,25 +18,10 @@ import (
 	"github.com/openinsure/openinsure/store/storetest"
 )
 
-// A tripCounter counts round trips to Postgres.
-type tripCounter struct{ trips atomic.Int64 }
-
-func (c *tripCounter) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryStartData) context.Context {
-	c.trips.Add(1)
-	return ctx
-}
-func (c *tripCounter) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
-func (c *tripCounter) TraceBatchStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceBatchStartData) context.Context {
-	c.trips.Add(1)
-	return ctx
-}
-func (c *tripCounter) TraceBatchQuery(context.Context, *pgx.Conn, pgx.TraceBatchQueryData) {}
-func (c *tripCounter) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndData)     {}
-
 // TestRoundTrips counts what a check costs: one round trip, whatever it leads
 // to, and none for what the node remembers when the request has read anything.
 func TestRoundTrips(t *testing.T) {
-	c := &tripCounter{}
+	c := &storetest.Trips{}
 	url := storetest.URL(t)
 	db := storetest.Open(t, store.Config{URL: url, Tracer: c})
 	by := storetest.Org(t, db, "Summit")
@@ -47,14 +30,7 @@ func TestRoundTrips(t *testing.T) {
 	relate(t, db, by, doc, access.RelClaim, lead(claim))
 	relate(t, db, by, claim, access.RelPolicy, lead(policy))
 	relate(t, db, by, policy, access.RelInsured, access.Subject{Type: "person", ID: *holder.UUID()})
-	trips := func(f func() error) int64 {
-		t.Helper()
-		before := c.trips.Load()
-		if err := f(); err != nil {
-			t.Fatal(err)
-		}
-		return c.trips.Load() - before
-	}
+	trips := func(f func() error) int64 { return c.Of(t, f) }
 	read := func(ctx context.Context) func() error {
 		return func() error { return access.Check(ctx, db.As(holder), holder, access.Read, doc) }
 	}

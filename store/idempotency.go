@@ -80,7 +80,7 @@ func (db *DB) Once(ctx context.Context, by access.Actor, o Once, do func(context
 	if err != nil {
 		return Answer{}, false, err
 	}
-	defer tx.conn.Release()
+	defer tx.pipe.conn.Release()
 	defer tx.undo(ctx)
 	if sealed != nil {
 		if !bytes.Equal(fingerprint, o.Fingerprint[:]) {
@@ -98,7 +98,8 @@ func (db *DB) Once(ctx context.Context, by access.Actor, o Once, do func(context
 	}
 	if a.Rollback {
 		tx.events, tx.audits = nil, nil
-		if _, err := tx.conn.Exec(ctx, "ROLLBACK TO once"); err != nil {
+		tx.pipe.drop()
+		if _, err := tx.pipe.conn.Exec(ctx, "ROLLBACK TO once"); err != nil {
 			return Answer{}, false, faultOf(err)
 		}
 	}

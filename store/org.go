@@ -79,14 +79,7 @@ func (tx *Tx) AddOrg(ctx context.Context, o Org) error {
 	if o.ID != tx.org {
 		return fmt.Errorf("organisation %s added as %s", o.ID, tx.org)
 	}
-	if _, err := tx.conn.Exec(ctx, becomeWorkerSQL); err != nil {
-		return faultOf(err)
-	}
-	if _, err := tx.conn.Exec(ctx, addOrgSQL, o.ID.UUID(), o.Name, o.Kind, o.CreatedAt); err != nil {
-		return faultOf(err)
-	}
-	_, err := tx.conn.Exec(ctx, becomeAppSQL)
-	return faultOf(err)
+	return tx.across(ctx, addOrgSQL, o.ID.UUID(), o.Name, o.Kind, o.CreatedAt)
 }
 
 // becomeAppSQL gives the walls back after a statement of the worker's.

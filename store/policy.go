@@ -109,12 +109,11 @@ const addTransactionSQL = `INSERT INTO policy_transaction (id, org_id, policy_id
 
 // AddPolicy adds a policy with its first transaction.
 func (tx *Tx) AddPolicy(ctx context.Context, p policy.Policy, t policy.Transaction) error {
-	_, err := run(ctx, tx.Reader, addPolicySQL, p.ID.UUID(), p.Org.UUID(), p.Number, p.Submission.UUID(), p.Quote.UUID(), null(p.ExternalID), p.InsuredName, p.LineOfBusiness, p.State,
+	err := tx.write(ctx, addPolicySQL, p.ID.UUID(), p.Org.UUID(), p.Number, p.Submission.UUID(), p.Quote.UUID(), null(p.ExternalID), p.InsuredName, p.LineOfBusiness, p.State,
 		p.Effective.String(), p.Expiration.String(), int64(p.GrossPremium), string(p.InstallmentPlan), string(p.Status), p.Metadata, p.CreatedBy, p.CreatedAt,
 		p.RenewalStep, p.RenewalAt)
 	if err != nil {
 		return err
 	}
-	_, err = run(ctx, tx.Reader, addTransactionSQL, t.ID.UUID(), t.Org.UUID(), t.Policy.UUID(), t.Number, t.Kind, t.Effective.String(), int64(t.Premium), t.Working, t.CreatedBy, t.CreatedAt)
-	return err
+	return tx.write(ctx, addTransactionSQL, t.ID.UUID(), t.Org.UUID(), t.Policy.UUID(), t.Number, t.Kind, t.Effective.String(), int64(t.Premium), t.Working, t.CreatedBy, t.CreatedAt)
 }

@@ -245,47 +245,43 @@ func (tx *Tx) SaveAppointment(ctx context.Context, a producer.Appointment) error
 // end of the transaction: licences and appointments change only under the lock
 // of their producer.
 func (tx *Tx) HoldProducerFile(ctx context.Context, id producer.ID) (producer.File, *producer.File, error) {
-	f, err := tx.hold(ctx, id)
-	if err != nil || f.Producer.Parent.IsZero() {
-		return f, nil, err
-	}
-	firm, err := tx.hold(ctx, f.Producer.Parent)
-	return f, &firm, err
-}
-
-func (tx *Tx) hold(ctx context.Context, id producer.ID) (producer.File, error) {
-	p, err := one(ctx, tx.Reader, scanProducer, holdProducerSQL, tx.org.UUID(), id.UUID())
-	if err != nil {
-		return producer.File{}, err
-	}
-	return tx.fileOf(ctx, p)
+	return tx.file(ctx, holdProducerSQL, id)
 }
 
 // ProducerFile reads what is on file about a producer, and about the firm that
 // he belongs to when there is one.
 func (r Reader) ProducerFile(ctx context.Context, id producer.ID) (producer.File, *producer.File, error) {
-	f, err := r.file(ctx, id)
-	if err != nil || f.Producer.Parent.IsZero() {
-		return f, nil, err
-	}
-	firm, err := r.file(ctx, f.Producer.Parent)
-	return f, &firm, err
+	return r.file(ctx, producerSQL, id)
 }
 
-func (r Reader) file(ctx context.Context, id producer.ID) (producer.File, error) {
-	p, err := r.Producer(ctx, id)
+// file reads a producer by a statement, and then all that is on file.
+func (r Reader) file(ctx context.Context, sql string, id producer.ID) (producer.File, *producer.File, error) {
+	p, err := one(ctx, r, scanProducer, sql, r.org.UUID(), id.UUID())
 	if err != nil {
-		return producer.File{}, err
+		return producer.File{}, nil, err
 	}
-	return r.fileOf(ctx, p)
+	f, firm := producer.File{Producer: p}, producer.File{}
+	var firms []producer.Producer
+	b := &pgx.Batch{}
+	r.queueFile(b, &f, p.ID)
+	if !p.Parent.IsZero() {
+		queue(b, &firms, scanProducer, sql, r.org.UUID(), p.Parent.UUID())
+		r.queueFile(b, &firm, p.Parent)
+	}
+	if err := r.q.SendBatch(ctx, b).Close(); err != nil {
+		return f, nil, faultOf(err)
+	}
+	switch {
+	case p.Parent.IsZero():
+		return f, nil, nil
+	case len(firms) == 0:
+		return f, nil, fault.ErrNotFound
+	}
+	firm.Producer = firms[0]
+	return f, &firm, nil
 }
 
-func (r Reader) fileOf(ctx context.Context, p producer.Producer) (producer.File, error) {
-	f := producer.File{Producer: p}
-	var err error
-	if f.Licenses, err = r.Licenses(ctx, p.ID); err != nil {
-		return f, err
-	}
-	f.Appointments, err = r.Appointments(ctx, p.ID)
-	return f, err
+func (r Reader) queueFile(b *pgx.Batch, f *producer.File, id producer.ID) {
+	queue(b, &f.Licenses, scanLicense, licensesSQL, r.org.UUID(), id.UUID())
+	queue(b, &f.Appointments, scanAppointment, appointmentsSQL, r.org.UUID(), id.UUID())
 }

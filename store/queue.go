@@ -75,6 +75,5 @@ const saveClocksSQL = `UPDATE submission t SET clocks = $3, timer_at = $4 WHERE 
 // SaveClocks saves what was told of the clocks of a submission that this
 // transaction locked.
 func (tx *Tx) SaveClocks(ctx context.Context, s submission.Submission) error {
-	_, err := run(ctx, tx.Reader, saveClocksSQL, tx.org.UUID(), s.ID.UUID(), s.Clocks, instant(s.TimerAt()))
-	return err
+	return tx.write(ctx, saveClocksSQL, tx.org.UUID(), s.ID.UUID(), s.Clocks, instant(s.TimerAt()))
 }

@@ -79,8 +79,7 @@ const supersedeSQL = `UPDATE quote SET status = 'superseded'
 // Supersede ends the quotes of a submission that this transaction locked and
 // quotes anew.
 func (tx *Tx) Supersede(ctx context.Context, s submission.ID) error {
-	_, err := run(ctx, tx.Reader, supersedeSQL, tx.org.UUID(), s.UUID())
-	return err
+	return tx.write(ctx, supersedeSQL, tx.org.UUID(), s.UUID())
 }
 
 // addQuoteSQL adds the next version of a submission's quote.
@@ -100,8 +99,7 @@ const saveQuoteSQL = `UPDATE quote SET status = $3, offered_at = $4, accepted_at
 
 // SaveQuote saves where a quote of a locked submission stands.
 func (tx *Tx) SaveQuote(ctx context.Context, q quote.Quote) error {
-	_, err := run(ctx, tx.Reader, saveQuoteSQL, tx.org.UUID(), q.ID.UUID(), string(q.Status), q.OfferedAt, q.AcceptedAt)
-	return err
+	return tx.write(ctx, saveQuoteSQL, tx.org.UUID(), q.ID.UUID(), string(q.Status), q.OfferedAt, q.AcceptedAt)
 }
 
 // passOverSQL ends the open quotes of a submission beside the one that was
@@ -112,8 +110,7 @@ const passOverSQL = `UPDATE quote SET status = 'not_taken_up'
 // PassOver ends the quotes of a locked submission beside the one that was
 // accepted or bound.
 func (tx *Tx) PassOver(ctx context.Context, q quote.Quote) error {
-	_, err := run(ctx, tx.Reader, passOverSQL, tx.org.UUID(), q.Submission.UUID(), q.ID.UUID())
-	return err
+	return tx.write(ctx, passOverSQL, tx.org.UUID(), q.Submission.UUID(), q.ID.UUID())
 }
 
 // standQuoteSQL says where a quote stands.
@@ -121,8 +118,7 @@ const standQuoteSQL = `UPDATE quote SET status = $3 WHERE org_id = $1 AND id = $
 
 // StandQuote says where a quote of a locked submission stands.
 func (tx *Tx) StandQuote(ctx context.Context, id quote.ID, s quote.Status) error {
-	_, err := run(ctx, tx.Reader, standQuoteSQL, tx.org.UUID(), id.UUID(), string(s))
-	return err
+	return tx.write(ctx, standQuoteSQL, tx.org.UUID(), id.UUID(), string(s))
 }
 
 // boundQuoteSQL marks the quote that was bound.
@@ -130,6 +126,5 @@ const boundQuoteSQL = `UPDATE quote SET status = 'bound' WHERE org_id = $1 AND i
 
 // BoundQuote marks a quote of a locked submission as bound.
 func (tx *Tx) BoundQuote(ctx context.Context, id quote.ID) error {
-	_, err := run(ctx, tx.Reader, boundQuoteSQL, tx.org.UUID(), id.UUID())
-	return err
+	return tx.write(ctx, boundQuoteSQL, tx.org.UUID(), id.UUID())
 }

@@ -168,16 +168,16 @@ func reads(t *testing.T, r store.Reader, me, they book) {
 			c, err := r.Covering(ctx, they.program.ID, they.agreement.Effective)
 			return found(c.Is && c.Carrier.ID == they.agreement.Carrier, err)
 		},
-		"Counters": func() error {
-			cs, err := r.Counters(ctx, they.agreement.ID, they.agreement.Keys(they.agreement.Effective))
+		"Counted": func() error {
+			cs, _, err := r.Counted(ctx, demand(they))
 			return found(len(cs) == 3 && cs[1].Used > 0, err)
 		},
-		"Held, reserved": func() error {
-			h, err := r.Held(ctx, they.agreement, they.sub.ID, delegated.Risk{Effective: they.agreement.Effective}, time.Now())
+		"Counted, what is reserved": func() error {
+			_, h, err := r.Counted(ctx, demand(they))
 			return found(h.Annual > 0, err)
 		},
-		"Held, by an insured": func() error {
-			h, err := r.Held(ctx, they.agreement, they.sub.ID, delegated.Risk{Effective: they.agreement.Effective, Insured: "i"}, time.Now())
+		"Counted, policies of an insured": func() error {
+			_, h, err := r.Counted(ctx, demand(they))
 			return found(h.Policies == 2, err)
 		},
 		"Used": func() error {
@@ -298,6 +298,13 @@ func lists(t *testing.T, r store.Reader, me book) {
 	}
 }
 
+// demand is what an insured of the book wants of its agreement.
+func demand(of book) store.Demand {
+	return store.Demand{
+		Agreement: of.agreement, Submission: of.sub.ID, Risk: delegated.Risk{Effective: of.agreement.Effective, Insured: "i"}, At: time.Now(),
+	}
+}
+
 // missing makes of a version that nobody has a row that is not there.
 func missing(err error) error {
 	if errors.Is(err, fault.ErrStale) {
@@ -369,10 +376,9 @@ func locks(t *testing.T, db *store.DB, me, they book) {
 			cs, err := tx.LockAllCounters(t.Context(), they.agreement.ID)
 			return found(len(cs) > 0, err)
 		},
-		"LockCounters": func(tx *store.Tx) error {
-			keys := []delegated.Key{{Kind: delegated.AnnualPremium, Period: "2030-01-01"}}
-			cs, err := tx.LockCounters(t.Context(), they.agreement.ID, keys)
-			return found(len(cs) > 0 && cs[0].Used > 0, missingRow(err))
+		"LockCounted": func(tx *store.Tx) error {
+			cs, h, err := tx.LockCounted(t.Context(), demand(they))
+			return found(len(cs) == 3 && h.Annual > 0, missingRow(err))
 		},
 		"AddBordereau": func(tx *store.Tx) error {
 			a := they.agreement // whose days are reported of, when it is one's own

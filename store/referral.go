@@ -83,9 +83,8 @@ const addReferralSQL = `INSERT INTO referral (id, org_id, entity_type, entity_id
 
 // AddReferral adds a referral that nobody has worked on yet.
 func (tx *Tx) AddReferral(ctx context.Context, r referral.Referral) error {
-	_, err := run(ctx, tx.Reader, addReferralSQL, r.ID.UUID(), r.Org.UUID(), string(r.Entity.Type), r.Entity.UUID(), r.Submission.UUID(), r.Room,
+	return tx.write(ctx, addReferralSQL, r.ID.UUID(), r.Org.UUID(), string(r.Entity.Type), r.Entity.UUID(), r.Submission.UUID(), r.Room,
 		string(r.Reason), r.Rationale, string(r.Status), r.RaisedBy, r.Work, r.TimerAt, r.CreatedAt)
-	return err
 }
 
 // saveReferralSQL saves a locked referral.
@@ -95,9 +94,8 @@ const saveReferralSQL = `UPDATE referral t SET status = $3, outcome = $4, assign
 
 // SaveReferral saves a referral that this transaction locked.
 func (tx *Tx) SaveReferral(ctx context.Context, r referral.Referral) error {
-	_, err := run(ctx, tx.Reader, saveReferralSQL, tx.org.UUID(), r.ID.UUID(), string(r.Status), null(string(r.Outcome)), r.Assignee, r.Requests,
+	return tx.write(ctx, saveReferralSQL, tx.org.UUID(), r.ID.UUID(), string(r.Status), null(string(r.Outcome)), r.Assignee, r.Requests,
 		r.DecidedBy, r.DecidedAt, r.Because, r.Conditions, r.Counter, r.ValidUntil, r.UpdatedAt, r.SecondBy, r.Work, r.TimerAt)
-	return err
 }
 
 const taskColumns = `t.id, t.org_id, t.referral_id, t.policy_id, t.action, t.responsible, t.consequence, t.due_at, t.status, t.created_at, t.updated_at`
@@ -108,9 +106,8 @@ const addTaskSQL = `INSERT INTO referral_task (id, org_id, referral_id, policy_i
 
 // AddTask adds a task.
 func (tx *Tx) AddTask(ctx context.Context, t referral.Task) error {
-	_, err := run(ctx, tx.Reader, addTaskSQL, t.ID.UUID(), t.Org.UUID(), t.Referral.UUID(), t.Policy.UUID(), t.Action, t.Responsible, t.Consequence,
+	return tx.write(ctx, addTaskSQL, t.ID.UUID(), t.Org.UUID(), t.Referral.UUID(), t.Policy.UUID(), t.Action, t.Responsible, t.Consequence,
 		t.DueAt, t.Status, t.CreatedAt)
-	return err
 }
 
 // saveTaskSQL lets a task follow its condition; there is none before a bind.
@@ -118,8 +115,7 @@ const saveTaskSQL = `UPDATE referral_task t SET status = $3, updated_at = $4 WHE
 
 // SaveTask lets a task stand where its condition stands.
 func (tx *Tx) SaveTask(ctx context.Context, id referral.ConditionID, status string, at time.Time) error {
-	_, err := run(ctx, tx.Reader, saveTaskSQL, tx.org.UUID(), id.UUID(), status, at)
-	return err
+	return tx.write(ctx, saveTaskSQL, tx.org.UUID(), id.UUID(), status, at)
 }
 
 // Tasks lists what approvals still ask for after a bind, newest first.

@@ -77,8 +77,7 @@ func (tx *Tx) Relate(ctx context.Context, o access.Object, t access.Tuple) error
 		return fmt.Errorf("the schema has no %s#%s@%s", o.Type, t.Relation, t.Subject())
 	}
 	tx.judge = nil
-	_, err := run(ctx, tx.Reader, relateSQL, tx.org.UUID(), string(o.Type), o.ID, t.Relation, t.SubjectType, t.SubjectID, t.SubjectRelation)
-	return err
+	return tx.write(ctx, relateSQL, tx.org.UUID(), string(o.Type), o.ID, t.Relation, t.SubjectType, t.SubjectID, t.SubjectRelation)
 }
 
 // unrelateSQL removes every tuple between an object and a subject.
@@ -87,6 +86,5 @@ const unrelateSQL = `DELETE FROM relationship WHERE org_id = $1 AND object_type 
 // Unrelate removes what relates a subject to an object.
 func (tx *Tx) Unrelate(ctx context.Context, o access.Object, subjectType, subjectID string) error {
 	tx.judge = nil
-	_, err := run(ctx, tx.Reader, unrelateSQL, tx.org.UUID(), string(o.Type), o.ID, subjectType, subjectID)
-	return err
+	return tx.write(ctx, unrelateSQL, tx.org.UUID(), string(o.Type), o.ID, subjectType, subjectID)
 }

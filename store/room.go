@@ -88,7 +88,7 @@ func (tx *Tx) beyond(ctx context.Context, queue func(*pgx.Batch)) error {
 	b.Queue(becomeWorkerSQL)
 	queue(b)
 	b.Queue(becomeAppSQL)
-	return faultOf(tx.conn.SendBatch(ctx, b).Close())
+	return faultOf(tx.pipe.SendBatch(ctx, b).Close())
 }
 
 // saveRoomSQL saves a locked room.
@@ -98,9 +98,8 @@ const saveRoomSQL = `UPDATE room t SET title = $3, status = $4, close_reason = $
 
 // SaveRoom saves a room that this transaction locked.
 func (tx *Tx) SaveRoom(ctx context.Context, r room.Room) error {
-	_, err := run(ctx, tx.Reader, saveRoomSQL, tx.org.UUID(), r.ID.UUID(), r.Title, string(r.Status), r.CloseReason, r.ClosedBy, r.ClosedAt, r.ClosesAt,
+	return tx.write(ctx, saveRoomSQL, tx.org.UUID(), r.ID.UUID(), r.Title, string(r.Status), r.CloseReason, r.ClosedBy, r.ClosedAt, r.ClosesAt,
 		r.Metadata, r.UpdatedAt)
-	return err
 }
 
 // dueRoomsSQL finds rooms that are to close by themselves; crosses orgs: a node

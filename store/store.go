@@ -209,6 +209,9 @@ type Reader struct {
 
 type querier interface {
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+	// SendBatch runs statements in one round trip. Their answers are read by the
+	// functions that they were queued with, so only Close is of use.
+	SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults
 }
 
 // walled runs each statement under one organisation, in one round trip.
@@ -244,6 +247,14 @@ func (w walled) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, e
 	return batchRows{rows, br}, nil
 }
 
+// SendBatch implements querier.
+func (w walled) SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults {
+	all := &pgx.Batch{}
+	all.Queue(setOrgSQL, w.org.UUID())
+	all.QueuedQueries = append(all.QueuedQueries, b.QueuedQueries...)
+	return w.pool.SendBatch(ctx, all)
+}
+
 // batchRows gives the connection back when its rows have been read.
 type batchRows struct {
 	pgx.Rows
@@ -259,6 +270,19 @@ type plain struct{ pool *pgxpool.Pool }
 
 func (p plain) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
 	return p.pool.Query(ctx, sql, args...)
+}
+
+// SendBatch implements querier.
+func (p plain) SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults {
+	return p.pool.SendBatch(ctx, b)
+}
+
+// queue lets a batch read all rows of a statement into out.
+func queue[T any](b *pgx.Batch, out *[]T, scan pgx.RowToFunc[T], sql string, args ...any) {
+	b.Queue(sql, args...).Query(func(rows pgx.Rows) (err error) {
+		*out, err = pgx.CollectRows(rows, scan)
+		return err
+	})
 }
 
 // one reads exactly one row; no row is fault.ErrNotFound.

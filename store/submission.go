@@ -145,9 +145,8 @@ const saveSubmissionSQL = `UPDATE submission t SET status = $3, updated_at = $4,
 // its state, who works on it, its clocks.
 func (tx *Tx) SaveSubmission(ctx context.Context, s submission.Submission) error {
 	due, risk := s.Clocks.Due()
-	_, err := run(ctx, tx.Reader, saveSubmissionSQL, tx.org.UUID(), s.ID.UUID(), string(s.Status), s.UpdatedAt, s.Assignee, s.ClaimedAt, s.Ending,
+	return tx.write(ctx, saveSubmissionSQL, tx.org.UUID(), s.ID.UUID(), string(s.Status), s.UpdatedAt, s.Assignee, s.ClaimedAt, s.Ending,
 		s.Clocks, instant(due), instant(risk), instant(s.TimerAt()))
-	return err
 }
 
 // correctSubmissionSQL changes what a locked submission says.

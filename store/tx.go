@@ -8,7 +8,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/openinsure/openinsure/internal/access"
 	"github.com/openinsure/openinsure/internal/audit"
@@ -19,7 +18,7 @@ import (
 type Tx struct {
 	Reader
 	db     *DB
-	conn   *pgxpool.Conn
+	pipe   *pipe
 	events []event.Event
 	audits []audit.Row
 	last   func(*pgx.Batch) // queues one more statement before the commit
@@ -49,7 +48,7 @@ func (db *DB) InTx(ctx context.Context, by access.Actor, fn func(*Tx) error) err
 	if err != nil {
 		return err
 	}
-	defer tx.conn.Release()
+	defer tx.pipe.conn.Release()
 	defer tx.undo(ctx)
 	if err := fn(tx); err != nil {
 		return err
@@ -65,7 +64,8 @@ func (db *DB) begin(ctx context.Context, org access.OrgID, more ...func(*pgx.Bat
 	b := &pgx.Batch{}
 	b.Queue("BEGIN")
 	b.Queue(setOrgSQL, org.UUID())
-	tx := &Tx{Reader: Reader{q: conn, org: org, judge: db.judge, clocks: db.clocks, inTx: true}, db: db, conn: conn}
+	p := &pipe{conn: conn}
+	tx := &Tx{Reader: Reader{q: p, org: org, judge: db.judge, clocks: db.clocks, inTx: true}, db: db, pipe: p}
 	if db.clocks {
 		shareClock(b, org, &tx.ahead)
 	}
@@ -90,7 +90,7 @@ func (db *DB) Snapshot(ctx context.Context, by access.Actor, fn func(Reader) err
 	b := &pgx.Batch{}
 	b.Queue("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
 	b.Queue(setOrgSQL, by.Org.UUID())
-	tx := &Tx{Reader: Reader{q: conn, org: by.Org, judge: db.judge, clocks: db.clocks}, db: db, conn: conn}
+	tx := &Tx{Reader: Reader{q: conn, org: by.Org, judge: db.judge, clocks: db.clocks}, db: db, pipe: &pipe{conn: conn}}
 	defer tx.undo(ctx)
 	if err := conn.SendBatch(ctx, b).Close(); err != nil {
 		return faultOf(err)
@@ -102,7 +102,7 @@ func (db *DB) Snapshot(ctx context.Context, by access.Actor, fn func(Reader) err
 // only buffers: they are written just before the commit.
 func (tx *Tx) Emit(events ...event.Event) { tx.events = append(tx.events, events...) }
 
-// commit writes what was emitted and commits, in one round trip; then it tells
+// commit writes what is kept and what was emitted, and commits, in one round trip; then it tells
 // the publisher.
 func (tx *Tx) commit(ctx context.Context) error {
 	b := &pgx.Batch{}
@@ -123,7 +123,7 @@ func (tx *Tx) commit(ctx context.Context) error {
 		}
 		return nil
 	})
-	if err := tx.conn.SendBatch(ctx, b).Close(); err != nil {
+	if err := tx.pipe.SendBatch(ctx, b).Close(); err != nil {
 		return tx.db.flushFault(err)
 	}
 	f.remember(&tx.db.known)
@@ -154,12 +154,13 @@ const divisionByZero = "22012"
 
 // undo rolls back what is still open, even when ctx is over or fn panicked.
 func (tx *Tx) undo(ctx context.Context) {
-	if tx.conn.Conn().IsClosed() || tx.conn.Conn().PgConn().TxStatus() == 'I' {
+	conn := tx.pipe.conn.Conn()
+	if conn.IsClosed() || conn.PgConn().TxStatus() == 'I' {
 		return
 	}
 	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), 5*time.Second, errors.New("rollback"))
 	defer cancel()
-	if _, err := tx.conn.Exec(ctx, "ROLLBACK"); err != nil {
+	if _, err := conn.Exec(ctx, "ROLLBACK"); err != nil {
 		tx.db.log.WarnContext(ctx, "rollback failed", "error", err)
 	}
 }

@@ -35,54 +35,58 @@ func (d *Desk) Bind(ctx context.Context, by access.Actor, id submission.ID, o po
 		if err != nil {
 			return err
 		}
-		var under cover
+		var hold held
 		if quoted && s.Status != submission.Bound {
-			if err := d.pass(ctx, tx, bid{By: by, At: at, Submission: s, Quote: q, Program: p, Order: o, Cover: &under}); err != nil {
+			if err := d.pass(ctx, tx, bid{By: by, At: at, Submission: s, Quote: q, Program: p, Order: o, Held: &hold}); err != nil {
 				return err
 			}
 		}
 		if s, err = s.Bind(at); err != nil {
 			return err
 		}
-		// Refuse a plan before a number is taken: the counter is the last lock.
-		if _, err := billing.Schedule(o.Plan, q.GrossPremium, s.EffectiveDate); err != nil {
-			return err
-		}
-		if err := rooms.ScheduleClose(ctx, tx, s.ID, at.Add(d.cfg.CloseAfter)); err != nil {
-			return err
-		}
-		series := policy.Series(s.LineOfBusiness, s.EffectiveDate)
-		n, err := tx.NextNumber(ctx, series)
-		if err != nil {
-			return err
-		}
-		made, first, invoices, err := policy.Bind(s, q, o, policy.Number(series, n), by.ID, at)
+		made, first, invoices, err := policy.Bind(s, q, o, by.ID, at)
 		if err != nil {
 			return err
 		}
 		if made, invoices, err = d.remind(ctx, tx, made, invoices, at); err != nil {
 			return err
 		}
-		bound = made
 		if s, err = follow(ctx, tx, s, at); err != nil {
 			return err
 		}
-		if err := saveBound(ctx, tx, s, q, made, first, invoices); err != nil {
-			return err
-		}
-		if err := d.use(ctx, tx, under, s, q, made, first); err != nil {
-			return err
-		}
-		if err := useUp(ctx, tx, s.ID, made.ID, at); err != nil {
+		used, err := usedUp(ctx, tx.Reader, hold.Referrals, at)
+		if err != nil {
 			return err
 		}
 		persons, err := d.partiesTo(ctx, tx, s, made)
 		if err != nil {
 			return err
 		}
+		board, err := rooms.ScheduleClose(ctx, tx, s.ID, at.Add(d.cfg.CloseAfter))
+		if err != nil {
+			return err
+		}
+		// The number is the last thing asked: all binds of a line wait for its lock.
+		series := policy.Series(s.LineOfBusiness, s.EffectiveDate)
+		n, err := tx.NextNumber(ctx, series)
+		if err != nil {
+			return err
+		}
+		made.Number = policy.Number(series, n)
+		bound = made
+		if err := saveBound(ctx, tx, s, q, made, first, invoices); err != nil {
+			return err
+		}
+		if err := d.use(ctx, tx, hold.Cover, s, q, made, first); err != nil {
+			return err
+		}
+		if err := used.saveFor(ctx, tx, made.ID); err != nil {
+			return err
+		}
 		tx.Emit(boundEvents(s, made, invoices, persons, at)...)
-		tx.Audit(by, boundFact(s, q, made, under))
-		return rooms.ShowCard(ctx, tx, s.ID, boundCard(made), at)
+		tx.Audit(by, boundFact(s, q, made, hold.Cover))
+		board.Show(tx, boundCard(made), at)
+		return nil
 	})
 	if err != nil {
 		return policy.Policy{}, fmt.Errorf("bind %s: %w", id, err)

@@ -24,11 +24,11 @@ type cover struct {
 	Found []delegated.Exceeding
 }
 
-// counting reads the aggregates of an agreement, and locks them or not.
-type counting func(context.Context, delegated.ID, []delegated.Key) ([]delegated.Counter, error)
+// counting reads the aggregates that a demand counts in, and locks them or not.
+type counting func(context.Context, store.Demand) ([]delegated.Counter, store.Held, error)
 
 // look holds a quote against the agreement that covers it.
-func look(ctx context.Context, r store.Reader, count counting, c store.Covering, s submission.Submission, q quote.Quote, at time.Time) (cover, error) {
+func look(ctx context.Context, count counting, c store.Covering, s submission.Submission, q quote.Quote, at time.Time) (cover, error) {
 	v := cover{Covering: c, Risk: delegated.RiskOf(s, q)}
 	switch {
 	case !c.Any:
@@ -37,15 +37,11 @@ func look(ctx context.Context, r store.Reader, count counting, c store.Covering,
 		v.Found = []delegated.Exceeding{{Rule: delegated.NoAgreement, Actual: s.EffectiveDate.String()}}
 		return v, nil
 	}
-	var err error
-	if v.Room.Counters, err = count(ctx, c.Agreement.ID, c.Agreement.Keys(v.Risk.Effective)); err != nil {
-		return v, err
-	}
-	held, err := r.Held(ctx, c.Agreement, s.ID, v.Risk, at)
+	counters, held, err := count(ctx, store.Demand{Agreement: c.Agreement, Submission: s.ID, Risk: v.Risk, At: at})
 	if err != nil {
 		return v, err
 	}
-	v.Room.Policies = held.Policies
+	v.Room.Counters, v.Room.Policies = counters, held.Policies
 	for i := range v.Room.Counters {
 		switch n := &v.Room.Counters[i]; n.Key.Kind {
 		case delegated.AccumulatedLimits:
@@ -67,7 +63,7 @@ func lockCover(ctx context.Context, tx *store.Tx, s submission.Submission, q quo
 	if err != nil {
 		return cover{}, err
 	}
-	return look(ctx, tx.Reader, tx.LockCounters, c, s, q, at)
+	return look(ctx, tx.LockCounted, c, s, q, at)
 }
 
 // seeCover is look, of what is so just now.
@@ -76,7 +72,7 @@ func seeCover(ctx context.Context, r store.Reader, s submission.Submission, q qu
 	if err != nil {
 		return cover{}, err
 	}
-	return look(ctx, r, r.Counters, c, s, q, at)
+	return look(ctx, r.Counted, c, s, q, at)
 }
 
 // heed lets a new quote show what delegated authority will object to at its bind,
@@ -103,7 +99,7 @@ func heed(ctx context.Context, r store.Reader, s submission.Submission, q quote.
 // asked at the quote, again, with nobody else counting meanwhile.
 func within(ctx context.Context, tx *store.Tx, b bid) ([]string, error) {
 	see := lockCover
-	if b.Cover == nil {
+	if b.Held == nil {
 		see = func(ctx context.Context, tx *store.Tx, s submission.Submission, q quote.Quote, at time.Time) (cover, error) {
 			return seeCover(ctx, tx.Reader, s, q, at)
 		}
@@ -117,8 +113,8 @@ func within(ctx context.Context, tx *store.Tx, b bid) ([]string, error) {
 	if v.Is && b.Quote.Decision == quote.Quoted && len(v.Agreement.Terms.Triggered(v.Risk)) > 0 {
 		v.Found = append(v.Found, delegated.Exceeding{Rule: delegated.Referral})
 	}
-	if b.Cover != nil {
-		*b.Cover = v
+	if b.Held != nil {
+		b.Held.Cover = v
 	}
 	return delegated.Codes(v.Found), nil
 }

@@ -45,7 +45,13 @@ const premium = money.Cents(1_425_000)
 // newTreaty makes one whose year has room for so many builders.
 func newTreaty(t testing.TB, builders int, change ...func(*delegated.Terms)) *treaty {
 	t.Helper()
-	tr := &treaty{t: t, db: storetest.New(t), at: time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)}
+	return newTreatyIn(t, storetest.New(t), builders, change...)
+}
+
+// newTreatyIn is newTreaty in a database.
+func newTreatyIn(t testing.TB, db *store.DB, builders int, change ...func(*delegated.Terms)) *treaty {
+	t.Helper()
+	tr := &treaty{t: t, db: db, at: time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)}
 	tr.desk = insurance.New(tr.db, insurance.Config{MaxBackdate: -1, Production: true, Now: func() time.Time { return tr.at }})
 	tr.una = storetest.Org(t, tr.db, "Summit MGA")
 	tr.ada = storetest.User(t, tr.db, tr.una, "ada", access.RoleAdmin)

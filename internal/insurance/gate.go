@@ -7,6 +7,7 @@ import (
 	"github.com/openinsure/openinsure/internal/access"
 	"github.com/openinsure/openinsure/internal/insurance/policy"
 	"github.com/openinsure/openinsure/internal/insurance/quote"
+	"github.com/openinsure/openinsure/internal/insurance/referral"
 	"github.com/openinsure/openinsure/internal/insurance/submission"
 	"github.com/openinsure/openinsure/store"
 )
@@ -19,7 +20,13 @@ type bid struct {
 	Quote      quote.Quote
 	Program    quote.Program
 	Order      policy.Order
-	Cover      *cover // where the gate of delegated authority says what it found; nil when nothing is to be bound, so that nothing need be locked
+	Held       *held // where the gates say what they hold; nil when nothing is to be bound, so that nothing need be
+}
+
+// held is what the gates found and hold until the bind commits.
+type held struct {
+	Referrals []referral.Referral
+	Cover     cover
 }
 
 // A gate finds what stands between a bid and its policy, as the codes that
@@ -45,8 +52,8 @@ func (d *Desk) pass(ctx context.Context, tx *store.Tx, b bid) error {
 	}
 	if len(blockers) > 0 {
 		refused := quote.ErrNotBindable.With("blockers", blockers)
-		if b.Cover != nil && len(b.Cover.Found) > 0 {
-			refused = refused.With("delegatedAuthority", exceedings(*b.Cover))
+		if b.Held != nil && len(b.Held.Cover.Found) > 0 {
+			refused = refused.With("delegatedAuthority", exceedings(b.Held.Cover))
 		}
 		return refused
 	}

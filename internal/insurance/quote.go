@@ -219,9 +219,9 @@ func (d *Desk) tellQuoted(ctx context.Context, tx *store.Tx, s submission.Submis
 		return err
 	}
 	if s.Status == submission.Declined {
-		if err := rooms.ScheduleClose(ctx, tx, s.ID, at.Add(d.cfg.CloseAfter)); err != nil {
-			return err
-		}
+		board, err := rooms.ScheduleClose(ctx, tx, s.ID, at.Add(d.cfg.CloseAfter))
+		board.Show(tx, quoteCard(q), at)
+		return err
 	}
 	return rooms.ShowCard(ctx, tx, s.ID, quoteCard(q), at)
 }

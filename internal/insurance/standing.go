@@ -94,13 +94,11 @@ func (d *Desk) tellDeclined(ctx context.Context, tx *store.Tx, s submission.Subm
 		return err
 	}
 	tx.Emit(told)
-	if err := rooms.ScheduleClose(ctx, tx, s.ID, at.Add(d.cfg.CloseAfter)); err != nil {
-		return err
+	board, err := rooms.ScheduleClose(ctx, tx, s.ID, at.Add(d.cfg.CloseAfter))
+	if because.Room.IsZero() {
+		board.Show(tx, declinedCard(), at)
 	}
-	if !because.Room.IsZero() {
-		return nil
-	}
-	return rooms.ShowCard(ctx, tx, s.ID, declinedCard(), at)
+	return err
 }
 
 // reconsider looks at what was asked and agreed about a submission that has a
@@ -166,6 +164,9 @@ func (d *Desk) agreed(ctx context.Context, tx *store.Tx, b bid) ([]string, error
 	if err != nil {
 		return nil, err
 	}
+	if b.Held != nil {
+		b.Held.Referrals = all
+	}
 	v := valueOf(b.Submission, &b.Quote)
 	yes := false
 	for _, r := range all {
@@ -209,32 +210,40 @@ func ownAuthority(ctx context.Context, tx *store.Tx, b bid, v authority.Value) (
 	return err == nil, nil
 }
 
-// useUp uses up the approvals of a submission that is bound, whose referrals the
-// gate has locked; what they still ask for becomes tasks.
-func useUp(ctx context.Context, tx *store.Tx, of submission.ID, p policy.ID, at time.Time) error {
-	all, err := tx.LockReferralsOf(ctx, of)
-	if err != nil {
-		return err
-	}
-	rules, err := tx.Rules(ctx)
-	if err != nil {
-		return err
-	}
-	m := matter{At: at}
-	if m.Pace, err = rules.Pace(); err != nil {
-		return err
-	}
-	for _, r := range all {
-		used := r.Consume(at)
-		if r.Entity.Type == referral.Policy || used.Status == r.Status {
-			continue
+// approvals are those of a submission that its bind uses up.
+type approvals struct {
+	used []referral.Referral
+	m    matter
+}
+
+// usedUp is what becomes of the approvals among referrals, which the gate holds.
+func usedUp(ctx context.Context, r store.Reader, all []referral.Referral, at time.Time) (approvals, error) {
+	a := approvals{m: matter{At: at}}
+	for _, was := range all {
+		if used := was.Consume(at); was.Entity.Type != referral.Policy && used.Status != was.Status {
+			a.used = append(a.used, used)
 		}
-		for _, t := range used.Tasks(p, at) {
+	}
+	if len(a.used) == 0 {
+		return a, nil
+	}
+	rules, err := r.Rules(ctx)
+	if err == nil {
+		a.m.Pace, err = rules.Pace()
+	}
+	return a, err
+}
+
+// saveFor saves approvals that a policy used up; what they still ask for becomes
+// tasks.
+func (a approvals) saveFor(ctx context.Context, tx *store.Tx, p policy.ID) error {
+	for _, r := range a.used {
+		for _, t := range r.Tasks(p, a.m.At) {
 			if err := tx.AddTask(ctx, t); err != nil {
 				return err
 			}
 		}
-		if _, err := save(ctx, tx, m, used); err != nil {
+		if _, err := save(ctx, tx, a.m, r); err != nil {
 			return err
 		}
 	}

@@ -268,7 +268,8 @@ func (d *Desk) end(ctx context.Context, tx *store.Tx, s submission.Submission, t
 	if err := tx.PassOver(ctx, over); err != nil {
 		return s, err
 	}
-	if err := rooms.ScheduleClose(ctx, tx, s.ID, at.Add(d.cfg.CloseAfter)); err != nil {
+	board, err := rooms.ScheduleClose(ctx, tx, s.ID, at.Add(d.cfg.CloseAfter))
+	if err != nil {
 		return s, err
 	}
 	if err := d.dropReferrals(ctx, tx, s, at); err != nil {
@@ -281,7 +282,8 @@ func (d *Desk) end(ctx context.Context, tx *store.Tx, s submission.Submission, t
 	}
 	told.Persons = append(told.Persons, parties...)
 	tx.Emit(told)
-	return s, rooms.ShowCard(ctx, tx, s.ID, endingCard(s), at)
+	board.Show(tx, endingCard(s), at)
+	return s, nil
 }
 
 // dropReferrals takes back what is asked about a submission that is over.

@@ -114,15 +114,15 @@ type Order struct {
 	Metadata   map[string]string
 }
 
-// Bind makes the policy of an accepted quote for a year, with its first
-// transaction and the invoices of the plan.
-func Bind(s submission.Submission, q quote.Quote, o Order, number, by string, at time.Time) (Policy, Transaction, []billing.Invoice, error) {
+// Bind makes the policy of an accepted quote for a year, which has no number yet,
+// with its first transaction and the invoices of the plan.
+func Bind(s submission.Submission, q quote.Quote, o Order, by string, at time.Time) (Policy, Transaction, []billing.Invoice, error) {
 	parts, err := billing.Schedule(o.Plan, q.GrossPremium, s.EffectiveDate)
 	if err != nil {
 		return Policy{}, Transaction{}, nil, err
 	}
 	p := Policy{
-		ID: id.New[policyKind](at), Org: s.Org, Number: number, Submission: s.ID, Quote: q.ID, InsuredName: s.InsuredName,
+		ID: id.New[policyKind](at), Org: s.Org, Submission: s.ID, Quote: q.ID, InsuredName: s.InsuredName,
 		LineOfBusiness: s.LineOfBusiness, State: s.State, Effective: s.EffectiveDate, Expiration: s.EffectiveDate.AddYears(1),
 		GrossPremium: q.GrossPremium, InstallmentPlan: o.Plan, Status: Bound, ExternalID: o.ExternalID, Metadata: o.Metadata,
 		CreatedBy: by, CreatedAt: at, UpdatedAt: at, Version: 1,

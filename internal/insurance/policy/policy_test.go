@@ -29,7 +29,7 @@ func TestNumber(t *testing.T) {
 func TestBindInvoicesSumToPremium(t *testing.T) {
 	at := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 	s := submission.Submission{LineOfBusiness: "GL", EffectiveDate: civil.Date{Year: 2028, Month: 2, Day: 29}}
-	p, tx, invoices, err := policy.Bind(s, quote.Quote{GrossPremium: 1_425_001}, policy.Order{Plan: billing.Monthly10}, "GL-2028-000001", "usr_1", at)
+	p, tx, invoices, err := policy.Bind(s, quote.Quote{GrossPremium: 1_425_001}, policy.Order{Plan: billing.Monthly10}, "usr_1", at)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +60,7 @@ func TestBindCarriesTheWorkingAndRefusesThePlan(t *testing.T) {
 	at := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 	s := submission.Submission{ID: submission.NewID(at), LineOfBusiness: "GL", State: "OR", EffectiveDate: civil.Date{Year: 2026, Month: 12, Day: 1}}
 	q := quote.Quote{GrossPremium: 1_425_000, RateVersion: 3, Factors: []rating.Factor{{Key: "base_rate"}}}
-	p, tx, _, err := policy.Bind(s, q, policy.Order{Plan: billing.PayInFull}, "GL-2026-000142", "usr_1", at)
+	p, tx, _, err := policy.Bind(s, q, policy.Order{Plan: billing.PayInFull}, "usr_1", at)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +70,7 @@ func TestBindCarriesTheWorkingAndRefusesThePlan(t *testing.T) {
 	if tx.Policy != p.ID || tx.Kind != "new" || tx.Number != 1 || !cmp.Equal(tx.Working, policy.Working{RateVersion: 3, Factors: q.Factors}) {
 		t.Errorf("transaction %+v", tx)
 	}
-	if _, _, _, err := policy.Bind(s, q, policy.Order{Plan: billing.PremiumFinance}, "GL-2026-000143", "usr_1", at); !errors.Is(err, billing.ErrPlan) {
+	if _, _, _, err := policy.Bind(s, q, policy.Order{Plan: billing.PremiumFinance}, "usr_1", at); !errors.Is(err, billing.ErrPlan) {
 		t.Errorf("financed: err = %v", err)
 	}
 }
