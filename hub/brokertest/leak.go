@@ -1,45 +1,18 @@
 package brokertest
 
 import (
-	"fmt"
-	"os"
 	"runtime"
 	"runtime/pprof"
 	"strings"
 	"testing"
 	"time"
+
+	"go.uber.org/goleak"
 )
 
-// Main runs the tests of a package and fails when goroutines of ours or of the
-// Redis library are left. Call it from TestMain.
-func Main(m *testing.M) {
-	code := m.Run()
-	for deadline := time.Now().Add(5 * time.Second); ; {
-		left := ours()
-		if len(left) == 0 {
-			os.Exit(code)
-		}
-		if time.Now().After(deadline) {
-			fmt.Fprintf(os.Stderr, "goroutines are left:\n%s\n", strings.Join(left, "\n\n"))
-			os.Exit(1)
-		}
-		<-time.After(5 * time.Millisecond)
-	}
-}
-
-// ours returns the stacks of goroutines that the test binary itself does not
-// have.
-func ours() []string {
-	var all strings.Builder
-	_ = pprof.Lookup("goroutine").WriteTo(&all, 1) // a strings.Builder takes all
-	var left []string
-	for stack := range strings.SplitSeq(all.String(), "\n\n") {
-		if !strings.Contains(stack, "TestMain") && (strings.Contains(stack, "openinsure") || strings.Contains(stack, "go-redis")) {
-			left = append(left, stack)
-		}
-	}
-	return left
-}
+// Main runs the tests of a package and fails when goroutines are left. Call it
+// from TestMain.
+func Main(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // NoneLeft waits until there are no more goroutines than before, and fails
 // with what they do when some stay.

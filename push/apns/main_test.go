@@ -5,11 +5,10 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"os"
-	"runtime"
-	"strings"
 	"testing"
 	"time"
+
+	"go.uber.org/goleak"
 
 	"github.com/openinsure/openinsure/internal/event"
 	"github.com/openinsure/openinsure/push"
@@ -17,31 +16,8 @@ import (
 	"github.com/openinsure/openinsure/push/pushtest"
 )
 
-// TestMain fails when a test leaves goroutines of the sender behind.
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if left := leftGoroutines(); code == 0 && left != "" {
-		fmt.Fprintln(os.Stderr, "goroutines are left:\n"+left)
-		code = 1
-	}
-	os.Exit(code)
-}
-
-func leftGoroutines() string {
-	for deadline := time.Now().Add(5 * time.Second); ; runtime.Gosched() {
-		buf := make([]byte, 4<<20)
-		buf = buf[:runtime.Stack(buf, true)]
-		var left []string
-		for i, g := range strings.Split(string(buf), "\n\n") {
-			if i > 0 && (strings.Contains(g, "openinsure/push") || strings.Contains(g, "net/http.(*")) {
-				left = append(left, g)
-			}
-		}
-		if len(left) == 0 || time.Now().After(deadline) {
-			return strings.Join(left, "\n\n")
-		}
-	}
-}
+// TestMain fails when a test leaves goroutines behind.
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // newAPNs starts a fake and a sender to it.
 func newAPNs(tb testing.TB, change ...func(*apns.Config)) (*pushtest.APNs, *apns.Sender) {

@@ -35,15 +35,9 @@ var (
 )
 
 // Main runs the tests of a package and stops the Postgres that they used. Call
-// it from TestMain. Each check is made when the tests are through.
+// it from TestMain. Each check is made when all that is over.
 func Main(m *testing.M, checks ...func() error) {
 	code := m.Run()
-	for _, check := range checks {
-		if err := check(); err != nil && code == 0 {
-			fmt.Fprintln(os.Stderr, err)
-			code = 1
-		}
-	}
 	if server != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 		if err := server.Stop(ctx); err != nil {
@@ -52,6 +46,12 @@ func Main(m *testing.M, checks ...func() error) {
 		}
 		cancel()
 		_ = os.RemoveAll(dir())
+	}
+	for _, check := range checks {
+		if err := check(); err != nil && code == 0 {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
+		}
 	}
 	os.Exit(code)
 }
