@@ -21,7 +21,11 @@ func (m IfMatch) Check(version int) error {
 	if len(m.Match) == 0 {
 		return nil
 	}
-	want := etag(version)
+	return m.tagged(etag(version))
+}
+
+// tagged returns fault.ErrStale when the client named none that is want.
+func (m IfMatch) tagged(want string) error {
 	for _, tag := range m.Match {
 		// Proxies that compress weaken tags; a version is exact all the same.
 		if tag = strings.TrimPrefix(strings.TrimSpace(tag), "W/"); tag == "*" || tag == want {

@@ -155,6 +155,35 @@ func makers() map[string]maker {
 				c.things["room submission"], c.actors["participant"].ID, c.actors["seated"].ID, c.actors["viewer"].ID,
 				c.actors["partner"].ID, c.actors["partner's seated"].ID, c.actors["partner's manager"].ID)), "id")
 		},
+		// Rooms of which one thing more can be said, which is made with each.
+		"offering room": func(c *tenant, who, _ string) string {
+			id := makers()["room"](c, who, "")
+			c.things["room's offer"] = c.field(c.done("lead", "POST", "/v1/submissions/"+c.things["room submission"]+"/quote", ""), "id")
+			c.done("lead", "POST", "/v1/quotes/"+c.things["room's offer"]+"/offer", "")
+			return id
+		},
+		"room's offer":    func(c *tenant, who, _ string) string { c.thing(who, "offering room"); return c.things["room's offer"] },
+		"asking room":     deciding("room's question", `{"decision":"request_more_info","rationale":"x","questions":["Closed?"]}`),
+		"room's question": func(c *tenant, who, _ string) string { c.thing(who, "asking room"); return c.things["room's question"] },
+		"countering room": deciding("room's counter", `{"decision":"approve","rationale":"x","counter":{"exclusions":["Roofing"]}}`),
+		"room's counter": func(c *tenant, who, _ string) string {
+			c.thing(who, "countering room")
+			return c.things["room's counter"]
+		},
+		"conditional room": deciding("room's approval", `{"decision":"approve","rationale":"x","conditions":[{"action":"Send it."}]}`),
+		"room's approval": func(c *tenant, who, _ string) string {
+			c.thing(who, "conditional room")
+			return c.things["room's approval"]
+		},
+		"room's condition": func(c *tenant, who, _ string) string {
+			var r struct {
+				Decision struct{ Conditions []struct{ ID string } }
+			}
+			if err := json.Unmarshal(c.done("lead", "GET", "/v1/referrals/"+c.thing(who, "room's approval"), ""), &r); err != nil {
+				c.t.Fatal(err)
+			}
+			return r.Decision.Conditions[0].ID
+		},
 		"room submission": func(c *tenant, who, _ string) string {
 			c.thing("lead", "room")
 			return c.things["room submission"]
@@ -261,6 +290,17 @@ func makers() map[string]maker {
 			}
 			return code
 		},
+	}
+}
+
+// deciding makes a room with a referral that an underwriter has answered.
+func deciding(thing, decision string) maker {
+	return func(c *tenant, who, _ string) string {
+		id := makers()["room"](c, who, "")
+		c.things[thing] = moved(c, c.field(c.done("participant", "POST", "/v1/referrals", fmt.Sprintf(
+			`{"entityType":"submission","entityId":%q,"dealRoomId":%q,"reason":"prior_losses","rationale":"Three losses."}`, c.things["room submission"], id)), "id"),
+			"hired", "/decision", decision)
+		return id
 	}
 }
 

@@ -64,23 +64,29 @@ type installmentBody struct {
 }
 
 func quoteOf(q quote.Quote, at time.Time) quoteBody {
-	b := quoteBody{
+	return quoteBody{
 		ID: q.ID.String(), SubmissionID: q.Submission.String(), Preview: q.ID.IsZero(), Version: q.Version, Status: string(q.StatusAt(at)),
 		Decision: string(q.Decision), Reasons: q.Reasons, GrossPremium: Money(q.GrossPremium),
 		Terms:   termsBody{Money(q.Terms.Limit), Money(q.Terms.Aggregate), Money(q.Terms.Deductible), scheduleOf(q.Terms.Schedule)},
-		Factors: q.Factors, RateVersion: q.RateVersion, Schedule: map[string][]installmentBody{}, DAFlags: q.Flags, ProducerFlags: q.ProducerFlags,
+		Factors: q.Factors, RateVersion: q.RateVersion, Schedule: schedulesOf(q.GrossPremium), DAFlags: q.Flags, ProducerFlags: q.ProducerFlags,
 		CreatedAt: q.CreatedAt, ExpiresAt: q.ExpiresAt, OfferedAt: q.OfferedAt, AcceptedAt: q.AcceptedAt,
 	}
+}
+
+// schedulesOf is what is due when, by each plan that a premium is large enough
+// for.
+func schedulesOf(premium money.Cents) map[string][]installmentBody {
+	all := map[string][]installmentBody{}
 	for _, plan := range billing.Offered {
-		parts, err := billing.Parts(plan, q.GrossPremium)
+		parts, err := billing.Parts(plan, premium)
 		if err != nil {
 			continue
 		}
 		for _, in := range parts {
-			b.Schedule[string(plan)] = append(b.Schedule[string(plan)], installmentBody{in.Number, in.Months, Money(in.Premium), Money(in.Fee), Money(in.Amount)})
+			all[string(plan)] = append(all[string(plan)], installmentBody{in.Number, in.Months, Money(in.Premium), Money(in.Fee), Money(in.Amount)})
 		}
 	}
-	return b
+	return all
 }
 
 // askBody is on what terms a submission is to be quoted.

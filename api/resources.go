@@ -61,6 +61,7 @@ func (a *API) RegisterAll(p Platform) {
 	a.registerBordereaux(p)
 	a.registerInvoices(p)
 	a.registerRooms(p)
+	a.registerDeal(p)
 	a.registerParticipants(p)
 	a.registerInvitations(p)
 	a.registerGuests(p)

@@ -248,10 +248,7 @@ type declineSubmissionInput struct {
 type withdrawSubmissionInput struct {
 	ByID
 	IfMatch
-	Body struct {
-		Reason  string `json:"reason" enum:"insured_request,coverage_elsewhere,price,no_longer_needed,broker_of_record_changed,entered_in_error,other" example:"coverage_elsewhere"`
-		Message string `json:"message,omitempty" maxLength:"500" doc:"Both sides read it. Needed for the reason other."`
-	}
+	Body withdrawBody
 }
 
 func (a *API) registerSubmissionWork(p Platform) {
@@ -307,8 +304,7 @@ func (a *API) registerSubmissionWork(p Platform) {
 		Summary: "Withdraw a submission", Description: "For who brought it, and for the desk on his word. Its open quotes are not taken up, and its referrals are taken back.",
 		Example: exampleWithdraw,
 	}, func(ctx context.Context, in *withdrawSubmissionInput) (*bodyOf[submissionBody], error) {
-		e := submission.Ending{Reasons: []submission.Reason{submission.Reason(in.Body.Reason)}, Message: in.Body.Message}
-		return p.endSubmission(ctx, in.ID, e, in.Check, p.Desk.Withdraw)
+		return p.endSubmission(ctx, in.ID, in.Body.ending(), in.Check, p.Desk.Withdraw)
 	})
 }
 

@@ -44,6 +44,17 @@ func (r Reader) OpenQuotes(ctx context.Context, s submission.ID) ([]quote.Quote,
 	return many(ctx, r, scanQuote, openQuotesSQL, r.org.UUID(), s.UUID())
 }
 
+// pricedQuotesSQL reads the quotes of a submission whose price nobody has to
+// agree to any more.
+const pricedQuotesSQL = `SELECT ` + quoteColumns + ` FROM quote t WHERE t.org_id = $1 AND t.submission_id = $2
+	AND t.status IN ('quoted', 'offered', 'accepted', 'bound') ORDER BY t.version`
+
+// PricedQuotes reads the quotes of a submission whose price nobody has to agree
+// to any more, those that were bound among them, oldest first.
+func (r Reader) PricedQuotes(ctx context.Context, s submission.ID) ([]quote.Quote, error) {
+	return many(ctx, r, scanQuote, pricedQuotesSQL, r.org.UUID(), s.UUID())
+}
+
 // Quotes lists the quotes of a submission, newest first.
 func (r Reader) Quotes(ctx context.Context, s submission.ID, p Page) ([]quote.Quote, error) {
 	w := r.where()

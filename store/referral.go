@@ -44,6 +44,11 @@ func (tx *Tx) LockReferral(ctx context.Context, id referral.ID) (referral.Referr
 // referralsOfSQL reads all referrals of a submission.
 const referralsOfSQL = `SELECT ` + referralColumns + ` FROM referral t WHERE t.org_id = $1 AND t.submission_id = $2 ORDER BY t.id`
 
+// ReferralsOf reads all referrals of a submission.
+func (r Reader) ReferralsOf(ctx context.Context, id submission.ID) ([]referral.Referral, error) {
+	return many(ctx, r, scanReferral, referralsOfSQL, r.org.UUID(), id.UUID())
+}
+
 // lockReferralsOfSQL reads all referrals of a submission for change; they are
 // locked after it, in the order of their ids.
 const lockReferralsOfSQL = referralsOfSQL + ` FOR NO KEY UPDATE`

@@ -21,7 +21,7 @@ var arrows = map[string][]string{
 	"cmd/openinsure/demo": {"clients/live", "push/pushtest", "store/embedded"}, // an outsider: it knows the API and nothing else
 	"api": {
 		"hub", "internal/access", "internal/audit", "internal/betterauth", "internal/cloudflare", "internal/event", "internal/fault", "internal/id",
-		"internal/insurance", "internal/insurance/authority", "internal/insurance/billing", "internal/insurance/calendar", "internal/insurance/delegated", "internal/insurance/money",
+		"internal/insurance", "internal/insurance/authority", "internal/insurance/billing", "internal/insurance/calendar", "internal/insurance/deal", "internal/insurance/delegated", "internal/insurance/money",
 		"internal/insurance/policy", "internal/insurance/producer", "internal/insurance/quote", "internal/insurance/rating", "internal/insurance/referral",
 		"internal/insurance/sla", "internal/insurance/submission", "internal/insurance/triage", "internal/oidc", "push", "push/webhook/sign", "rooms", "rooms/room", "store",
 	},
@@ -49,8 +49,11 @@ var arrows = map[string][]string{
 	"push/webhook/sign":   {},
 	"internal/insurance": {
 		"internal/access", "internal/audit", "internal/event", "internal/fault", "internal/insurance/authority", "internal/insurance/billing",
-		"internal/insurance/delegated", "internal/insurance/money", "internal/insurance/policy", "internal/insurance/producer", "internal/insurance/quote",
+		"internal/insurance/deal", "internal/insurance/delegated", "internal/insurance/money", "internal/insurance/policy", "internal/insurance/producer", "internal/insurance/quote",
 		"internal/insurance/rating", "internal/insurance/referral", "internal/insurance/sla", "internal/insurance/submission", "rooms", "rooms/room", "store",
+	},
+	"internal/insurance/deal": {
+		"internal/fault", "internal/insurance/money", "internal/insurance/quote", "internal/insurance/referral", "internal/insurance/submission", "rooms/room",
 	},
 	"internal/insurance/referral": {
 		"internal/access", "internal/event", "internal/fault", "internal/id", "internal/insurance/authority", "internal/insurance/calendar",

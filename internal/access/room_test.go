@@ -29,6 +29,7 @@ func TestRoomMatrix(t *testing.T) {
 		{"I", access.Invite},
 		{"B", access.Bring},
 		{"M", access.Moderate},
+		{"T", access.Deal},
 	}
 	tests := []struct {
 		name    string
@@ -40,8 +41,8 @@ func TestRoomMatrix(t *testing.T) {
 		gone    bool
 		may     string
 	}{
-		{"lead", access.User, mga, "underwriter", room.Lead, room.Place{}, false, "RPdDAEIM"},
-		{"own underwriter in it", access.User, mga, "underwriter", room.Underwriter, room.Place{}, false, "RPdDAEI"},
+		{"lead", access.User, mga, "underwriter", room.Lead, room.Place{}, false, "RPdDAEIMT"},
+		{"own underwriter in it", access.User, mga, "underwriter", room.Underwriter, room.Place{}, false, "RPdDAEIT"},
 		{"own underwriter in it without permissions", access.User, mga, "underwriter", room.Underwriter, room.Place{CanEdit: new(false), CanChat: new(false), CanAnnotate: new(false)}, false, "RdD"},
 		{"own underwriter not in it", access.User, mga, "underwriter", "", room.Place{}, false, "RdD"},
 		{"administrator not in it", access.User, mga, "admin", "", room.Place{}, false, "RdDEIM"},
@@ -54,8 +55,8 @@ func TestRoomMatrix(t *testing.T) {
 		{"own broker in it as actuary", access.User, mga, "broker", room.Actuary, room.Place{}, false, "RPdDA"},
 		{"viewer", access.User, mga, "broker", room.Viewer, room.Place{}, false, "R"},
 		{"viewer who may chat", access.User, mga, "broker", room.Viewer, room.Place{CanChat: new(true)}, false, "RP"},
-		{"broker in it", access.User, firm, "broker", room.Broker, room.Place{}, false, "RPdDAB"},
-		{"broker in it who may edit", access.User, firm, "broker", room.Broker, room.Place{CanEdit: new(true)}, false, "RPdDAEIB"},
+		{"broker in it", access.User, firm, "broker", room.Broker, room.Place{}, false, "RPdDABT"},
+		{"broker in it who may edit", access.User, firm, "broker", room.Broker, room.Place{CanEdit: new(true)}, false, "RPdDAEIBT"},
 		{"manager of the firm in it", access.User, firm, "admin", room.Manager, room.Place{}, false, "RPdDA"},
 		{"colleague of the broker", access.User, firm, "broker", "", room.Place{}, false, ""},
 		{"administrator of the firm", access.User, firm, "admin", "", room.Place{}, false, ""},
@@ -63,7 +64,7 @@ func TestRoomMatrix(t *testing.T) {
 		{"stranger", access.User, third, "admin", "", room.Place{}, false, ""},
 		{"key", access.Machine, mga, "integration", "", room.Place{}, false, "RP"},
 		{"key of the firm", access.Machine, firm, "integration", "", room.Place{}, false, ""},
-		{"system", access.System, mga, "", "", room.Place{}, false, "RPdDAEIBM"},
+		{"system", access.System, mga, "", "", room.Place{}, false, "RPdDAEIBMT"},
 		{"system of the firm", access.System, firm, "", "", room.Place{}, false, ""},
 		{"insured", access.Insured, mga, "", "", room.Place{}, false, ""},
 		{"guest", access.Guest, firm, "", room.Broker, room.Place{}, false, "RP"},

@@ -62,6 +62,7 @@ const (
 	Edit     Permission = "edit"     // the title of a room
 	Invite   Permission = "invite"   // anybody into a room, and out of it
 	Bring    Permission = "bring"    // colleagues of the own firm into a room
+	Deal     Permission = "deal"     // act on what a room is about for the broker's side; with Post
 	Moderate Permission = "moderate" // close, reopen, archive a room; say what its participants may do
 )
 
@@ -257,6 +258,7 @@ var Schema = map[Type]Definition{
 			Edit:     slices.Concat(held(RoomLead, RoomEdit), ofOrg(RoleAdmin)),
 			Invite:   slices.Concat(held(RoomLead, RoomEdit), ofOrg(RoleAdmin)),
 			Bring:    held(RoomBroker),
+			Deal:     held(RoomLead, RoomEdit, RoomBroker),
 			Moderate: slices.Concat(held(RoomLead), ofOrg(RoleAdmin)),
 		},
 	},

@@ -45,7 +45,19 @@ func (d *Desk) Offer(ctx context.Context, by access.Actor, id quote.ID) (quote.Q
 // kept for it, for a time; delegated.ErrExceeded when there is none. Of two acceptances at once the
 // later one to lock the submission gets quote.ErrState with the winner.
 func (d *Desk) Accept(ctx context.Context, by access.Actor, id quote.ID) (quote.Quote, error) {
-	q, err := d.move(ctx, by, access.Accept, id, func(tx *store.Tx, s submission.Submission, q quote.Quote, at time.Time) (quote.Quote, error) {
+	q, err := d.move(ctx, by, access.Accept, id, d.takes(ctx, by))
+	if err != nil {
+		return quote.Quote{}, fmt.Errorf("accept %s: %w", id, err)
+	}
+	return q, nil
+}
+
+// A quoteMove changes where a quote stands whose submission is locked.
+type quoteMove func(*store.Tx, submission.Submission, quote.Quote, time.Time) (quote.Quote, error)
+
+// takes is an acceptance by somebody who may.
+func (d *Desk) takes(ctx context.Context, by access.Actor) quoteMove {
+	return func(tx *store.Tx, s submission.Submission, q quote.Quote, at time.Time) (quote.Quote, error) {
 		q, err := q.Accept(at)
 		if err != nil {
 			return q, err
@@ -61,18 +73,12 @@ func (d *Desk) Accept(ctx context.Context, by access.Actor, id quote.ID) (quote.
 		}, at))
 		tx.Audit(by, audit.Fact{Action: audit.QuoteAccepted, Object: q.ID.String(), Details: audit.Details{"submissionId": s.ID.String()}})
 		return q, rooms.ShowCard(ctx, tx, s.ID, acceptedCard(q), at)
-	})
-	if err != nil {
-		return quote.Quote{}, fmt.Errorf("accept %s: %w", id, err)
 	}
-	return q, nil
 }
 
 // move changes where a quote stands, under the lock of its submission, which has
 // to be quoted.
-func (d *Desk) move(ctx context.Context, by access.Actor, want access.Permission, id quote.ID,
-	to func(*store.Tx, submission.Submission, quote.Quote, time.Time) (quote.Quote, error),
-) (quote.Quote, error) {
+func (d *Desk) move(ctx context.Context, by access.Actor, want access.Permission, id quote.ID, to quoteMove) (quote.Quote, error) {
 	var moved quote.Quote
 	err := d.db.InTx(ctx, by, func(tx *store.Tx) error {
 		q, err := tx.Quote(ctx, id)
@@ -89,18 +95,24 @@ func (d *Desk) move(ctx context.Context, by access.Actor, want access.Permission
 		if q, err = tx.Quote(ctx, id); err != nil { // as it is under the lock
 			return err
 		}
-		moved, err = to(tx, s, q, d.now(tx))
-		switch {
-		case errors.Is(err, quote.ErrState):
-			return lost(ctx, tx, q, err)
-		case err != nil:
-			return err
-		case s.Status != submission.Quoted:
-			return submission.ErrState.With("status", s.Status)
-		}
-		return tx.SaveQuote(ctx, moved)
+		moved, err = moveQuote(ctx, tx, s, q, d.now(tx), to)
+		return err
 	})
 	return moved, err
+}
+
+// moveQuote moves a quote of a locked submission.
+func moveQuote(ctx context.Context, tx *store.Tx, s submission.Submission, q quote.Quote, at time.Time, to quoteMove) (quote.Quote, error) {
+	moved, err := to(tx, s, q, at)
+	switch {
+	case errors.Is(err, quote.ErrState):
+		return q, lost(ctx, tx, q, err)
+	case err != nil:
+		return q, err
+	case s.Status != submission.Quoted:
+		return q, submission.ErrState.With("status", s.Status)
+	}
+	return moved, tx.SaveQuote(ctx, moved)
 }
 
 // lost says in the refusal of a quote which one of its submission was taken.

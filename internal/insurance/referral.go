@@ -190,37 +190,43 @@ func (d *Desk) change(ctx context.Context, by access.Actor, id referral.ID, seen
 		if err := access.Check(ctx, tx, by, v.Want, on); err != nil {
 			return err
 		}
-		m, err := d.matter(ctx, tx, known.Submission, d.now(tx))
-		if err != nil {
-			return err
-		}
-		if m, err = m.about(ctx, tx, known.Entity); err != nil {
-			return err
-		}
-		r, err := tx.LockReferral(ctx, id)
-		if err != nil {
-			return err
-		}
-		if err := seen(r.Version); err != nil {
-			return err
-		}
-		var told event.Event
-		if changed, told, err = v.Do(ctx, tx, m, r); err != nil {
-			return err
-		}
-		if v.Name == "claim" && told.Type == "" { // it is his already
-			return nil
-		}
-		tx.Audit(by, v.fact(id))
-		if changed, err = save(ctx, tx, m, changed, told); err != nil {
-			return err
-		}
-		return d.restand(ctx, tx, m, changed)
+		changed, err = d.carry(ctx, tx, by, known, seen, v)
+		return err
 	})
 	if err != nil {
 		return referral.Referral{}, fmt.Errorf("%s referral %s: %w", v.Name, id, err)
 	}
 	return changed, nil
+}
+
+// carry makes a move by somebody who may.
+func (d *Desk) carry(ctx context.Context, tx *store.Tx, by access.Actor, known referral.Referral, seen Version, v move) (referral.Referral, error) {
+	m, err := d.matter(ctx, tx, known.Submission, d.now(tx))
+	if err != nil {
+		return known, err
+	}
+	if m, err = m.about(ctx, tx, known.Entity); err != nil {
+		return known, err
+	}
+	r, err := tx.LockReferral(ctx, known.ID)
+	if err != nil {
+		return known, err
+	}
+	if err := seen(r.Version); err != nil {
+		return r, err
+	}
+	changed, told, err := v.Do(ctx, tx, m, r)
+	if err != nil {
+		return r, err
+	}
+	if v.Name == "claim" && told.Type == "" { // it is his already
+		return changed, nil
+	}
+	tx.Audit(by, v.fact(r.ID))
+	if changed, err = save(ctx, tx, m, changed, told); err != nil {
+		return changed, err
+	}
+	return changed, d.restand(ctx, tx, m, changed)
 }
 
 func (v move) fact(id referral.ID) audit.Fact {
@@ -358,9 +364,14 @@ func (d *Desk) WithdrawReferral(ctx context.Context, by access.Actor, id referra
 
 // Respond answers what was asked about a referral.
 func (d *Desk) Respond(ctx context.Context, by access.Actor, id referral.ID, replies []referral.Reply, seen Version) (referral.Referral, error) {
-	return d.change(ctx, by, id, seen, move{"respond", access.Write, func(_ context.Context, _ *store.Tx, m matter, r referral.Referral) (referral.Referral, event.Event, error) {
-		return r.Respond(by, replies, true, m.At)
-	}})
+	return d.change(ctx, by, id, seen, responds(by, replies, true))
+}
+
+// responds answers what was asked; inside the internal questions, too.
+func responds(by access.Actor, replies []referral.Reply, inside bool) move {
+	return move{"respond", access.Write, func(_ context.Context, _ *store.Tx, m matter, r referral.Referral) (referral.Referral, event.Event, error) {
+		return r.Respond(by, replies, inside, m.At)
+	}}
 }
 
 // Revoke takes an approval back before it is used.
@@ -384,11 +395,16 @@ type ConditionChange struct {
 // ChangeCondition submits, accepts, rejects or waives a condition of an
 // approval.
 func (d *Desk) ChangeCondition(ctx context.Context, by access.Actor, id referral.ID, c ConditionChange, seen Version) (referral.Referral, error) {
+	return d.change(ctx, by, id, seen, changes(by, c))
+}
+
+// changes does something about a condition.
+func changes(by access.Actor, c ConditionChange) move {
 	want := access.Decide
 	if c.Verb == "submit" {
 		want = access.Write
 	}
-	return d.change(ctx, by, id, seen, move{"condition_" + c.Verb, want, func(ctx context.Context, tx *store.Tx, m matter, r referral.Referral) (referral.Referral, event.Event, error) {
+	return move{"condition_" + c.Verb, want, func(ctx context.Context, tx *store.Tx, m matter, r referral.Referral) (referral.Referral, event.Event, error) {
 		switch c.Verb {
 		case "submit":
 			return r.SubmitCondition(by, c.ID, c.Note, m.At)
@@ -400,15 +416,19 @@ func (d *Desk) ChangeCondition(ctx context.Context, by access.Actor, id referral
 			return r.WaiveCondition(by, c.ID, c.Note, on, m.At)
 		}
 		return r.ResolveCondition(by, c.ID, c.Verb == "accept", c.Note, m.At)
-	}})
+	}}
 }
 
 // AnswerCounter takes the terms of a counter, which makes a new version of the
 // quote, or refuses them.
 func (d *Desk) AnswerCounter(ctx context.Context, by access.Actor, id referral.ID, take bool, because string, seen Version) (referral.Referral, error) {
-	return d.change(ctx, by, id, seen, move{"answer_counter", access.Write, func(ctx context.Context, tx *store.Tx, m matter, r referral.Referral) (referral.Referral, event.Event, error) {
+	return d.change(ctx, by, id, seen, answersCounter(by, take, because))
+}
+
+func answersCounter(by access.Actor, take bool, because string) move {
+	return move{"answer_counter", access.Write, func(ctx context.Context, tx *store.Tx, m matter, r referral.Referral) (referral.Referral, event.Event, error) {
 		return answerCounter(ctx, tx, m, by, r, take, because)
-	}})
+	}}
 }
 
 func answerCounter(ctx context.Context, tx *store.Tx, m matter, by access.Actor, r referral.Referral, take bool, because string) (referral.Referral, event.Event, error) {

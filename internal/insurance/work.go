@@ -18,9 +18,7 @@ import (
 
 // on changes a submission that is locked, for one who may, and lets its clocks
 // follow. What fn returns unchanged is left as it is.
-func (d *Desk) on(ctx context.Context, by access.Actor, want access.Permission, id submission.ID, seen Version,
-	fn func(*store.Tx, submission.Submission, time.Time) (submission.Submission, error),
-) (submission.Submission, error) {
+func (d *Desk) on(ctx context.Context, by access.Actor, want access.Permission, id submission.ID, seen Version, fn submissionMove) (submission.Submission, error) {
 	var s submission.Submission
 	err := d.db.InTx(ctx, by, func(tx *store.Tx) error {
 		at := d.now(tx)
@@ -34,19 +32,30 @@ func (d *Desk) on(ctx context.Context, by access.Actor, want access.Permission, 
 		if err := seen(was.Version); err != nil {
 			return err
 		}
-		if s, err = fn(tx, was, at); err != nil || reflect.DeepEqual(s, was) {
-			return err
-		}
-		if s, err = follow(ctx, tx, s, at); err != nil {
-			return err
-		}
-		s.Version++
-		if len(submission.Differences(was, s)) > 0 {
-			return tx.CorrectSubmission(ctx, s)
-		}
-		return tx.SaveSubmission(ctx, s)
+		s, err = moveSubmission(ctx, tx, was, at, fn)
+		return err
 	})
 	return s, err
+}
+
+// A submissionMove changes a submission that is locked; what it returns
+// unchanged is left as it is.
+type submissionMove func(*store.Tx, submission.Submission, time.Time) (submission.Submission, error)
+
+// moveSubmission changes a submission that is locked, and lets its clocks follow.
+func moveSubmission(ctx context.Context, tx *store.Tx, was submission.Submission, at time.Time, to submissionMove) (submission.Submission, error) {
+	s, err := to(tx, was, at)
+	if err != nil || reflect.DeepEqual(s, was) {
+		return s, err
+	}
+	if s, err = follow(ctx, tx, s, at); err != nil {
+		return s, err
+	}
+	s.Version++
+	if len(submission.Differences(was, s)) > 0 {
+		return s, tx.CorrectSubmission(ctx, s)
+	}
+	return s, tx.SaveSubmission(ctx, s)
 }
 
 // Correct changes what a submission says, as change has it. When the risk is
@@ -215,22 +224,27 @@ func (d *Desk) Decline(ctx context.Context, by access.Actor, id submission.ID, e
 // Withdraw ends a submission for whoever brought it, or for the desk that was
 // told so.
 func (d *Desk) Withdraw(ctx context.Context, by access.Actor, id submission.ID, e submission.Ending, seen Version) (submission.Submission, error) {
-	s, err := d.on(ctx, by, access.Accept, id, seen, func(tx *store.Tx, was submission.Submission, at time.Time) (submission.Submission, error) {
+	s, err := d.on(ctx, by, access.Accept, id, seen, d.withdraws(ctx, by, e))
+	if err != nil {
+		return submission.Submission{}, fmt.Errorf("withdraw submission %s: %w", id, err)
+	}
+	return s, nil
+}
+
+// withdraws is a withdrawal by somebody who may.
+func (d *Desk) withdraws(ctx context.Context, by access.Actor, e submission.Ending) submissionMove {
+	return func(tx *store.Tx, was submission.Submission, at time.Time) (submission.Submission, error) {
 		e.By, e.At = by.ID, at
 		s, err := was.Ended(submission.Withdraw, e)
 		if err != nil {
 			return s, err
 		}
-		told := tellAssignee(event.New(s.Org, id.String(), event.SubmissionWithdrawn{
-			SubmissionID: id.String(), InsuredName: s.InsuredName, Reasons: reasonsOf(e), Message: e.Message, ExternalID: s.ExternalID,
+		told := tellAssignee(event.New(s.Org, s.ID.String(), event.SubmissionWithdrawn{
+			SubmissionID: s.ID.String(), InsuredName: s.InsuredName, Reasons: reasonsOf(e), Message: e.Message, ExternalID: s.ExternalID,
 		}, at), by, s.Assignee, s.Org)
-		tx.Audit(by, audit.Fact{Action: audit.Withdrawn, Object: id.String(), Details: audit.Details{"reasons": e.Reasons}})
+		tx.Audit(by, audit.Fact{Action: audit.Withdrawn, Object: s.ID.String(), Details: audit.Details{"reasons": e.Reasons}})
 		return d.end(ctx, tx, s, told, at)
-	})
-	if err != nil {
-		return submission.Submission{}, fmt.Errorf("withdraw submission %s: %w", id, err)
 	}
-	return s, nil
 }
 
 // expire ends a submission of which nothing becomes.

@@ -21,13 +21,13 @@ func (r Referral) Approves() bool {
 	return r.Status == Decided && (r.Outcome == Approved || r.Outcome == ApprovedWithConditions || r.Outcome == Countered && r.Taken)
 }
 
-// waits reports whether a counter waits for its answer.
-func (r Referral) waits() bool { return r.Status == Decided && r.Outcome == Countered && !r.Taken }
+// Waits reports whether a counter waits for its answer.
+func (r Referral) Waits() bool { return r.Status == Decided && r.Outcome == Countered && !r.Taken }
 
 // AnswerCounter takes the terms of a counter, or refuses them with a reason: then
 // the underwriter looks again.
 func (r Referral) AnswerCounter(by access.Actor, take bool, because string, at time.Time) (Referral, event.Event, error) {
-	if !r.waits() {
+	if !r.Waits() {
 		return r, event.Event{}, ErrCounter.With("status", r.Status)
 	}
 	if r.ValidUntil != nil && !at.Before(*r.ValidUntil) {
@@ -125,7 +125,7 @@ func (r Referral) Blockers(at time.Time) []string {
 		return nil
 	case r.Status.live():
 		return []string{"referral_open"}
-	case r.waits():
+	case r.Waits():
 		return []string{"counter_open"}
 	case r.Approves() && slices.ContainsFunc(r.Conditions, func(c Condition) bool { return c.Kind == PreBind && !c.Met() }):
 		return []string{"condition_open"}
@@ -143,11 +143,11 @@ func (r Referral) Agrees(v authority.Value, at time.Time) bool {
 // Dropped returns a referral about something that is over as taken back, or as
 // lapsed when its counter waits; false when there is nothing to take back.
 func (r Referral) Dropped(because string, at time.Time) (Referral, event.Event, bool) {
-	if r.Entity.Type == Policy || !r.Status.live() && r.Status != Draft && !r.waits() {
+	if r.Entity.Type == Policy || !r.Status.live() && r.Status != Draft && !r.Waits() {
 		return r, event.Event{}, false
 	}
 	to := Withdrawn
-	if r.waits() {
+	if r.Waits() {
 		to = Lapsed
 	}
 	after, told, _ := r.end(r.system(), to, because, at)

@@ -13,7 +13,7 @@ const (
 // asked of him, whose turn it is. Rationale, reason, who decided, the terms of a
 // counter and the states in which the company works stay inside.
 func (r Referral) Card(told event.Event) event.Card {
-	c := event.Card{Card: told.Type, ReferralID: r.ID.String(), Status: r.face(), WhoseTurn: underwritersTurn}
+	c := event.Card{Card: told.Type, ReferralID: r.ID.String(), Status: r.Face(), WhoseTurn: underwritersTurn}
 	switch told.Type {
 	case event.ReferralCreated{}.EventType():
 		c.Text = "An underwriter was asked to review this."
@@ -85,9 +85,9 @@ func (r Referral) conditionSaid(told event.Event) (text, turn string, what []str
 	return "A condition was not met in time.", underwritersTurn, what
 }
 
-// face is the status as the other company may know it: not who has to look at
+// Face is the status as the other company may know it: not who has to look at
 // it, and how often, nor how it came to an end.
-func (r Referral) face() string {
+func (r Referral) Face() string {
 	switch r.Status {
 	case Draft, Open, PendingSecond:
 		return string(InReview)

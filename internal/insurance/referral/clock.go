@@ -98,7 +98,7 @@ var marks = []int{50, 80, 100}
 // Turn says who has to do something: broker, underwriter, or nobody.
 func (r Referral) Turn() string {
 	switch {
-	case r.Status == InfoRequested || r.waits():
+	case r.Status == InfoRequested || r.Waits():
 		return brokersTurn
 	case r.Status.live():
 		return underwritersTurn

@@ -67,4 +67,4 @@ func Standing(s submission.Submission, prices []Price, all []Referral, at time.T
 }
 
 // pending reports whether a referral holds its submission up.
-func (r Referral) pending() bool { return r.Status.live() || r.waits() }
+func (r Referral) pending() bool { return r.Status.live() || r.Waits() }
