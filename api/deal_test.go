@@ -54,13 +54,11 @@ func (d *dealt) offered(more string) string {
 	return id
 }
 
-// referred is a referral that the room is told of, answered by somebody.
-func (d *dealt) referred(who, decision string) string {
+// referred is a referral that the room is told of, as uri answers it.
+func (d *dealt) referred(decision string) string {
 	d.t.Helper()
 	id := d.want(201, "una", "POST", "/v1/referrals", strings.Replace(referralFor(d.sub), "{", `{"dealRoomId":"`+d.room+`",`, 1))["id"].(string)
-	if decision != "" {
-		d.want(200, who, "POST", "/v1/referrals/"+id+"/decision", decision)
-	}
+	d.want(200, "uri", "POST", "/v1/referrals/"+id+"/decision", decision)
 	return id
 }
 
@@ -141,7 +139,7 @@ func TestABrokerAcceptsFromTheRoom(t *testing.T) {
 func TestABrokerAnswersFromTheRoom(t *testing.T) {
 	d := newDealt(t)
 	of := func(id string) string { return d.at + "/referrals/" + id }
-	asked := d.referred("uri", `{"decision":"request_more_info","rationale":"I do not trust him","questions":["Are both closed?","Since when?"]}`)
+	asked := d.referred(`{"decision":"request_more_info","rationale":"I do not trust him","questions":["Are both closed?","Since when?"]}`)
 	m, tag := d.stands("ben")
 	r := only(t, m, "referrals")
 	if r["id"] != asked || r["status"] != "info_requested" || fmt.Sprint(r["questions"]) != "[map[number:1 text:Are both closed?] map[number:2 text:Since when?]]" || m["status"] != "in_review" {
@@ -176,7 +174,7 @@ func TestABrokerAnswersFromTheRoom(t *testing.T) {
 	}
 	d.want(200, "uri", "POST", "/v1/referrals/"+asked+"/conditions/"+roof["id"].(string), `{"action":"accept"}`)
 
-	countered := d.referred("uri", `{"decision":"approve","rationale":"secret","counter":{"limit":500000,"exclusions":["Roofing"]},"validUntil":"2199-01-01T00:00:00Z"}`)
+	countered := d.referred(`{"decision":"approve","rationale":"secret","counter":{"limit":500000,"exclusions":["Roofing"]},"validUntil":"2199-01-01T00:00:00Z"}`)
 	m, _ = d.stands("ben")
 	r = m["referrals"].([]any)[1].(map[string]any)
 	if c, _ := r["counter"].(map[string]any); r["id"] != countered || c["limit"] != 500000.0 || fmt.Sprint(c["exclusions"]) != "[Roofing]" || c["validUntil"] == nil {
@@ -221,7 +219,7 @@ func TestWhatARoomWasNotToldOfIsNotInItsDeal(t *testing.T) {
 	quiet := d.want(201, "una", "POST", "/v1/referrals", referralFor(d.sub))["id"].(string)
 	d.want(200, "uri", "POST", "/v1/referrals/"+quiet+"/decision", `{"decision":"request_more_info","rationale":"x","questions":["Is he honest?"]}`)
 	other := d.deal()
-	elsewhere := other.referred("uri", `{"decision":"request_more_info","rationale":"x","questions":["Closed?"]}`)
+	elsewhere := other.referred(`{"decision":"request_more_info","rationale":"x","questions":["Closed?"]}`)
 	draft := d.want(201, "una", "POST", "/v1/referrals", strings.Replace(referralFor(d.sub), "{", `{"draft":true,"dealRoomId":"`+d.room+`",`, 1))["id"].(string)
 	if m, _ := d.stands("ben"); len(m["referrals"].([]any)) != 0 || m["status"] != "in_review" {
 		t.Errorf("the room knows %v", m)
@@ -237,7 +235,7 @@ func TestWhatARoomWasNotToldOfIsNotInItsDeal(t *testing.T) {
 	}
 	// What was never written for him is not his to answer, and he is not told what
 	// it is.
-	private := d.referred("uri", `{"decision":"request_more_info","rationale":"Ask the claims people."}`)
+	private := d.referred(`{"decision":"request_more_info","rationale":"Ask the claims people."}`)
 	if m, _ := d.stands("ben"); only(t, m, "referrals")["status"] != "info_requested" || len(only(t, m, "referrals")["questions"].([]any)) != 0 {
 		t.Errorf("a question for the inside: %v", m)
 	}
@@ -282,7 +280,7 @@ func TestADealTellsNothingOfTheInside(t *testing.T) {
 	if got, m := call("POST", "/quotes/"+q["id"].(string)+"/accept", ""); got != 404 {
 		t.Errorf("a price that nobody agreed to: %d %v", got, m)
 	}
-	first := d.referred("uri", `{"decision":"request_more_info","rationale":"Kanarien one","questions":["Closed?"]}`)
+	first := d.referred(`{"decision":"request_more_info","rationale":"Kanarien one","questions":["Closed?"]}`)
 	look()
 	call("POST", "/referrals/"+first+"/counter", `{"accept":true}`)
 	call("POST", "/referrals/"+first+"/respond", `{"answers":[{"question":1,"text":"Yes."}]}`)
@@ -338,10 +336,10 @@ func TestWhoDeals(t *testing.T) {
 	tries := map[string]try{
 		"accept":   {func(d *dealt) string { return "/quotes/" + d.offered("") + "/accept" }, ""},
 		"withdraw": {func(*dealt) string { return "/withdraw" }, `{"reason":"price"}`},
-		"respond":  {func(d *dealt) string { return "/referrals/" + d.referred("uri", asking) + "/respond" }, `{"answers":[{"question":1,"text":"Yes."}]}`},
-		"counter":  {func(d *dealt) string { return "/referrals/" + d.referred("uri", countering) + "/counter" }, `{"accept":true}`},
+		"respond":  {func(d *dealt) string { return "/referrals/" + d.referred(asking) + "/respond" }, `{"answers":[{"question":1,"text":"Yes."}]}`},
+		"counter":  {func(d *dealt) string { return "/referrals/" + d.referred(countering) + "/counter" }, `{"accept":true}`},
 		"submit": {func(d *dealt) string {
-			id := d.referred("uri", conditional)
+			id := d.referred(conditional)
 			m, _ := d.stands("una")
 			return "/referrals/" + id + "/conditions/" + m["referrals"].([]any)[0].(map[string]any)["conditions"].([]any)[0].(map[string]any)["id"].(string) + "/submit"
 		}, `{"note":"Done."}`},
@@ -385,7 +383,7 @@ func TestWhoDeals(t *testing.T) {
 func TestAClosedRoomsDealIsOnlyRead(t *testing.T) {
 	d := newDealt(t)
 	quo := d.offered("")
-	ref := d.referred("uri", `{"decision":"request_more_info","rationale":"x","questions":["Closed?"]}`)
+	ref := d.referred(`{"decision":"request_more_info","rationale":"x","questions":["Closed?"]}`)
 	for _, change := range []string{`{"status":"closed","reason":"Elsewhere."}`, `{"status":"archived"}`} {
 		d.want(200, "una", "PATCH", d.at, change)
 		for path, body := range map[string]string{
