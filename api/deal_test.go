@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/openinsure/openinsure/internal/access"
 	"github.com/openinsure/openinsure/internal/fault"
@@ -469,22 +471,36 @@ func TestOfTwoAcceptancesOneWins(t *testing.T) {
 	}
 }
 
-// A removal and an act of the removed, at once: whichever is first, nothing
-// happens after the removal.
-func TestARemovalAndAnAcceptanceAtOnce(t *testing.T) {
-	c := newCast(t)
-	for range 8 {
-		d := c.deal()
-		quo := d.offered("")
-		var both sync.WaitGroup
-		var got int
-		both.Go(func() { got, _, _ = d.as("ben", "POST", d.at+"/quotes/"+quo+"/accept", "") })
-		both.Go(func() { d.as("una", "DELETE", d.at+"/participants/"+d.id("ben"), "") })
-		both.Wait()
-		status := d.want(200, "una", "GET", "/v1/quotes/"+quo, "")["status"]
-		if (got == 200) != (status == "accepted") || got != 200 && got != 404 {
-			t.Errorf("%d, and the quote is %v", got, status)
+// Of a removal and an act of the removed the first to have the room is the first:
+// he who waits for it looks again whether he may.
+func TestAnAcceptanceWaitsForARemoval(t *testing.T) {
+	d := newDealt(t)
+	quo := d.offered("")
+	var in room.ID
+	var ben access.UserID
+	if err := errors.Join(in.UnmarshalText([]byte(d.room)), ben.UnmarshalText([]byte(d.id("ben")))); err != nil {
+		t.Fatal(err)
+	}
+	var waits sync.WaitGroup
+	var got int
+	err := d.db.InTx(t.Context(), d.una, func(tx *store.Tx) error {
+		if _, err := tx.LockRoom(t.Context(), in); err != nil {
+			return err
 		}
+		p, _, err := tx.Participant(t.Context(), in, ben)
+		if err == nil {
+			err = tx.SaveParticipant(t.Context(), p.Removed(d.una, time.Now()))
+		}
+		waits.Go(func() { got, _, _ = d.as("ben", "POST", d.at+"/quotes/"+quo+"/accept", "") })
+		for err == nil && t.Context().Err() == nil && storetest.Value[int](t, d.db, `SELECT count(*)::int FROM pg_stat_activity
+			WHERE datname = current_database() AND wait_event_type = 'Lock'`) == 0 {
+			runtime.Gosched()
+		}
+		return err
+	})
+	waits.Wait()
+	if status := d.want(200, "una", "GET", "/v1/quotes/"+quo, "")["status"]; err != nil || got != 404 || status != "offered" {
+		t.Errorf("%d, and the quote is %v; %v", got, status, err)
 	}
 }
 
