@@ -7,20 +7,18 @@
 package redislimit
 
 import (
+	"cmp"
 	"context"
-	"crypto/tls"
-	"errors"
 	"log/slog"
 	"math/rand/v2"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
-	"github.com/redis/go-redis/v9/logging"
 
 	"github.com/openinsure/openinsure/api"
+	"github.com/openinsure/openinsure/internal/redisurl"
 )
 
 // Config is how a Limiter works; URL is needed, any other zero value is the
@@ -41,26 +39,18 @@ type Config struct {
 }
 
 func (c *Config) complete() {
-	c.Prefix = orDefault(c.Prefix, "oi")
-	c.Timeout = orDefault(c.Timeout, 50*time.Millisecond)
-	c.DialTimeout = orDefault(c.DialTimeout, 2*time.Second)
-	c.MinBackoff = orDefault(c.MinBackoff, 100*time.Millisecond)
-	c.MaxBackoff = orDefault(c.MaxBackoff, 2*time.Second)
-	c.Waiting = orDefault(c.Waiting, 4096)
+	c.Prefix = cmp.Or(c.Prefix, "oi")
+	c.Timeout = cmp.Or(c.Timeout, 50*time.Millisecond)
+	c.DialTimeout = cmp.Or(c.DialTimeout, 2*time.Second)
+	c.MinBackoff = cmp.Or(c.MinBackoff, 100*time.Millisecond)
+	c.MaxBackoff = cmp.Or(c.MaxBackoff, 2*time.Second)
+	c.Waiting = cmp.Or(c.Waiting, 4096)
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-}
-
-func orDefault[T comparable](v, def T) T {
-	var zero T
-	if v == zero {
-		return def
-	}
-	return v
 }
 
 // A Limiter is an api.Limiter over Redis.
@@ -76,22 +66,13 @@ type Limiter struct {
 
 var _ api.Limiter = (*Limiter)(nil)
 
-// quiet ends what the library writes to standard error by itself: we report
-// its errors, once for each change.
-var quiet = sync.OnceFunc(logging.Disable)
-
 // New checks the settings. It does not connect: a Redis that is away does not
 // keep a node from starting.
 func New(cfg Config) (*Limiter, error) {
 	cfg.complete()
-	options, err := redis.ParseURL(cfg.URL)
+	options, err := redisurl.Parse(cfg.URL)
 	if err != nil {
-		// The library's error may show the password.
-		return nil, errors.New("the URL of Redis must be redis://user:password@host:port/db, rediss://… or unix://…")
-	}
-	quiet()
-	if options.TLSConfig != nil {
-		options.TLSConfig.MinVersion = max(options.TLSConfig.MinVersion, tls.VersionTLS12)
+		return nil, err
 	}
 	l := &Limiter{
 		cfg: cfg, options: options, window: time.Minute,

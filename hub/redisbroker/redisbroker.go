@@ -7,9 +7,8 @@
 package redisbroker
 
 import (
+	"cmp"
 	"context"
-	"crypto/tls"
-	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -19,9 +18,9 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
-	"github.com/redis/go-redis/v9/logging"
 
 	"github.com/openinsure/openinsure/hub"
+	"github.com/openinsure/openinsure/internal/redisurl"
 )
 
 // A Topology says what kind of Redis it is.
@@ -59,28 +58,20 @@ type Config struct {
 }
 
 func (c *Config) complete() {
-	c.Prefix = orDefault(c.Prefix, "oi")
-	c.MaxPublications = orDefault(c.MaxPublications, 65536)
-	c.MaxBytes = orDefault(c.MaxBytes, 64<<20)
-	c.ProbeEvery = orDefault(c.ProbeEvery, 2*time.Second)
-	c.ProbeTimeout = orDefault(c.ProbeTimeout, 6*time.Second)
-	c.MinBackoff = orDefault(c.MinBackoff, 50*time.Millisecond)
-	c.MaxBackoff = orDefault(c.MaxBackoff, 2*time.Second)
-	c.KeepFor = orDefault(c.KeepFor, time.Second)
+	c.Prefix = cmp.Or(c.Prefix, "oi")
+	c.MaxPublications = cmp.Or(c.MaxPublications, 65536)
+	c.MaxBytes = cmp.Or(c.MaxBytes, 64<<20)
+	c.ProbeEvery = cmp.Or(c.ProbeEvery, 2*time.Second)
+	c.ProbeTimeout = cmp.Or(c.ProbeTimeout, 6*time.Second)
+	c.MinBackoff = cmp.Or(c.MinBackoff, 50*time.Millisecond)
+	c.MaxBackoff = cmp.Or(c.MaxBackoff, 2*time.Second)
+	c.KeepFor = cmp.Or(c.KeepFor, time.Second)
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-}
-
-func orDefault[T comparable](v, def T) T {
-	var zero T
-	if v == zero {
-		return def
-	}
-	return v
 }
 
 // A Broker is a hub.Broker over Redis.
@@ -95,18 +86,13 @@ type Broker struct {
 
 var _ hub.Broker = (*Broker)(nil)
 
-// quiet ends what the library writes to standard error by itself: we report
-// its errors, once for each change.
-var quiet = sync.OnceFunc(logging.Disable)
-
 // New checks the settings. It does not connect: a Redis that is away does not
 // keep a node from starting.
 func New(cfg Config) (*Broker, error) {
 	cfg.complete()
-	options, err := redis.ParseURL(cfg.URL)
+	options, err := redisurl.Parse(cfg.URL)
 	if err != nil {
-		// The library's error may show the password.
-		return nil, errors.New("the URL of Redis must be redis://user:password@host:port/db, rediss://… or unix://…")
+		return nil, err
 	}
 	switch cfg.Topology {
 	case Detect, Single, Cluster:
@@ -115,10 +101,6 @@ func New(cfg Config) (*Broker, error) {
 	}
 	if cfg.ProbeTimeout < 2*cfg.ProbeEvery {
 		return nil, fmt.Errorf("a probe every %v cannot be missed in %v: the timeout must be twice as long", cfg.ProbeEvery, cfg.ProbeTimeout)
-	}
-	quiet()
-	if options.TLSConfig != nil {
-		options.TLSConfig.MinVersion = max(options.TLSConfig.MinVersion, tls.VersionTLS12)
 	}
 	b := &Broker{
 		cfg: cfg, options: options, log: cfg.Logger,

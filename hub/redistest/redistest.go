@@ -8,15 +8,17 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/openinsure/openinsure/internal/proctest"
 )
 
 // startIn is how long a Redis may take to answer: it forks nothing and loads
@@ -26,12 +28,11 @@ const startIn = 15 * time.Second
 // A Server is one redis-server, which keeps nothing on disk. Its methods are
 // for the goroutine of the test.
 type Server struct {
+	*proctest.Process
 	t        testing.TB
 	dir      string
 	addr     string
 	settings []string
-	cmd      *exec.Cmd
-	ended    chan struct{} // closed when cmd is gone
 }
 
 // Start starts a server on a free port of the loopback and stops it when the
@@ -39,8 +40,7 @@ type Server struct {
 // "--maxclients", "20".
 func Start(t testing.TB, settings ...string) *Server {
 	t.Helper()
-	s := &Server{t: t, dir: t.TempDir(), settings: settings}
-	t.Cleanup(s.Kill)
+	s := &Server{Process: proctest.New(t), t: t, dir: t.TempDir(), settings: settings}
 	var err error
 	for range 5 { // somebody else may take the free port before Redis does
 		if s.addr, err = free(); err != nil {
@@ -62,24 +62,18 @@ func Reserved(t testing.TB, settings ...string) *Server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &Server{t: t, dir: t.TempDir(), addr: addr, settings: settings}
-	t.Cleanup(s.Kill)
-	return s
+	return &Server{Process: proctest.New(t), t: t, dir: t.TempDir(), addr: addr, settings: settings}
 }
 
 func free() (string, error) {
 	// A cluster's bus listens at the port + 10000, which must exist too.
 	for {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+		addr, err := proctest.Free()
 		if err != nil {
 			return "", err
 		}
-		addr := l.Addr().(*net.TCPAddr)
-		if err := l.Close(); err != nil {
-			return "", err
-		}
-		if addr.Port < 55000 {
-			return addr.String(), nil
+		if a, err := netip.ParseAddrPort(addr); err != nil || a.Port() < 55000 {
+			return addr, err
 		}
 	}
 }
@@ -97,18 +91,9 @@ func (s *Server) start() error {
 		"--port", port, "--bind", host, "--dir", s.dir, "--save", "", "--appendonly", "no",
 		"--logfile", filepath.Join(s.dir, "log"),
 	}, s.settings...)
-	s.cmd = exec.Command(binary, args...) //nolint:gosec // redis-server, with what a test says
-	s.cmd.SysProcAttr = dieWithUs()
-	if err := s.cmd.Start(); err != nil {
+	if err := s.Process.Start(exec.Command(binary, args...)); err != nil { //nolint:gosec // redis-server, with what a test says
 		return err
 	}
-	s.ended = make(chan struct{})
-	var waiting sync.WaitGroup
-	cmd, ended := s.cmd, s.ended
-	waiting.Go(func() {
-		_ = cmd.Wait() // a killed server is what was wanted
-		close(ended)
-	})
 	for deadline := time.Now().Add(startIn); ; {
 		answer, err := s.Do("PING")
 		if err == nil && answer == "PONG" {
@@ -118,7 +103,7 @@ func (s *Server) start() error {
 			err = fmt.Errorf("no answer in %v: %w", startIn, err)
 		} else {
 			select {
-			case <-s.ended:
+			case <-s.Ended():
 				err = errors.New("redis-server ended")
 			case <-time.After(5 * time.Millisecond):
 				continue
@@ -126,7 +111,6 @@ func (s *Server) start() error {
 		}
 		log, _ := os.ReadFile(filepath.Join(s.dir, "log"))
 		s.Kill()
-		waiting.Wait()
 		return fmt.Errorf("%w; its log:\n%s", err, log)
 	}
 }
@@ -140,47 +124,16 @@ func (s *Server) URL() string { return "redis://" + s.addr }
 // Stop ends the server as an operator would and waits until it is gone.
 func (s *Server) Stop() {
 	s.t.Helper()
-	s.end(syscall.SIGTERM)
-}
-
-// Kill ends the server as kill -9 does and waits until it is gone.
-func (s *Server) Kill() {
-	s.end(syscall.SIGKILL)
-}
-
-func (s *Server) end(sig syscall.Signal) {
-	if s.cmd == nil {
-		return
-	}
-	_ = s.cmd.Process.Signal(sig)             // it may be gone already
-	_ = s.cmd.Process.Signal(syscall.SIGCONT) // a frozen one hears only SIGKILL
-	<-s.ended
-	s.cmd = nil
+	s.End(syscall.SIGTERM)
 }
 
 // Restart starts the server again at its address, empty; a running one is
 // stopped first.
 func (s *Server) Restart() {
 	s.t.Helper()
-	s.end(syscall.SIGTERM)
+	s.End(syscall.SIGTERM)
 	if err := s.start(); err != nil {
 		s.t.Fatalf("restart Redis: %v", err)
-	}
-}
-
-// Pause freezes the server: its connections stay, and nothing answers.
-func (s *Server) Pause() {
-	s.t.Helper()
-	if err := s.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
-		s.t.Fatal(err)
-	}
-}
-
-// Continue lets a frozen server go on.
-func (s *Server) Continue() {
-	s.t.Helper()
-	if err := s.cmd.Process.Signal(syscall.SIGCONT); err != nil {
-		s.t.Fatal(err)
 	}
 }
 

@@ -32,6 +32,8 @@ import (
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/health/grpc_health_v1"
+
+	"github.com/openinsure/openinsure/internal/proctest"
 )
 
 // startIn is how long a SpiceDB may take to answer, which only a crowded machine
@@ -90,12 +92,11 @@ var build = sync.OnceValues(func() (string, error) {
 // A Server is one SpiceDB, which keeps everything in memory. Its methods are for
 // the goroutine of the test.
 type Server struct {
+	*proctest.Process
 	t     testing.TB
 	addr  string
 	token string
-	log   *bytes.Buffer // read when cmd is gone
-	cmd   *exec.Cmd
-	ended chan struct{} // closed when cmd is gone
+	log   *bytes.Buffer // read when the process is gone
 	tls   []string      // of the command line; none: it speaks without TLS
 	creds credentials.TransportCredentials
 }
@@ -161,7 +162,7 @@ func (s *Server) startSomewhere() {
 		if err = s.start(); err == nil {
 			return
 		}
-		if s.addr, err = free(); err != nil {
+		if s.addr, err = proctest.Free(); err != nil {
 			break
 		}
 	}
@@ -172,21 +173,11 @@ func (s *Server) startSomewhere() {
 // starts it.
 func Reserved(t testing.TB) *Server {
 	t.Helper()
-	addr, err := free()
+	addr, err := proctest.Free()
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &Server{t: t, addr: addr, token: rand.Text(), creds: insecure.NewCredentials()}
-	t.Cleanup(s.Kill)
-	return s
-}
-
-func free() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	return l.Addr().String(), l.Close()
+	return &Server{Process: proctest.New(t), t: t, addr: addr, token: rand.Text(), creds: insecure.NewCredentials()}
 }
 
 func (s *Server) start() error {
@@ -198,18 +189,11 @@ func (s *Server) start() error {
 	args := append([]string{"serve", "--grpc-addr", s.addr, "--grpc-preshared-key", s.token,
 		"--datastore-engine", "memory", "--http-enabled=false", "--metrics-enabled=false", "--dispatch-cluster-enabled=false",
 		"--telemetry-endpoint", "", "--skip-release-check", "--log-level", "warn"}, s.tls...)
-	s.cmd = exec.Command(binary, args...) //nolint:gosec // what we built
-	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
-	s.cmd.SysProcAttr = dieWithUs()
-	if err := s.cmd.Start(); err != nil {
+	cmd := exec.Command(binary, args...) //nolint:gosec // what we built
+	cmd.Stdout, cmd.Stderr = s.log, s.log
+	if err := s.Process.Start(cmd); err != nil {
 		return err
 	}
-	s.ended = make(chan struct{})
-	cmd, ended := s.cmd, s.ended
-	go func() { // ends with the server, for which Kill waits
-		_ = cmd.Wait() // a killed server is what was wanted
-		close(ended)
-	}()
 	if err := s.answers(); err != nil {
 		s.Kill()
 		return fmt.Errorf("%w; it said:\n%s", err, s.log)
@@ -232,7 +216,7 @@ func (s *Server) answers() error {
 			return nil
 		}
 		select {
-		case <-s.ended:
+		case <-s.Ended():
 			return errors.New("SpiceDB ended")
 		case <-ctx.Done():
 			return fmt.Errorf("no answer: %w (%w)", context.Cause(ctx), err)
@@ -247,16 +231,6 @@ func (s *Server) Addr() string { return s.addr }
 // Token is the preshared key.
 func (s *Server) Token() string { return s.token }
 
-// Kill ends the server as kill -9 does and waits until it is gone.
-func (s *Server) Kill() {
-	if s.cmd == nil {
-		return
-	}
-	_ = s.cmd.Process.Kill() // it may be gone already
-	<-s.ended
-	s.cmd = nil
-}
-
 // Restart starts the server again at its address, empty; a running one is
 // killed first.
 func (s *Server) Restart() {
@@ -264,21 +238,5 @@ func (s *Server) Restart() {
 	s.Kill()
 	if err := s.start(); err != nil {
 		s.t.Fatalf("restart SpiceDB: %v", err)
-	}
-}
-
-// Pause freezes the server: its connections stay, and nothing answers.
-func (s *Server) Pause() {
-	s.t.Helper()
-	if err := s.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
-		s.t.Fatal(err)
-	}
-}
-
-// Continue lets a frozen server go on.
-func (s *Server) Continue() {
-	s.t.Helper()
-	if err := s.cmd.Process.Signal(syscall.SIGCONT); err != nil {
-		s.t.Fatal(err)
 	}
 }
