@@ -93,8 +93,12 @@ func (t *tale) rate(terms fields) {
 // larger are terms on which a price is another one.
 var larger = fields{"requestedLimit": 5_000_000}
 
-func (t *tale) offer()  { t.t.Helper(); t.act("offer", "una", "/v1/quotes/"+t.quote+"/offer", nil) }
-func (t *tale) accept() { t.t.Helper(); t.act("accept", "una", "/v1/quotes/"+t.quote+"/accept", nil) }
+func (t *tale) offer() { t.t.Helper(); t.act("offer", "una", "/v1/quotes/"+t.quote+"/offer", nil) }
+func (t *tale) accept() {
+	t.t.Helper()
+	t.sees(t.quote, "quotes")
+	t.broker("accept", "/quotes/"+t.quote+"/accept", "/v1/quotes/"+t.quote+"/accept", nil)
+}
 
 // refer asks an underwriter about the submission, and reads what came of it.
 func (t *tale) refer(more fields) {
@@ -129,13 +133,18 @@ func (t *tale) ask() {
 
 func (t *tale) answer() {
 	t.t.Helper()
-	t.on("respond", "una", "respond", fields{"answers": []fields{{"question": 1, "text": "Both."}, {"question": 2, "text": "A licensed inspector."}}})
+	t.sees(t.referral, "referrals")
+	t.brokerOn("respond", "respond", "respond", fields{"answers": []fields{{"question": 1, "text": "Both."}, {"question": 2, "text": "A licensed inspector."}}})
 }
 
 // work does something with the submission.
 func (t *tale) work(act string, body any) {
 	t.t.Helper()
-	verb := map[string]string{"take": "/claim", "give": "/release", "decline": "/decline", "leave": "/withdraw"}[act]
+	if act == "leave" {
+		t.broker(act, "/withdraw", "/v1/submissions/"+t.submission+"/withdraw", body)
+		return
+	}
+	verb := map[string]string{"take": "/claim", "give": "/release", "decline": "/decline"}[act]
 	t.act(act, "una", "/v1/submissions/"+t.submission+verb, body)
 }
 
@@ -148,6 +157,11 @@ var (
 func (t *tale) condition(who, action, note string) {
 	t.t.Helper()
 	id := sorted(t.before["condition"])[0]
+	t.sees(id, "referrals", "conditions")
+	if action == "submit" && t.himself("condition") {
+		t.act("condition", "ben", "/v1/deal-rooms/"+t.room+"/referrals/"+t.referral+"/conditions/"+id+"/submit", fields{"note": note})
+		return
+	}
 	t.act("condition", who, "/v1/referrals/"+t.referral+"/conditions/"+id, fields{"action": action, "note": note})
 }
 

@@ -14,7 +14,7 @@ func addAlternatives(tales map[string]func(*tale)) {
 		t.refused("submission_state", "una", "/v1/quotes/"+small+"/accept", nil) // while something is asked
 		t.approve(fields{"counter": fields{"premium": 95_000}})                  // it takes two, for what was asked
 		t.on("confirm", "noor", "confirm", fields{"rationale": "So do I."})
-		t.on("counter", "una", "answer-counter", fields{"accept": true})
+		t.brokerOn("counter", "counter", "answer-counter", fields{"accept": true})
 		countered := t.newest()
 		t.standing("quoted", map[string]string{small: "offered", large: "superseded", countered: "quoted"})
 		t.quote = countered

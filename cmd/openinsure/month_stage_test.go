@@ -24,6 +24,8 @@ type month struct {
 	day    int // of the month that it is
 	began  time.Time
 	taken  map[way]int // every way of a machine that was gone
+
+	dealt map[string]int // what was done for the broker's side, and by whom
 }
 
 // A way is one transition of one machine.

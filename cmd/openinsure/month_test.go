@@ -30,6 +30,7 @@ func TestOneMonth(t *testing.T) {
 		one.read()
 	}
 	s.covered(never)
+	s.dealtBoth()
 	if len(told) < 100 {
 		t.Errorf("only %d submissions", len(told))
 	}
@@ -40,7 +41,7 @@ func TestOneMonth(t *testing.T) {
 func newMonth(t *testing.T) *month {
 	t.Helper()
 	c := newCluster(t, "patient", "patient")
-	s := &month{t: t, c: c, tokens: map[string]string{}, ids: map[string]string{}, taken: map[way]int{}}
+	s := &month{t: t, c: c, tokens: map[string]string{}, ids: map[string]string{}, taken: map[way]int{}, dealt: map[string]int{}}
 	s.tokens["una"], s.tokens["ada"], s.tokens["ben"] = c.token("underwriter"), c.token("admin"), c.token("broker")
 	for _, who := range []string{"maria", "noor"} {
 		s.tokens[who] = c.underwriter(who + "@summit.example")
@@ -144,7 +145,7 @@ func (t *tale) leave(step referral.Step) {
 	case "dissent":
 		t.on("dissent", "noor", "object", because)
 	case "counter":
-		t.on("counter", "una", "answer-counter", fields{"accept": false, "rationale": "Too much."})
+		t.brokerOn("counter", "counter", "answer-counter", fields{"accept": false, "rationale": "Too much."})
 	case "revoke":
 		t.on("revoke", "maria", "revoke", because)
 	case "tick":
