@@ -108,6 +108,8 @@ var calls = map[string]call{
 	"decline-submission":  {body: `{"reasons":["loss_history"],"rationale":"Three losses.","message":"Not now."}`},
 	"withdraw-submission": {body: `{"reason":"price","message":"Too dear."}`},
 
+	"review-submission-sanctions": {ids: map[string]string{"id": "submission under review"}, body: `{"decision":"clear","rationale":"Born in 1990."}`},
+
 	"set-flag":   {body: `{"value":true}`, keeps: true},
 	"unset-flag": {keeps: true},
 

@@ -50,6 +50,7 @@ func (a *API) RegisterAll(p Platform) {
 	a.registerUsers(p)
 	a.registerSubmissions(p)
 	a.registerSubmissionWork(p)
+	a.registerScreening(p)
 	a.registerReadiness(p)
 	a.registerQueue(p)
 	a.registerQuotes(p)

@@ -150,6 +150,7 @@ type listSubmissionsInput struct {
 	CreatedTo      Date   `query:"createdTo" doc:"Created on this day of UTC or earlier."`
 	Assignee       string `query:"assignee" maxLength:"64" doc:"Who works on it, usr_…; of a broker's own submissions it finds none."`
 	Lane           string `query:"lane" enum:"auto_process,underwriter_review,escalate" doc:"Of its triage; likewise."`
+	Sanctions      string `query:"sanctionsReview" enum:"pending,cleared,blocked" doc:"Likewise."`
 }
 
 type bindInput struct {
@@ -286,13 +287,13 @@ func (p Platform) listSubmissions(ctx context.Context, in *listSubmissionsInput)
 	if err != nil {
 		return nil, err
 	}
-	if !see.All && (in.Assignee != "" || in.Lane != "") { // what he may not read he cannot ask by
+	if !see.All && (in.Assignee != "" || in.Lane != "" || in.Sanctions != "") { // what he may not read he cannot ask by
 		return &bodyOf[List[submissionBody]]{List[submissionBody]{Data: []submissionBody{}}}, nil
 	}
 	ss, err := r.Submissions(ctx, see, store.SubmissionFilter{
 		Status: in.Status, LineOfBusiness: in.LineOfBusiness, ExternalID: in.ExternalID, Producer: brought,
 		EffectiveFrom: in.EffectiveFrom.Date, EffectiveTo: in.EffectiveTo.Date, CreatedFrom: in.CreatedFrom.Date, CreatedTo: in.CreatedTo.Date,
-		Assignee: in.Assignee, Lane: in.Lane,
+		Assignee: in.Assignee, Lane: in.Lane, Sanctions: in.Sanctions,
 	}, in.page())
 	if err != nil {
 		return nil, err

@@ -21,7 +21,11 @@ type DeskBody struct {
 	Assignee  string      `json:"assignee,omitempty" example:"usr_01J8K3M4N5P6Q7R8S9T0V1W2X3" doc:"Who has claimed it."`
 	ClaimedAt *time.Time  `json:"claimedAt,omitempty"`
 	Triage    *triageBody `json:"triage,omitempty" doc:"Not for who brought it."`
-	SLA       *slaBody    `json:"sla,omitempty" doc:"By when the desk has to act; when one submission is read, and not for who brought it."`
+
+	SanctionsReview string         `json:"sanctionsReview,omitempty" enum:"pending,cleared,blocked" doc:"A name of the insured is like one on a sanctions list. pending: it is quoted, and not bound before somebody has looked; blocked: neither. Absent: there is no such name, and always for who brought the business, who must not be told."`
+	Screening       *screeningBody `json:"screening,omitempty" doc:"The likeness, when there is one; likewise."`
+
+	SLA *slaBody `json:"sla,omitempty" doc:"By when the desk has to act; when one submission is read, and not for who brought it."`
 
 	PossibleDuplicates *[]duplicateBody `json:"possibleDuplicates,omitempty" doc:"Other submissions of your organization that may be of the same business: of the same line, with terms that overlap, and with something of the insured in common. When one submission is created, corrected or read; not for who brought it."`
 }
@@ -78,7 +82,7 @@ func triageOf(t triage.Result) *triageBody {
 }
 
 func deskOf(s submission.Submission) DeskBody {
-	return DeskBody{Assignee: s.Assignee, ClaimedAt: s.ClaimedAt, Triage: triageOf(s.Triage)}
+	return DeskBody{Assignee: s.Assignee, ClaimedAt: s.ClaimedAt, Triage: triageOf(s.Triage), SanctionsReview: string(s.Sanctions()), Screening: screeningOf(s.Screening)}
 }
 
 type endingOfBody struct {

@@ -15,7 +15,7 @@ import (
 
 const submissionColumns = `t.id, t.org_id, coalesce(t.external_id, ''), t.insured_name, t.naics_code, t.annual_revenue, t.requested_limit,
 	t.effective_date::text, t.state, t.line_of_business, t.risk, t.insured, t.metadata, t.status, t.created_by, t.created_at, t.updated_at, t.version, t.producer_id,
-	t.priority, t.assignee, t.claimed_at, t.ending, t.score, t.lane, t.factors, t.clocks`
+	t.priority, t.assignee, t.claimed_at, t.ending, t.score, t.lane, t.factors, t.clocks, t.screening`
 
 func scanSubmission(row pgx.CollectableRow) (submission.Submission, error) {
 	var s submission.Submission
@@ -26,7 +26,7 @@ func submissionInto(s *submission.Submission) []any {
 	return []any{
 		&s.ID, &s.Org, &s.ExternalID, &s.InsuredName, &s.NAICS, &s.AnnualRevenue, &s.RequestedLimit, day(&s.EffectiveDate), &s.State, &s.LineOfBusiness,
 		&s.Exposure, &s.Insured, &s.Metadata, &s.Status, &s.CreatedBy, &s.CreatedAt, &s.UpdatedAt, &s.Version, &s.Producer,
-		&s.Priority, &s.Assignee, &s.ClaimedAt, &s.Ending, &s.Triage.Score, &s.Triage.Lane, &s.Triage.Factors, &s.Clocks,
+		&s.Priority, &s.Assignee, &s.ClaimedAt, &s.Ending, &s.Triage.Score, &s.Triage.Lane, &s.Triage.Factors, &s.Clocks, &s.Screening,
 	}
 }
 
@@ -72,7 +72,7 @@ func (tx *Tx) LockSubmission(ctx context.Context, id submission.ID) (submission.
 // SubmissionFilter narrows a list; empty fields do not.
 type SubmissionFilter struct {
 	Status, LineOfBusiness, ExternalID string
-	Assignee, Lane                     string
+	Assignee, Lane, Sanctions          string
 	Producer                           producer.ID
 	EffectiveFrom, EffectiveTo         civil.Date // both included
 	CreatedFrom, CreatedTo             civil.Date // days of UTC, both included
@@ -87,6 +87,7 @@ func (r Reader) Submissions(ctx context.Context, see access.Scope, f SubmissionF
 	w.equal("external_id", f.ExternalID)
 	w.equal("assignee", f.Assignee)
 	w.equal("lane", f.Lane)
+	w.equal("sanctions", f.Sanctions)
 	if !f.Producer.IsZero() {
 		w.and("t.producer_id = $?", f.Producer.UUID())
 	}
@@ -113,9 +114,10 @@ func (w *where) days(column string, from, to civil.Date) {
 // addSubmissionSQL adds a submission.
 const addSubmissionSQL = `INSERT INTO submission (id, org_id, external_id, insured_name, naics_code, annual_revenue, requested_limit,
 	effective_date, state, line_of_business, risk, insured, metadata, status, created_by, created_at, updated_at, producer_id,
-	priority, score, queue_rank, lane, factors, match_name, match_email, match_fein, match_address, clocks, queue_at, risk_at, timer_at)
+	priority, score, queue_rank, lane, factors, match_name, match_email, match_fein, match_address, clocks, queue_at, risk_at, timer_at,
+	screening, screened_by, sanctions)
 	VALUES ($1, $2, $3, $4, $5, $6, $7, $8::text::date, $9, $10, $11, $12, $13, $14, $15, $16, $16, $17,
-		$18, $19::smallint, 100 - $19::smallint, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29)`
+		$18, $19::smallint, 100 - $19::smallint, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32)`
 
 // AddSubmission adds a submission; ErrDuplicateExternalID when its own id of
 // the caller's is taken.
@@ -125,7 +127,7 @@ func (tx *Tx) AddSubmission(ctx context.Context, s submission.Submission) error 
 	_, err := run(ctx, tx.Reader, addSubmissionSQL, s.ID.UUID(), s.Org.UUID(), null(s.ExternalID), s.InsuredName, s.NAICS, int64(s.AnnualRevenue),
 		int64(s.RequestedLimit), s.EffectiveDate.String(), s.State, s.LineOfBusiness, s.Exposure, s.Insured, s.Metadata, string(s.Status), s.CreatedBy, s.CreatedAt, optional(s.Producer),
 		string(s.Urgent()), t.Score, string(t.Lane), t.Factors, null(m.Name), null(m.Email), null(m.FEIN), null(m.Address),
-		s.Clocks, instant(due), instant(risk), instant(s.TimerAt()))
+		s.Clocks, instant(due), instant(risk), instant(s.TimerAt()), s.Screening, s.Screening.Version, string(s.Sanctions()))
 	return err
 }
 

@@ -57,7 +57,7 @@ const (
 	RoleAuditor     = "auditor"
 	RoleFinance     = "finance"    // policies, invoices and claims to read; the fiduciary part to change
 	RoleAdjuster    = "adjuster"   // handles claims
-	RoleCompliance  = "compliance" // reads everything, changes nothing
+	RoleCompliance  = "compliance" // reads everything, says who is on a sanctions list, changes nothing else
 )
 
 // Integration is the relation between the organisation and its API keys.

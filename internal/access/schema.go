@@ -42,6 +42,8 @@ const (
 	ReadProducers   Permission = "read_producers"   // on the organisation
 	ManageProducers Permission = "manage_producers" // on the organisation: not their sanctions reviews, which are an administrator's
 
+	ReviewSanctions Permission = "review_sanctions" // on the organisation: whether an insured is who a list names
+
 	// On the organisation, for what it has of a kind. They are what the objects of
 	// that kind ask of it.
 	viewBusiness  Permission = "view_business"  // submissions, quotes, referrals, rooms
@@ -186,6 +188,7 @@ var Schema = map[Type]Definition{
 			ReadAudit:       held(RoleAdmin, RoleAuditor, RoleCompliance),
 			ReadProducers:   held(string(viewBusiness)),
 			ManageProducers: held(string(writeBusiness)),
+			ReviewSanctions: held(RoleAdmin, RoleCompliance),
 			ReadRates:       held(string(viewBusiness)),
 			ManageRates:     held(RoleAdmin, Integration),
 			ReadDelegated:   held(string(viewBusiness), RoleFinance),

@@ -36,7 +36,7 @@ type gate func(context.Context, *store.Tx, bid) ([]string, error)
 
 // gates are all asked, in this order, which is also that of their locks.
 func (d *Desk) gates() []gate {
-	return []gate{d.agreed, soldBy, within}
+	return []gate{d.agreed, soldBy, within, d.notSanctioned}
 }
 
 // pass returns quote.ErrNotBindable with everything that any gate has against

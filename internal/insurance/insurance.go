@@ -5,6 +5,7 @@ package insurance
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"github.com/openinsure/openinsure/internal/access"
@@ -26,8 +27,8 @@ type Config struct {
 	// in a sandbox.
 	Production bool
 	ReserveFor time.Duration // how long an acceptance keeps room of delegated authority; 72 hours when 0
-	// Sanctions is what the names of producers are compared with; nil: a sample
-	// list of invented names.
+	// Sanctions is what the names of producers and insureds are compared with;
+	// nil: a sample list of invented names.
 	Sanctions Screener
 	// DueSoon is how many days before it is due an invoice is reminded of, and
 	// LastNotice how many after it became overdue for the last time;
@@ -37,8 +38,9 @@ type Config struct {
 
 // A Desk is where submissions are worked.
 type Desk struct {
-	db  *store.DB
-	cfg Config
+	db    *store.DB
+	cfg   Config
+	swept atomic.Bool // what is open was compared with this list
 }
 
 // New returns a Desk over a database.

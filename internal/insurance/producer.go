@@ -76,22 +76,27 @@ func (d *Desk) screen(ctx context.Context, by access.Actor, p producer.Producer,
 	return p, errors.Join(err, d.db.AddAudit(ctx, audit.New(by, f, d.real())))
 }
 
-// screened is what the audit log keeps of a screening: entries and scores, and
-// nobody's name.
+// screened is what the audit log keeps of a producer's screening.
 func screened(p producer.Producer, source string) audit.Fact {
+	return screenedFact(audit.ProducerScreened, p.ID.String(), p.Screening, source)
+}
+
+// screenedFact is what the audit log keeps of a screening: entries and scores,
+// and nobody's name.
+func screenedFact(what audit.Action, of string, s producer.Screening, source string) audit.Fact {
 	entries, scores := []string{}, []float64{}
-	for _, m := range p.Screening.Matches {
+	for _, m := range s.Matches {
 		entries, scores = append(entries, m.EntryID), append(scores, m.Score)
 	}
-	return audit.Fact{Action: audit.ProducerScreened, Object: p.ID.String(), Details: audit.Details{
-		"source": source, "list": p.Screening.List, "decision": string(p.Screening.Decision), "entries": entries, "scores": scores,
+	return audit.Fact{Action: what, Object: of, Details: audit.Details{
+		"source": source, "list": s.List, "decision": string(s.Decision), "entries": entries, "scores": scores,
 	}}
 }
 
 func (d *Desk) tellReview(tx *store.Tx, p producer.Producer) {
 	if p.Review {
 		tx.Emit(event.New(p.Org, p.ID.String(), event.SanctionsReview{
-			ProducerID: p.ID.String(), Matches: len(p.Screening.Matches), List: p.Screening.List, ExternalID: p.ExternalID,
+			ProducerID: p.ID.String(), Decision: string(p.Screening.Decision), Matches: len(p.Screening.Matches), List: p.Screening.List, ExternalID: p.ExternalID,
 		}, p.UpdatedAt))
 	}
 }
@@ -192,15 +197,20 @@ func (d *Desk) ReviewSanctions(ctx context.Context, by access.Actor, id producer
 		return producer.Producer{}, err
 	}
 	return d.onProducer(ctx, by, id, seen, func(tx *store.Tx, p producer.Producer) (producer.Producer, error) {
-		decision := "block"
-		if cleared {
-			decision = "clear"
-		}
+		decision := saying(cleared)
 		p, err := p.Reviewed(cleared, d.now(tx))
 		p.Screening.Reviewed = &producer.Reviewed{By: by.ID, At: p.UpdatedAt, Decision: decision, Rationale: rationale}
 		tx.Audit(by, audit.Fact{Action: audit.ProducerReviewed, Object: id.String(), Details: audit.Details{"decision": decision}})
 		return p, err
 	})
+}
+
+// saying is a person's word about matches.
+func saying(cleared bool) string {
+	if cleared {
+		return producer.ClearedByPerson
+	}
+	return producer.BlockedByPerson
 }
 
 // AddLicense notes a licence of a producer.

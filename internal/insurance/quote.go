@@ -48,6 +48,9 @@ func (d *Desk) QuoteAs(ctx context.Context, by access.Actor, id submission.ID, a
 		if err := seen(s.Version); err != nil {
 			return err
 		}
+		if s, err = d.rescreened(ctx, tx, by, s, atQuote, at); err != nil {
+			return err
+		}
 		if q, err = d.weighed(ctx, tx.Reader, by, s, a, at); err != nil {
 			return err
 		}
@@ -116,6 +119,13 @@ func (d *Desk) preview(ctx context.Context, r store.Reader, by access.Actor, id 
 func (d *Desk) weigh(ctx context.Context, r store.Reader, by access.Actor, s submission.Submission, a Ask, at time.Time) (quote.Quote, []*fault.Error, error) {
 	var q quote.Quote
 	var against []*fault.Error
+	blocked, err := d.sanctioned(ctx, r, by, s)
+	if err != nil {
+		return q, nil, err
+	}
+	if blocked != nil {
+		against = append(against, blocked)
+	}
 	p, err := r.Program(ctx, s.LineOfBusiness)
 	if err == nil {
 		q, err = d.price(ctx, r, by, s, p, a, at)

@@ -28,6 +28,7 @@ func pick[T any](r *rand.Rand, from ...T) T { return from[r.IntN(len(from))] }
 func anything(r *rand.Rand) submission.Submission {
 	s := builder()
 	s.LineOfBusiness = pick(r, rating.Lines...)
+	s.InsuredName = pick(r, "Acme", "Pacific Coast Builders", "Victor Morozenko", "Viktor Zelezny Morosenco") // the last two: of the sample list
 	s.State = pick(r, "OR", "WA", "NY", "CA")
 	s.NAICS = pick(r, "236220", "541511", "713290", "325920", "484121")
 	s.AnnualRevenue = money.Cents(pick[int64](r, 0, 100_000, 800_000_000, 90_000_000_000, 9_000_000_000_000))
@@ -96,7 +97,7 @@ func TestReadinessSaysWhatHappens(t *testing.T) {
 		SELECT new_ulid(), $1, 'X', line, 0, 1, 2, now() FROM unnest('{EO,UMBRELLA}'::text[]) line`, by.Org.UUID())
 	r := rand.New(rand.NewPCG(1, 2))
 	seen := map[string]int{}
-	for range 150 {
+	for range 200 {
 		s, err := desk.Submit(t.Context(), by, anything(r))
 		if err != nil {
 			continue // it is refused before there is anything to quote
@@ -156,7 +157,7 @@ func TestReadinessSaysWhatHappens(t *testing.T) {
 	}
 	for _, want := range []string{
 		"quote blocks", "quote declines", "quote refers", "bind blocks", "exposure_missing", "no_rate", "line_not_offered", "submission_state", "state_not_eligible",
-		"excluded_class", "referral_open", "quote_declined",
+		"excluded_class", "referral_open", "quote_declined", "sanctions_match", "sanctions_review",
 	} {
 		if seen[want] == 0 {
 			t.Errorf("%s was never met: %v", want, seen)

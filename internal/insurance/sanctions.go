@@ -12,6 +12,8 @@ import (
 // once: what asks a service elsewhere keeps a copy of the list.
 type Screener interface {
 	Screen(names []string) producer.Screening
+	// Version is another one whenever Screen may answer otherwise than before.
+	Version() string
 }
 
 //go:embed sanctions.json

@@ -21,7 +21,7 @@ func (d *Desk) Submit(ctx context.Context, by access.Actor, s submission.Submiss
 		at := d.now(tx)
 		s.ID, s.Org, s.Status, s.CreatedBy = submission.NewID(at), by.Org, submission.Received, by.ID
 		s.CreatedAt, s.UpdatedAt, s.Version = at, at, 1
-		s.Assignee, s.ClaimedAt, s.Ending, s.Clocks, s.Priority = "", nil, nil, sla.Clocks{}, s.Urgent()
+		s.Assignee, s.ClaimedAt, s.Ending, s.Clocks, s.Screening, s.Priority = "", nil, nil, sla.Clocks{}, submission.Screening{}, s.Urgent()
 		s = s.Scored()
 		if err := access.Check(ctx, tx, by, access.Write, access.OrgObject(by.Org)); err != nil {
 			return err
@@ -36,6 +36,7 @@ func (d *Desk) Submit(ctx context.Context, by access.Actor, s submission.Submiss
 			SubmissionID: s.ID.String(), InsuredName: s.InsuredName, LineOfBusiness: s.LineOfBusiness, State: s.State,
 			EffectiveDate: s.EffectiveDate.String(), ExternalID: s.ExternalID,
 		}, at))
+		s, _ = d.screenInsured(tx, by, s, atReceipt, at)
 		if err := brought(ctx, tx, s); err != nil {
 			return err
 		}

@@ -29,7 +29,7 @@ const dueBatch = 100
 func (d *Desk) Tick(ctx context.Context, now time.Time) (int, error) {
 	now = now.UTC().Truncate(time.Microsecond)
 	total, failures := 0, 0
-	failed := d.dropReservations(ctx, now)
+	failed := errors.Join(d.dropReservations(ctx, now), d.sweep(ctx))
 	for {
 		due, err := d.db.Due(ctx, now, dueBatch)
 		if err != nil {

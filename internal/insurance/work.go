@@ -79,6 +79,9 @@ func (d *Desk) Correct(ctx context.Context, by access.Actor, id submission.ID, c
 		if err := handedOver(ctx, tx, was, s); err != nil {
 			return s, err
 		}
+		if s, err = d.rescreened(ctx, tx, by, s, atCorrection, at); err != nil {
+			return s, err
+		}
 		if material {
 			if s, err = d.outgrown(ctx, tx, s, at); err != nil {
 				return s, err

@@ -2,6 +2,8 @@ package producer
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -55,6 +57,12 @@ type Screening struct {
 	Reviewed *Reviewed `json:"reviewed,omitempty"`
 }
 
+// What a person may say about matches.
+const (
+	ClearedByPerson = "clear"
+	BlockedByPerson = "block"
+)
+
 // Reviewed is a person's word about matches.
 type Reviewed struct {
 	By        string    `json:"by"`
@@ -74,8 +82,13 @@ type Entry struct {
 // A List is a sanctions list that was read from a file.
 type List struct {
 	Name    string
+	version string
 	entries []entry
 }
+
+// Version is the name of the list with a hash of what it says: another version
+// may say otherwise of the same name.
+func (l *List) Version() string { return l.version }
 
 type entry struct {
 	Entry
@@ -110,6 +123,9 @@ func ReadList(r io.Reader) (*List, error) {
 		}
 		l.entries = append(l.entries, entry{e, names})
 	}
+	said, _ := json.Marshal(in) // texts: never fails
+	h := sha256.Sum256(said)
+	l.version = l.Name + " " + hex.EncodeToString(h[:8])
 	return l, nil
 }
 

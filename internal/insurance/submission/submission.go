@@ -75,6 +75,7 @@ type Submission struct {
 	ClaimedAt      *time.Time
 	Ending         *Ending // why it was declined or withdrawn
 	Triage         triage.Result
+	Screening      Screening // of the insured's names; for the inside
 	Clocks         sla.Clocks
 	CreatedBy      string
 	CreatedAt      time.Time

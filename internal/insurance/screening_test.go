@@ -1,0 +1,125 @@
+package insurance_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/openinsure/openinsure/internal/access"
+	"github.com/openinsure/openinsure/internal/event"
+	"github.com/openinsure/openinsure/internal/fault"
+	"github.com/openinsure/openinsure/internal/insurance"
+	"github.com/openinsure/openinsure/internal/insurance/billing"
+	"github.com/openinsure/openinsure/internal/insurance/policy"
+	"github.com/openinsure/openinsure/internal/insurance/producer"
+	"github.com/openinsure/openinsure/internal/insurance/quote"
+	"github.com/openinsure/openinsure/internal/insurance/submission"
+	"github.com/openinsure/openinsure/store"
+	"github.com/openinsure/openinsure/store/storetest"
+)
+
+// listOf is a sanctions list of names, each an entry of its own.
+func listOf(t testing.TB, names ...string) *producer.List {
+	t.Helper()
+	entries := make([]string, len(names))
+	for i, n := range names {
+		entries[i] = fmt.Sprintf(`{"id":%q,"name":%q,"programs":["X"]}`, n, n)
+	}
+	l, err := producer.ReadList(strings.NewReader(`{"name":"List","entries":[` + strings.Join(entries, ",") + `]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+const likeness = "Pacific Coast Bilders Ltda" // of builder's insured: a person has to look
+
+func with(db *store.DB, l *producer.List) *insurance.Desk {
+	return insurance.New(db, insurance.Config{MaxBackdate: -1, Sanctions: l})
+}
+
+func reviewsTold(t testing.TB, db *store.DB, by access.Actor) int {
+	t.Helper()
+	return strings.Count(heard(t.(*testing.T), db, by, event.OrgChannel(by.Org, event.Admin)), `"compliance.sanctions_review"`)
+}
+
+// The list changes while a submission is worked: it is looked at again at each
+// step, and what a person has cleared stays cleared for what he saw.
+func TestTheListChanges(t *testing.T) {
+	db, empty, by := setUp(t)
+	id := quoted(t, empty, by)
+	if s := storetest.Value[string](t, db, `SELECT sanctions FROM submission`); s != "" {
+		t.Fatalf("nobody is like it, and it is %s", s)
+	}
+	order := policy.Order{Plan: billing.PayInFull}
+	like := with(db, listOf(t, likeness))
+	if _, err := like.Bind(t.Context(), by, id, order, whatever); !errors.Is(err, quote.ErrNotBindable) || fmt.Sprint(refusal(err)) != "[sanctions_review]" {
+		t.Fatalf("bound by a list that has him: %v", err)
+	}
+	match := with(db, listOf(t, "Pacific Coast Builders"))
+	if _, err := match.Bind(t.Context(), by, id, order, whatever); fmt.Sprint(refusal(err)) != "[sanctions_match]" {
+		t.Errorf("bound by a list that names him: %v", err)
+	}
+	if _, err := match.Quote(t.Context(), by, id, whatever); !errors.Is(err, producer.ErrSanctions) || fault.KindOf(err) != fault.Forbidden {
+		t.Errorf("quoted by a list that names him: %v", err)
+	}
+	if ready, err := match.Ready(t.Context(), by, id); err != nil || ready.Quotes() || fmt.Sprint(rulesAt(ready, insurance.AtQuote, insurance.Blocks)) != "[sanctions_match]" ||
+		fmt.Sprint(rulesAt(ready, insurance.AtBind, insurance.Blocks)) != "[sanctions_match]" {
+		t.Errorf("ready: %+v, %v", ready.Blockers, err)
+	}
+	version := storetest.Value[int](t, db, `SELECT version FROM submission`)
+	if n := reviewsTold(t, db, by); n != 0 {
+		t.Errorf("%d told of what was refused and undone", n)
+	}
+	// A start with the new list looks at what is open, once.
+	for range 2 {
+		if _, err := like.Tick(t.Context(), noon); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if s, n := storetest.Value[string](t, db, `SELECT sanctions FROM submission`), reviewsTold(t, db, by); s != "pending" || n != 1 {
+		t.Errorf("after a start it is %q, told %d times", s, n)
+	}
+	if after := storetest.Value[int](t, db, `SELECT version FROM submission`); after != version {
+		t.Errorf("who brought it sees that something happened: version %d after %d", after, version)
+	}
+	officer := storetest.User(t, db, by, "Olga", access.RoleCompliance)
+	if _, err := like.ReviewInsured(t.Context(), officer, id, true, "Another company.", whatever); err != nil {
+		t.Fatal(err)
+	}
+	// The next list has the same entry, and others.
+	longer := with(db, listOf(t, "Somebody Else", likeness))
+	if _, err := longer.Quote(t.Context(), by, id, whatever); err != nil {
+		t.Fatal(err)
+	}
+	if s := storetest.Value[string](t, db, `SELECT sanctions FROM submission`); s != "cleared" {
+		t.Errorf("by a list with the same entry it is %q", s)
+	}
+	another := with(db, listOf(t, likeness, "Pacific Coast Builderz Ltda"))
+	if _, err := another.Bind(t.Context(), by, id, order, whatever); fmt.Sprint(refusal(err)) != "[sanctions_review]" {
+		t.Errorf("bound by a list with one more: %v", err)
+	}
+	if _, err := longer.Bind(t.Context(), by, id, order, whatever); err != nil {
+		t.Errorf("bound, cleared: %v", err)
+	}
+	if n := reviewsTold(t, db, by); n != 1 {
+		t.Errorf("told %d times", n)
+	}
+}
+
+// The word of a person may be said before a start has compared what is open.
+func TestReviewOfAnOlderList(t *testing.T) {
+	db, desk, by := setUp(t)
+	id := quoted(t, desk, by)
+	officer := storetest.User(t, db, by, "Olga", access.RoleCompliance)
+	if _, err := desk.ReviewInsured(t.Context(), officer, id, true, "x", whatever); !errors.Is(err, submission.ErrSanctionsReview) {
+		t.Fatalf("there is nothing to review: %v", err)
+	}
+	if _, err := with(db, listOf(t, likeness)).ReviewInsured(t.Context(), officer, id, true, "x", whatever); err != nil {
+		t.Error(err)
+	}
+	if s := storetest.Value[string](t, db, `SELECT sanctions FROM submission`); s != "cleared" {
+		t.Errorf("it is %q", s)
+	}
+}
