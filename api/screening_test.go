@@ -149,6 +149,7 @@ func TestNobodyOutsideIsTipped(t *testing.T) {
 		said := map[string]string{}
 		id := c.named(insured)["id"].(string)
 		c.bringer("vic", id)
+		c.bringer("ben", id)
 		s := "/v1/submissions/" + id
 		room := at(c.want(201, "una", "POST", "/v1/deal-rooms", fmt.Sprintf(`{"submissionId":%q,"participants":[{"email":%q,"role":"broker"}]}`, id, c.email("ben"))))
 		keep := func(who, what, path string) {
