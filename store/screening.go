@@ -15,8 +15,7 @@ const saveScreeningSQL = `UPDATE submission t SET screening = $3, screened_by = 
 
 // SaveScreening saves the screening of a submission that this transaction locked.
 func (tx *Tx) SaveScreening(ctx context.Context, s submission.Submission) error {
-	_, err := run(ctx, tx.Reader, saveScreeningSQL, tx.org.UUID(), s.ID.UUID(), s.Screening, s.Screening.Version, string(s.Sanctions()))
-	return err
+	return tx.write(ctx, saveScreeningSQL, tx.org.UUID(), s.ID.UUID(), s.Screening, s.Screening.Version, string(s.Sanctions()))
 }
 
 // An Unscreened is an open submission whose insured was not compared with a list.

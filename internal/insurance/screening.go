@@ -96,7 +96,7 @@ func (d *Desk) notSanctioned(ctx context.Context, tx *store.Tx, b bid) ([]string
 		code = submission.SanctionsReview
 	}
 	if code == "" {
-		if again && b.Cover != nil { // evidence of the list that was asked
+		if again && b.Held != nil { // evidence of the list that was asked
 			tx.Audit(b.By, screenedFact(audit.InsuredScreened, s.ID.String(), s.Screening.Screening, atBind))
 		}
 		return nil, nil
