@@ -13,6 +13,7 @@ const state = {
   channel: "", epoch: "", seq: 0, read: 0, oldest: 0,
   shown: new Map(), // messages by their seq: their elements
   pending: new Map(), // what was sent and is not committed, by clientId
+  deal: null, dealTag: "", offers: new Map(), // cards of offers, by the quote's id
   attached: [], unseen: 0, typing: new Map(), typed: 0,
 };
 
@@ -39,8 +40,8 @@ class Failure extends Error {
   }
 }
 
-async function ask(method, path, body, token) {
-  const headers = {};
+async function ask(method, path, body, token, more) {
+  const headers = { ...more };
   if (token) headers.Authorization = "Bearer " + token;
   if (body && !(body instanceof FormData)) {
     headers["Content-Type"] = "application/json";
@@ -62,12 +63,12 @@ const json = async (method, path, body) => {
 };
 
 // api asks as whoever is signed in; a token that ended is renewed once.
-async function api(method, path, body) {
+async function api(method, path, body, more) {
   try {
-    return await ask(method, path, body, state.token);
+    return await ask(method, path, body, state.token, more);
   } catch (e) {
     if (e.status !== 401 || !(await signIn().catch(() => false))) throw e;
-    return ask(method, path, body, state.token);
+    return ask(method, path, body, state.token, more);
   }
 }
 
@@ -226,7 +227,7 @@ async function open() {
     if (e.status === 401) return returnPage();
     return lost(e.message);
   }
-  if (matchMedia("(max-width: 48rem)").matches) $("people-box").open = $("files-box").open = false;
+  if (matchMedia("(max-width: 48rem)").matches) $("people-box").open = $("files-box").open = $("deal-box").open = false;
   $("forget").hidden = false;
   show("room");
   loadFiles();
@@ -319,6 +320,7 @@ function live_() {
   if (state.caughtUp) return;
   state.caughtUp = true;
   $("earlier").hidden = state.oldest <= 1;
+  loadDeal();
   markUnread();
   readNow();
 }
@@ -334,7 +336,12 @@ function entry(f) {
     case "message_posted": drawMessage({ ...d, seq: f.seq, at }); break;
     case "message_edited": amend(d.seq, d.deletedAt ? undefined : d.body); break;
     case "message_deleted": amend(d.seq); break;
-    case "card_posted": drawFact(at, d.text, [...(d.conditions ?? []), ...(d.questions ?? [])], true); break;
+    case "card_posted": {
+      const li = drawFact(at, d.text, [...(d.conditions ?? []), ...(d.questions ?? [])], true);
+      if (d.card === "quote.offered") state.offers.set(d.quoteId, li);
+      if (state.caughtUp) loadDeal();
+      break;
+    }
     case "file_added": state.files.set(d.file.fileId, d.file); drawFiles(); drawFact(at, `${d.author.name} added ${d.file.name}`); break;
     case "participant_added":
     case "participant_updated":
@@ -370,6 +377,78 @@ function drawRoom() {
   $("say").hidden = why !== "";
   $("readonly").hidden = why === "";
   $("readonly").textContent = why;
+  drawDeal();
+}
+
+// The deal ------------------------------------------------------------------------
+
+// loadDeal reads how the deal stands; a guest does not know it.
+async function loadDeal() {
+  if (state.guest) return;
+  try {
+    tookDeal(await api("GET", inRoom("/deal")));
+  } catch { /* the room itself says what is wrong */ }
+}
+
+async function tookDeal(res) {
+  state.dealTag = res.headers.get("ETag");
+  state.deal = await res.json();
+  drawDeal();
+}
+
+const dollars = (n) => n.toLocaleString("en-US", { style: "currency", currency: "USD", minimumFractionDigits: n % 1 ? 2 : 0 });
+const plain = (s) => s.replaceAll("_", " ");
+
+// mayDeal is whether the server lets me act on the deal; it decides, this only
+// spares a button.
+function mayDeal() {
+  const mine = state.people.get(state.me);
+  return !state.guest && state.details?.status === "active" && mine && (mine.role === "lead_underwriter" || mine.canChat && (mine.canEdit || mine.role === "broker"));
+}
+
+function acceptButton(q) {
+  const b = make("button", "accept", "Accept");
+  b.type = "button";
+  b.setAttribute("aria-label", `Accept the quote at ${dollars(q.grossPremium)}`);
+  b.addEventListener("click", async () => {
+    if (!confirm(`Accept the quote at ${dollars(q.grossPremium)}? The others are not taken up then.`)) return;
+    b.disabled = true;
+    $("deal-error").textContent = "";
+    try {
+      await tookDeal(await api("POST", inRoom(`/quotes/${q.id}/accept`), undefined, { "If-Match": state.dealTag }));
+    } catch (e) {
+      b.disabled = false;
+      $("deal-box").open = true;
+      $("deal-error").textContent = e.status === 412 ? "The deal has changed meanwhile. Look at it again." : e.message;
+      loadDeal();
+    }
+  });
+  return b;
+}
+
+function drawDeal() {
+  const d = state.deal;
+  if (!d) return;
+  $("deal-box").hidden = false;
+  $("deal-status").textContent = plain(d.status);
+  const may = mayDeal();
+  const lines = d.quotes.map((q) => {
+    const until = q.status === "offered" || q.status === "quoted" ? `, good until ${new Date(q.expiresAt).toLocaleDateString()}` : "";
+    const li = make("li", "", make("strong", "", dollars(q.grossPremium)), make("span", "soft", ` for ${dollars(q.terms.requestedLimit)}, ${plain(q.status)}${until}`));
+    const offered = q.status === "offered" && may;
+    if (offered) li.append(acceptButton(q));
+    const card = state.offers.get(q.id);
+    card?.querySelector(".accept")?.remove();
+    if (offered) card?.append(acceptButton(q));
+    return li;
+  });
+  for (const [id, card] of state.offers) if (!d.quotes.some((q) => q.id === id)) card.querySelector(".accept")?.remove();
+  for (const r of d.referrals) {
+    for (const q of r.questions) lines.push(make("li", "", `Asked: ${q.text}`));
+    for (const c of r.conditions) lines.push(make("li", "", c.action, make("span", "soft", ` ${plain(c.status)}${c.dueAt ? `, by ${new Date(c.dueAt).toLocaleDateString()}` : ""}`)));
+    if (r.counter) lines.push(make("li", "", "Other terms wait for an answer."));
+  }
+  $("deal").replaceChildren(...(lines.length ? lines : [make("li", "soft", "Nothing is offered yet.")]));
 }
 
 function drawPeople() {
@@ -462,6 +541,7 @@ function drawFact(at, text, list = [], business = false) {
   if (list.length) li.append(make("ul", "", ...list.map((t) => make("li", "", t))));
   append(li);
   if (state.caughtUp && business) $("announce").textContent = text;
+  return li;
 }
 
 const unread = () => {

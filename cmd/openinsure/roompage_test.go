@@ -30,7 +30,7 @@ func TestRoomPage(t *testing.T) {
 	r := start(t, "serve", dataDir(t))
 	script := exec.CommandContext(ctx, node, "page.js") //nolint:gosec // our own test data
 	script.Dir = roomPage
-	script.Env = append(os.Environ(), "API="+r.url, "TOKEN="+r.token("underwriter"), "ROOM="+r.room(), "MAIL="+filepath.Join(r.dataDir, "mail"),
+	script.Env = append(os.Environ(), "API="+r.url, "TOKEN="+r.token("underwriter"), "BROKER="+r.token("broker"), "ROOM="+r.room(), "MAIL="+filepath.Join(r.dataDir, "mail"),
 		"CHROMIUM="+browser, "SHOTS="+os.Getenv("ROOMPAGE_SHOTS"))
 	if out, err := script.CombinedOutput(); err != nil || string(out) != "ok\n" {
 		t.Errorf("page.js: %v\n%s", err, out)

@@ -5,7 +5,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
 
-const { API, TOKEN, ROOM, MAIL, CHROMIUM, SHOTS } = process.env;
+const { API, TOKEN, BROKER, ROOM, MAIL, CHROMIUM, SHOTS } = process.env;
 const within = 15000; // for anything that should happen at once
 
 async function rest(method, path, body) {
@@ -297,6 +297,38 @@ const steps = {
     await page.getByLabel("Message", { exact: true }).fill("From the page.");
     await page.keyboard.press("Enter");
     await message(page, "From the page.").waitFor();
+  },
+
+  async "a broker with an account accepts what is offered"() {
+    const page = await visit(API + "/rooms/" + ROOM);
+    await page.getByText("I have an account").click();
+    await page.getByLabel("Token").fill(BROKER);
+    await page.getByRole("button", { name: "Open the room" }).click();
+    await page.getByText("Nothing is offered yet.").waitFor();
+    const guest = await visit((await invite("looker@example.net")).link);
+    await enter(guest, "Looker", "");
+    const { submissionId } = await rest("GET", room);
+    const quote = await rest("POST", `/v1/submissions/${submissionId}/quote`, {});
+    await page.locator("#deal", { hasText: "$14,250 for $1,000,000, quoted" }).waitFor();
+    const accept = page.getByRole("button", { name: "Accept the quote at $14,250" });
+    assert.equal(await accept.count(), 0, "it is not offered yet");
+    await rest("POST", `/v1/quotes/${quote.id}/offer`);
+    await page.locator("#log .fact", { hasText: "Offered at $14250." }).getByRole("button").waitFor();
+    await page.locator("#deal").getByRole("button").waitFor();
+    await shot(page, "offer");
+    page.once("dialog", (d) => d.dismiss());
+    await accept.first().click();
+    assert.equal((await rest("GET", "/v1/quotes/" + quote.id)).status, "offered");
+    page.once("dialog", (d) => d.accept());
+    await accept.first().click();
+    await page.locator("#deal", { hasText: "$14,250 for $1,000,000, accepted" }).waitFor();
+    await page.locator("#log", { hasText: "Accepted at $14250." }).waitFor();
+    await until("no button", async () => (await accept.count()) === 0);
+    assert.equal((await rest("GET", "/v1/quotes/" + quote.id)).status, "accepted");
+    await guest.locator("#log", { hasText: "Accepted at $14250." }).waitFor();
+    assert.equal(await guest.locator("#deal-box").isVisible(), false, "a guest has no deal");
+    assert.equal(await guest.getByRole("button", { name: "Accept" }).count(), 0);
+    await shot(page, "accepted");
   },
 };
 
