@@ -431,7 +431,7 @@ function drawDeal() {
   if (!d) return;
   $("deal-box").hidden = false;
   $("deal-status").textContent = plain(d.status);
-  const may = mayDeal();
+  const may = mayDeal(), stay = atEnd();
   const lines = d.quotes.map((q) => {
     const until = q.status === "offered" || q.status === "quoted" ? `, good until ${new Date(q.expiresAt).toLocaleDateString()}` : "";
     const li = make("li", "", make("strong", "", dollars(q.grossPremium)), make("span", "soft", ` for ${dollars(q.terms.requestedLimit)}, ${plain(q.status)}${until}`));
@@ -449,6 +449,7 @@ function drawDeal() {
     if (r.counter) lines.push(make("li", "", "Other terms wait for an answer."));
   }
   $("deal").replaceChildren(...(lines.length ? lines : [make("li", "soft", "Nothing is offered yet.")]));
+  if (stay) toEnd();
 }
 
 function drawPeople() {
@@ -492,11 +493,13 @@ const clock = (at) => {
 // append adds to the end of the log, and stays there when the reader is there.
 function append(li) {
   const s = $("scroll");
-  const atEnd = s.scrollHeight - s.scrollTop - s.clientHeight < 80;
+  const stay = atEnd();
   const firstPending = $("log").querySelector(".pending");
   $("log").insertBefore(li, firstPending);
-  if (atEnd) s.scrollTop = s.scrollHeight;
+  if (stay) s.scrollTop = s.scrollHeight;
 }
+
+const atEnd = () => { const s = $("scroll"); return s.scrollHeight - s.scrollTop - s.clientHeight < 80; };
 
 function element(m) {
   const mine = m.author.id === state.me;
