@@ -97,10 +97,10 @@ func Of(in room.ID, s submission.Submission, quotes []quote.Quote, referrals []r
 // looks at it, nor why.
 func face(s submission.Status) submission.Status {
 	switch s {
-	case submission.Draft, submission.Received, submission.InReview, submission.Referred:
-		return submission.InReview
+	case submission.Quoted, submission.Declined, submission.Withdrawn, submission.Expired, submission.Bound:
+		return s
 	}
-	return s
+	return submission.InReview
 }
 
 // priced reports whether a price is the broker's to know now: nobody has to agree

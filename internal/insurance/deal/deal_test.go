@@ -32,6 +32,9 @@ func TestStatus(t *testing.T) {
 			t.Errorf("%s reads %s, want %s", s, got, want)
 		}
 	}
+	if got := deal.Of(room.NewID(noon), submission.Submission{Status: "of_the_future"}, nil, nil, noon).Status; got != submission.InReview {
+		t.Errorf("a state that nobody has thought of reads %s", got)
+	}
 	// A question that the room was not told of does not show in it.
 	told := []quote.Quote{{Status: quote.Offered, ExpiresAt: noon.Add(time.Hour)}}
 	if got := deal.Of(room.NewID(noon), submission.Submission{Status: submission.Referred}, told, nil, noon).Status; got != submission.Quoted {

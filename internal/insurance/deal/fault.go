@@ -53,8 +53,9 @@ func Outside(err error) error {
 
 // faceOfQuote is where a quote stands, as the other company may know it.
 func faceOfQuote(s quote.Status) quote.Status {
-	if s == quote.Status(quote.Referred) {
-		return quote.Status(submission.InReview)
+	switch s {
+	case quote.Status(quote.Quoted), quote.Offered, quote.Accepted, quote.Bound, quote.NotTakenUp, quote.Superseded, quote.Expired, quote.Status(quote.Declined):
+		return s
 	}
-	return s
+	return quote.Status(submission.InReview)
 }
