@@ -17,10 +17,11 @@ type invoiceBody struct {
 	ID         string            `json:"id"`
 	OrgID      string            `json:"orgId"`
 	PolicyID   string            `json:"policyId"`
-	Number     int               `json:"number" doc:"1 is the down payment."`
+	Number     int               `json:"number" doc:"1 is due first: the down payment, if there is one."`
 	Status     string            `json:"status" enum:"open,paid,failed,void"`
 	DueDate    Date              `json:"dueDate"`
 	PastDue    bool              `json:"pastDue" doc:"It is owed, and its due day is over; invoice.overdue was told."`
+	BillTo     billToBody        `json:"billTo" doc:"Who owes it."`
 	Premium    Money             `json:"premium"`
 	Fee        Money             `json:"fee"`
 	Amount     Money             `json:"amount" doc:"premium + fee."`
@@ -33,8 +34,9 @@ type invoiceBody struct {
 func invoiceOf(i billing.Invoice) invoiceBody {
 	return invoiceBody{
 		versioned: versioned{i.Version}, ID: i.ID.String(), OrgID: i.Org.String(), PolicyID: i.Policy, Number: i.Number, Status: i.Status,
-		DueDate: Date{i.Due}, PastDue: i.IsPastDue(), Premium: Money(i.Premium), Fee: Money(i.Fee), Amount: Money(i.Amount), ExternalID: i.ExternalID,
-		Metadata: metadataOf(i.Metadata), CreatedAt: i.CreatedAt, UpdatedAt: i.UpdatedAt,
+		DueDate: Date{i.Due}, PastDue: i.IsPastDue(), BillTo: billToBody{string(i.BillTo), i.BillToName}, Premium: Money(i.Premium), Fee: Money(i.Fee), Amount: Money(i.Amount),
+		ExternalID: i.ExternalID,
+		Metadata:   metadataOf(i.Metadata), CreatedAt: i.CreatedAt, UpdatedAt: i.UpdatedAt,
 	}
 }
 

@@ -25,6 +25,7 @@ type policyBody struct {
 	ExpirationDate  Date              `json:"expirationDate" doc:"The first day without cover."`
 	GrossPremium    Money             `json:"grossPremium"`
 	InstallmentPlan string            `json:"installmentPlan"`
+	PremiumFinance  *financeBody      `json:"premiumFinance,omitempty" doc:"With PREMIUM_FINANCE, the agreement that it goes by."`
 	ExternalID      string            `json:"externalId,omitempty"`
 	Metadata        map[string]string `json:"metadata"`
 	CreatedBy       string            `json:"createdBy"`
@@ -37,7 +38,7 @@ func policyOf(p policy.Policy) policyBody {
 		versioned: versioned{p.Version}, ID: p.ID.String(), OrgID: p.Org.String(), PolicyNumber: p.Number, Status: string(p.Status),
 		SubmissionID: p.Submission.String(), QuoteID: p.Quote.String(), InsuredName: p.InsuredName, LineOfBusiness: p.LineOfBusiness, State: p.State,
 		EffectiveDate: Date{p.Effective}, ExpirationDate: Date{p.Expiration}, GrossPremium: Money(p.GrossPremium), InstallmentPlan: string(p.InstallmentPlan),
-		ExternalID: p.ExternalID, Metadata: metadataOf(p.Metadata), CreatedBy: p.CreatedBy, CreatedAt: p.CreatedAt, UpdatedAt: p.UpdatedAt,
+		PremiumFinance: financeOf(p.Finance, p.GrossPremium), ExternalID: p.ExternalID, Metadata: metadataOf(p.Metadata), CreatedBy: p.CreatedBy, CreatedAt: p.CreatedAt, UpdatedAt: p.UpdatedAt,
 	}
 }
 

@@ -26,6 +26,7 @@ type quoteBody struct {
 	Factors       []rating.Factor              `json:"factors" nullable:"false" doc:"The working, step by step: what was applied, and the premium after."`
 	RateVersion   int                          `json:"rateVersion" doc:"Of the program's rate tables."`
 	Schedule      map[string][]installmentBody `json:"schedule" doc:"What is due when, by instalment plan, if bound; plans that the premium is too small for are absent."`
+	ByAgreement   []string                     `json:"plansByAgreement" nullable:"false" doc:"Plans that go by an agreement with somebody else, which says what is due when: PREMIUM_FINANCE."`
 	DAFlags       []string                     `json:"daFlags" nullable:"false" doc:"What delegated authority would object to at bind."`
 	ProducerFlags []string                     `json:"producerFlags" nullable:"false" doc:"What stood between the producer and a sale when the quote was made, as a bind would say it."`
 	CreatedAt     time.Time                    `json:"createdAt"`
@@ -68,8 +69,8 @@ func quoteOf(q quote.Quote, at time.Time) quoteBody {
 		ID: q.ID.String(), SubmissionID: q.Submission.String(), Preview: q.ID.IsZero(), Version: q.Version, Status: string(q.StatusAt(at)),
 		Decision: string(q.Decision), Reasons: q.Reasons, GrossPremium: Money(q.GrossPremium),
 		Terms:   termsBody{Money(q.Terms.Limit), Money(q.Terms.Aggregate), Money(q.Terms.Deductible), scheduleOf(q.Terms.Schedule)},
-		Factors: q.Factors, RateVersion: q.RateVersion, Schedule: schedulesOf(q.GrossPremium), DAFlags: q.Flags, ProducerFlags: q.ProducerFlags,
-		CreatedAt: q.CreatedAt, ExpiresAt: q.ExpiresAt, OfferedAt: q.OfferedAt, AcceptedAt: q.AcceptedAt,
+		Factors: q.Factors, RateVersion: q.RateVersion, Schedule: schedulesOf(q.GrossPremium), ByAgreement: []string{string(billing.PremiumFinance)}, DAFlags: q.Flags,
+		ProducerFlags: q.ProducerFlags, CreatedAt: q.CreatedAt, ExpiresAt: q.ExpiresAt, OfferedAt: q.OfferedAt, AcceptedAt: q.AcceptedAt,
 	}
 }
 

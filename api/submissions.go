@@ -158,6 +158,7 @@ type bindInput struct {
 	IfMatch
 	Body struct {
 		InstallmentPlan string            `json:"installmentPlan" enum:"PIF,TWO_PAY,QUARTERLY,MONTHLY_10,MONTHLY_12,PREMIUM_FINANCE"`
+		PremiumFinance  *askFinanceBody   `json:"premiumFinance,omitempty" doc:"The agreement that PREMIUM_FINANCE goes by; with no other plan."`
 		QuoteID         quote.ID          `json:"quoteId,omitempty" doc:"Which quote to bind; by default the accepted one, else the newest."`
 		ExternalID      string            `json:"externalId,omitempty" minLength:"1" maxLength:"255" doc:"Your own id of the policy, unique in your organization."`
 		Metadata        map[string]string `json:"metadata,omitempty" doc:"At most 50 keys of 40 characters with values of 500."`
@@ -192,7 +193,7 @@ func (a *API) registerSubmissions(p Platform) {
 			return nil, err
 		}
 		b, err := p.Desk.Bind(ctx, access.From(ctx), id, policy.Order{
-			Plan: billing.Plan(in.Body.InstallmentPlan), Quote: in.Body.QuoteID, ExternalID: in.Body.ExternalID, Metadata: in.Body.Metadata,
+			Plan: billing.Plan(in.Body.InstallmentPlan), Finance: in.Body.PremiumFinance.finance(), Quote: in.Body.QuoteID, ExternalID: in.Body.ExternalID, Metadata: in.Body.Metadata,
 		}, in.Check)
 		return &bodyOf[policyBody]{policyOf(b)}, err
 	})

@@ -11,14 +11,14 @@ import (
 )
 
 const policyColumns = `t.id, t.org_id, t.number, t.submission_id, t.quote_id, coalesce(t.external_id, ''), t.insured_name, t.line_of_business, t.state,
-	t.effective_date::text, t.expiration_date::text, t.gross_premium, t.installment_plan, t.status, t.metadata, t.created_by, t.created_at, t.updated_at, t.version,
-	coalesce(t.renewal_step, 0), t.timer_at`
+	t.effective_date::text, t.expiration_date::text, t.gross_premium, t.installment_plan, t.premium_finance, t.status, t.metadata, t.created_by, t.created_at, t.updated_at,
+	t.version, coalesce(t.renewal_step, 0), t.timer_at`
 
 func scanPolicy(row pgx.CollectableRow) (policy.Policy, error) {
 	var p policy.Policy
 	return p, row.Scan(&p.ID, &p.Org, &p.Number, &p.Submission, &p.Quote, &p.ExternalID, &p.InsuredName, &p.LineOfBusiness, &p.State,
-		day(&p.Effective), day(&p.Expiration), &p.GrossPremium, &p.InstallmentPlan, &p.Status, &p.Metadata, &p.CreatedBy, &p.CreatedAt, &p.UpdatedAt, &p.Version,
-		&p.RenewalStep, &p.RenewalAt)
+		day(&p.Effective), day(&p.Expiration), &p.GrossPremium, &p.InstallmentPlan, &p.Finance, &p.Status, &p.Metadata, &p.CreatedBy, &p.CreatedAt, &p.UpdatedAt,
+		&p.Version, &p.RenewalStep, &p.RenewalAt)
 }
 
 // policySQL reads one policy.
@@ -100,8 +100,8 @@ func (tx *Tx) NextNumber(ctx context.Context, series string) (int64, error) {
 
 // addPolicySQL adds a policy.
 const addPolicySQL = `INSERT INTO policy (id, org_id, number, submission_id, quote_id, external_id, insured_name, line_of_business, state, effective_date,
-	expiration_date, gross_premium, installment_plan, status, metadata, created_by, created_at, updated_at, renewal_step, timer_at)
-	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::text::date, $11::text::date, $12, $13, $14, $15, $16, $17, $17, nullif($18::int, 0), $19)`
+	expiration_date, gross_premium, installment_plan, premium_finance, status, metadata, created_by, created_at, updated_at, renewal_step, timer_at)
+	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::text::date, $11::text::date, $12, $13, $14, $15, $16, $17, $18, $18, nullif($19::int, 0), $20)`
 
 // addTransactionSQL adds a transaction to a policy.
 const addTransactionSQL = `INSERT INTO policy_transaction (id, org_id, policy_id, number, kind, effective_date, premium, working, created_by, created_at)
@@ -110,7 +110,7 @@ const addTransactionSQL = `INSERT INTO policy_transaction (id, org_id, policy_id
 // AddPolicy adds a policy with its first transaction.
 func (tx *Tx) AddPolicy(ctx context.Context, p policy.Policy, t policy.Transaction) error {
 	err := tx.write(ctx, addPolicySQL, p.ID.UUID(), p.Org.UUID(), p.Number, p.Submission.UUID(), p.Quote.UUID(), null(p.ExternalID), p.InsuredName, p.LineOfBusiness, p.State,
-		p.Effective.String(), p.Expiration.String(), int64(p.GrossPremium), string(p.InstallmentPlan), string(p.Status), p.Metadata, p.CreatedBy, p.CreatedAt,
+		p.Effective.String(), p.Expiration.String(), int64(p.GrossPremium), string(p.InstallmentPlan), p.Finance, string(p.Status), p.Metadata, p.CreatedBy, p.CreatedAt,
 		p.RenewalStep, p.RenewalAt)
 	if err != nil {
 		return err

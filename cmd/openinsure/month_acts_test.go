@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"time"
+
+	"github.com/openinsure/openinsure/internal/insurance/billing"
 )
 
 // risk is a submission of a line: plain is quoted, border too and just so, young is
@@ -169,6 +171,9 @@ func (t *tale) condition(who, action, note string) {
 func (t *tale) bind(plan, of string) {
 	t.t.Helper()
 	body := fields{"installmentPlan": plan}
+	if plan == string(billing.PremiumFinance) {
+		body["premiumFinance"] = fields{"financier": "Evergreen Premium Finance", "agreementNumber": "EPF-1", "downPaymentPercent": 25}
+	}
 	if of != "" {
 		body["quoteId"] = of
 	}

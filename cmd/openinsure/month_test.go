@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"math"
+	"slices"
 	"testing"
 	"time"
 
@@ -263,14 +265,16 @@ func (t *tale) step(v quote.Step, id string) {
 // declined.
 func addPolicies(tales map[string]func(*tale)) {
 	for n, line := range rating.Lines {
-		plan := billing.Offered[n%len(billing.Offered)]
+		plans := append(slices.Clone(billing.Offered), billing.PremiumFinance)
+		plan := plans[n%len(plans)]
 		tales["bound: "+line] = func(t *tale) {
 			t.begin(line, "plain")
 			t.rate(nil)
 			if n == 0 {
-				t.refused("plan_not_offered", "una", "/v1/submissions/"+t.submission+"/bind", fields{"installmentPlan": billing.PremiumFinance})
+				t.refused("validation_failed", "una", "/v1/submissions/"+t.submission+"/bind", fields{"installmentPlan": billing.PremiumFinance})
 			}
 			t.bind(string(plan), "")
+			t.owed(plan)
 			t.wait(15) // its room closes by itself
 			if status := t.must("una", "GET", "/v1/deal-rooms/"+t.room, nil)["status"]; status != "closed" {
 				t.fail("the room is %v", status)
@@ -280,5 +284,22 @@ func addPolicies(tales map[string]func(*tale)) {
 			t.begin(line, "huge")
 			t.rate(nil)
 		}
+	}
+}
+
+// owed checks what the policy's invoices come to, and who owes them.
+func (t *tale) owed(plan billing.Plan) {
+	t.t.Helper()
+	p := t.must("una", "GET", "/v1/policies/"+t.policy, nil)
+	var sum float64
+	var by []string
+	for _, i := range t.must("una", "GET", "/v1/invoices?limit=100&policyId="+t.policy, nil)["data"].([]any) {
+		i := i.(map[string]any)
+		sum += i["premium"].(float64)
+		by = append(by, i["billTo"].(map[string]any)["kind"].(string))
+	}
+	slices.Sort(by)
+	if financed := slices.Equal(by, []string{"financier", "insured"}); math.Abs(sum-p["grossPremium"].(float64)) > 0.001 || financed != (plan == billing.PremiumFinance) || len(by) == 0 {
+		t.fail("%s: %v of %v is owed by %v", plan, sum, p["grossPremium"], by)
 	}
 }

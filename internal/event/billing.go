@@ -8,6 +8,7 @@ type InvoiceCreated struct {
 	PolicyID   string      `json:"policyId"`
 	Amount     money.Cents `json:"amount"`
 	DueDate    string      `json:"dueDate" format:"date"`
+	BillTo     string      `json:"billTo,omitempty" enum:"insured,financier" doc:"Who owes it. Absent in what was told before there were financiers: the insured."`
 	ExternalID string      `json:"externalId,omitempty"`
 }
 
@@ -22,6 +23,7 @@ type InvoiceOwed struct {
 	Number       int         `json:"number" doc:"Which of the policy's invoices; 1 is the down payment."`
 	Amount       money.Cents `json:"amount"`
 	DueDate      string      `json:"dueDate" format:"date"`
+	BillTo       string      `json:"billTo" enum:"insured,financier" doc:"Who owes it."`
 	ExternalID   string      `json:"externalId,omitempty"`
 }
 
@@ -79,7 +81,7 @@ func ofMoney(name, description string, planned bool, example Payload) Type {
 	}
 }
 
-var anOwed = InvoiceOwed{InvoiceID: anInvoice, PolicyID: aPolicy, PolicyNumber: aNumber, Number: 1, Amount: 285000, DueDate: "2026-04-01"}
+var anOwed = InvoiceOwed{InvoiceID: anInvoice, PolicyID: aPolicy, PolicyNumber: aNumber, Number: 1, Amount: 285000, DueDate: "2026-04-01", BillTo: "insured"}
 
 // andProducer lets who brought the business hear of it too.
 func andProducer(t Type) Type {
@@ -96,7 +98,7 @@ var billingTypes = []Type{
 		return t
 	}(),
 	ofMoney("invoice.created", "An invoice was made, one for each instalment when a policy is bound.", false, InvoiceCreated{
-		InvoiceID: anInvoice, PolicyID: aPolicy, Amount: 285000, DueDate: "2026-04-01",
+		InvoiceID: anInvoice, PolicyID: aPolicy, Amount: 285000, DueDate: "2026-04-01", BillTo: "insured",
 	}),
 	ofMoney("payment.failed", "A payment did not go through.", true, PaymentFailed{aPayment, anInvoice, aPolicy, 285000, "card_declined"}),
 	ofMoney("payment.received", "A payment was received.", true, PaymentReceived{aPayment, anInvoice, aPolicy, 285000}),

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/openinsure/openinsure/internal/access"
@@ -132,7 +133,8 @@ func saveBound(ctx context.Context, tx *store.Tx, s submission.Submission, q quo
 }
 
 // boundEvents tells of a bind to persons. Of the invoices that it made, only the
-// one that is due first rings a phone.
+// one that is due first rings a phone; the policyholder hears of those that are
+// his.
 func boundEvents(s submission.Submission, p policy.Policy, invoices []billing.Invoice, persons []event.Person, at time.Time) []event.Event {
 	told := []event.Event{event.New(p.Org, p.ID.String(), event.PolicyBound{
 		PolicyID: p.ID.String(), PolicyNumber: p.Number, SubmissionID: s.ID.String(), GrossPremium: p.GrossPremium,
@@ -140,15 +142,22 @@ func boundEvents(s submission.Submission, p policy.Policy, invoices []billing.In
 	}, at)}
 	for n, i := range invoices {
 		e := event.New(p.Org, i.ID.String(), event.InvoiceCreated{
-			InvoiceID: i.ID.String(), PolicyID: i.Policy, Amount: i.Amount, DueDate: i.Due.String(),
+			InvoiceID: i.ID.String(), PolicyID: i.Policy, Amount: i.Amount, DueDate: i.Due.String(), BillTo: string(i.BillTo),
 		}, at)
-		e.Quiet = n > 0
+		e.Quiet, e.Persons = n > 0, owing(i, persons)
 		told = append(told, e)
 	}
-	for i := range told {
-		told[i].Persons = persons
-	}
+	told[0].Persons = persons
 	return told
+}
+
+// owing are those of a policy's parties who hear of one of its invoices: what
+// somebody else owes is no bill of the policyholder's.
+func owing(i billing.Invoice, parties []event.Person) []event.Person {
+	if i.BillTo == billing.Insured {
+		return parties
+	}
+	return slices.DeleteFunc(slices.Clone(parties), func(p event.Person) bool { return p.As == event.Insured })
 }
 
 // partiesTo are who hears of a policy in person: those who brought it, and its

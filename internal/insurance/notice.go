@@ -49,7 +49,7 @@ func (d *Desk) tickInvoice(ctx context.Context, tx *store.Tx, id billing.Invoice
 		return false, err
 	}
 	told := event.New(i.Org, i.ID.String(), owed(i, p, notice), at)
-	told.Persons = persons
+	told.Persons = owing(i, persons)
 	tx.Emit(told)
 	return true, tx.SaveNotice(ctx, i)
 }
@@ -57,7 +57,8 @@ func (d *Desk) tickInvoice(ctx context.Context, tx *store.Tx, id billing.Invoice
 // owed is what is told of an invoice by a notice.
 func owed(i billing.Invoice, p policy.Policy, n billing.Notice) event.Payload {
 	o := event.InvoiceOwed{
-		InvoiceID: i.ID.String(), PolicyID: i.Policy, PolicyNumber: p.Number, Number: i.Number, Amount: i.Amount, DueDate: i.Due.String(), ExternalID: i.ExternalID,
+		InvoiceID: i.ID.String(), PolicyID: i.Policy, PolicyNumber: p.Number, Number: i.Number, Amount: i.Amount, DueDate: i.Due.String(), BillTo: string(i.BillTo),
+		ExternalID: i.ExternalID,
 	}
 	switch n {
 	case billing.DueSoon:

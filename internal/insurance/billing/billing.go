@@ -27,6 +27,8 @@ type Invoice struct {
 	Number               int    // 1 is the down payment
 	ExternalID           string
 	Due                  civil.Date
+	BillTo               Payer
+	BillToName           string // the insured's, by the policy, or the financier's
 	Premium, Fee, Amount money.Cents
 	Status               string // open, paid, failed or void
 	Metadata             map[string]string
@@ -41,8 +43,8 @@ type Invoice struct {
 // A Plan is how a premium is paid.
 type Plan string
 
-// The plans of the platform. PremiumFinance depends on an agreement with a
-// financier and cannot be offered without one.
+// The plans of the platform. PremiumFinance depends on an agreement of the
+// insured's with a financier: see Finance.
 const (
 	PayInFull      Plan = "PIF"
 	TwoPay         Plan = "TWO_PAY"
@@ -52,7 +54,7 @@ const (
 	PremiumFinance Plan = "PREMIUM_FINANCE"
 )
 
-// Offered lists the plans that can be chosen.
+// Offered lists the plans that can be chosen without an agreement.
 var Offered = []Plan{PayInFull, TwoPay, Quarterly, Monthly10, Monthly12}
 
 // Faults of choosing a plan.
@@ -64,7 +66,8 @@ var (
 // An Installment is one part of the premium and the day on which it is due.
 type Installment struct {
 	Part
-	Due civil.Date
+	Due    civil.Date
+	BillTo Payer
 }
 
 type terms struct {
@@ -124,7 +127,7 @@ func Schedule(p Plan, premium money.Cents, effective civil.Date) ([]Installment,
 	}
 	out := make([]Installment, len(parts))
 	for i, part := range parts {
-		out[i] = Installment{Part: part, Due: addMonths(effective, part.Months)}
+		out[i] = Installment{Part: part, Due: addMonths(effective, part.Months), BillTo: Insured}
 	}
 	return out, nil
 }

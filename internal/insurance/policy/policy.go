@@ -8,6 +8,7 @@ import (
 	"cloud.google.com/go/civil"
 
 	"github.com/openinsure/openinsure/internal/access"
+	"github.com/openinsure/openinsure/internal/fault"
 	"github.com/openinsure/openinsure/internal/id"
 	"github.com/openinsure/openinsure/internal/insurance/billing"
 	"github.com/openinsure/openinsure/internal/insurance/money"
@@ -60,6 +61,7 @@ type Policy struct {
 	Expiration      civil.Date
 	GrossPremium    money.Cents
 	InstallmentPlan billing.Plan
+	Finance         *billing.Finance // the agreement behind PremiumFinance
 	Status          Status
 	Metadata        map[string]string
 	CreatedBy       string
@@ -92,6 +94,14 @@ type Working struct {
 	Factors     []rating.Factor `json:"factors"`
 }
 
+// payer is the name of who owes an invoice of the policy.
+func (p Policy) payer(who billing.Payer) string {
+	if who == billing.Financier {
+		return p.Finance.Financier
+	}
+	return p.InsuredName
+}
+
 // prefixes are the lines' in policy numbers.
 var prefixes = map[string]string{
 	"GL": "GL", "CYBER": "CY", "EO": "EO", "WC": "WC", "PROPERTY": "PR", "UMBRELLA": "UM", "COMMERCIAL_AUTO": "CA",
@@ -109,15 +119,35 @@ func Number(series string, n int64) string { return fmt.Sprintf("%s-%06d", serie
 // An Order is what the buyer chooses at the bind.
 type Order struct {
 	Plan       billing.Plan
-	Quote      quote.ID // which of the submission's; the zero ID is the accepted one, else the newest
-	ExternalID string   // the caller's own id of the policy; may be empty
+	Finance    *billing.Finance // with PremiumFinance, and no other plan
+	Quote      quote.ID         // which of the submission's; the zero ID is the accepted one, else the newest
+	ExternalID string           // the caller's own id of the policy; may be empty
 	Metadata   map[string]string
+}
+
+// Faults of an order.
+var (
+	ErrFinanceRequired   = fault.ErrValidation.Field("premiumFinance", "required")
+	ErrFinanceUnexpected = fault.ErrValidation.Field("premiumFinance", "unexpected")
+)
+
+// Schedule is what is owed for a premium by the order's plan, by whom and when.
+func (o Order) Schedule(premium money.Cents, effective civil.Date) ([]billing.Installment, error) {
+	switch {
+	case o.Plan == billing.PremiumFinance && o.Finance == nil:
+		return nil, ErrFinanceRequired
+	case o.Plan == billing.PremiumFinance:
+		return o.Finance.Schedule(premium, effective)
+	case o.Finance != nil:
+		return nil, ErrFinanceUnexpected
+	}
+	return billing.Schedule(o.Plan, premium, effective)
 }
 
 // Bind makes the policy of an accepted quote for a year, which has no number yet,
 // with its first transaction and the invoices of the plan.
 func Bind(s submission.Submission, q quote.Quote, o Order, by string, at time.Time) (Policy, Transaction, []billing.Invoice, error) {
-	parts, err := billing.Schedule(o.Plan, q.GrossPremium, s.EffectiveDate)
+	parts, err := o.Schedule(q.GrossPremium, s.EffectiveDate)
 	if err != nil {
 		return Policy{}, Transaction{}, nil, err
 	}
@@ -130,6 +160,13 @@ func Bind(s submission.Submission, q quote.Quote, o Order, by string, at time.Ti
 	if p.Metadata == nil {
 		p.Metadata = map[string]string{}
 	}
+	if o.Finance != nil {
+		agreed, err := o.Finance.Of(q.GrossPremium, s.EffectiveDate)
+		if err != nil {
+			return Policy{}, Transaction{}, nil, err
+		}
+		p.Finance = &agreed
+	}
 	t := Transaction{
 		ID: id.New[transactionKind](at), Org: s.Org, Policy: p.ID, Number: 1, Kind: "new", Effective: p.Effective,
 		Premium: p.GrossPremium, Working: Working{RateVersion: q.RateVersion, Factors: q.Factors}, CreatedBy: by, CreatedAt: at,
@@ -137,7 +174,7 @@ func Bind(s submission.Submission, q quote.Quote, o Order, by string, at time.Ti
 	invoices := make([]billing.Invoice, len(parts))
 	for i, in := range parts {
 		invoices[i] = billing.Invoice{
-			ID: billing.NewInvoiceID(at), Org: s.Org, Policy: p.ID.String(), Number: in.Number, Due: in.Due,
+			ID: billing.NewInvoiceID(at), Org: s.Org, Policy: p.ID.String(), Number: in.Number, Due: in.Due, BillTo: in.BillTo, BillToName: p.payer(in.BillTo),
 			Premium: in.Premium, Fee: in.Fee, Amount: in.Amount, Status: "open", Metadata: map[string]string{},
 			CreatedAt: at, UpdatedAt: at, Version: 1,
 		}

@@ -8,6 +8,7 @@ import (
 	"cloud.google.com/go/civil"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/openinsure/openinsure/internal/fault"
 	"github.com/openinsure/openinsure/internal/insurance/billing"
 	"github.com/openinsure/openinsure/internal/insurance/money"
 	"github.com/openinsure/openinsure/internal/insurance/policy"
@@ -70,7 +71,16 @@ func TestBindCarriesTheWorkingAndRefusesThePlan(t *testing.T) {
 	if tx.Policy != p.ID || tx.Kind != "new" || tx.Number != 1 || !cmp.Equal(tx.Working, policy.Working{RateVersion: 3, Factors: q.Factors}) {
 		t.Errorf("transaction %+v", tx)
 	}
-	if _, _, _, err := policy.Bind(s, q, policy.Order{Plan: billing.PremiumFinance}, "usr_1", at); !errors.Is(err, billing.ErrPlan) {
-		t.Errorf("financed: err = %v", err)
+	for want, o := range map[string]policy.Order{
+		"required":   {Plan: billing.PremiumFinance},
+		"unexpected": {Plan: billing.PayInFull, Finance: &billing.Finance{Financier: "Evergreen", Agreement: "1"}},
+	} {
+		_, _, _, err := policy.Bind(s, q, o, "usr_1", at)
+		if f, ok := errors.AsType[*fault.Error](err); !ok || !cmp.Equal(f.Fields(), []fault.Field{{Field: "premiumFinance", Rule: want}}) {
+			t.Errorf("%s: err = %v", want, err)
+		}
+	}
+	if _, _, _, err := policy.Bind(s, q, policy.Order{Plan: "WEEKLY"}, "usr_1", at); !errors.Is(err, billing.ErrPlan) {
+		t.Errorf("unknown: err = %v", err)
 	}
 }
