@@ -66,7 +66,7 @@ var arrows = map[string][]string{
 	"internal/insurance/authority": {"internal/access", "internal/fault", "internal/id", "internal/insurance/money"},
 	"internal/insurance/calendar":  {"internal/fault"},
 	"internal/insurance/policy": {
-		"internal/access", "internal/id", "internal/insurance/billing", "internal/insurance/calendar", "internal/insurance/money", "internal/insurance/quote",
+		"internal/access", "internal/fault", "internal/id", "internal/insurance/billing", "internal/insurance/calendar", "internal/insurance/money", "internal/insurance/quote",
 		"internal/insurance/rating", "internal/insurance/submission",
 	},
 	"internal/insurance/quote": {
