@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -114,14 +115,14 @@ func (tx *Tx) SaveQuote(ctx context.Context, q quote.Quote) error {
 }
 
 // passOverSQL ends the open quotes of a submission beside the one that was
-// taken.
-const passOverSQL = `UPDATE quote SET status = 'not_taken_up'
+// taken; what had expired by then is said to have.
+const passOverSQL = `UPDATE quote SET status = CASE WHEN expires_at > $4 THEN 'not_taken_up' ELSE 'expired' END
 	WHERE org_id = $1 AND submission_id = $2 AND id <> $3 AND status IN ('quoted', 'referred', 'offered', 'accepted')`
 
-// PassOver ends the quotes of a locked submission beside the one that was
-// accepted or bound.
-func (tx *Tx) PassOver(ctx context.Context, q quote.Quote) error {
-	return tx.write(ctx, passOverSQL, tx.org.UUID(), q.Submission.UUID(), q.ID.UUID())
+// PassOver ends the quotes of a locked submission, at a time, beside the one that
+// was accepted or bound.
+func (tx *Tx) PassOver(ctx context.Context, q quote.Quote, at time.Time) error {
+	return tx.write(ctx, passOverSQL, tx.org.UUID(), q.Submission.UUID(), q.ID.UUID(), at)
 }
 
 // standQuoteSQL says where a quote stands.

@@ -35,7 +35,7 @@ func risk(line, kind string) fields {
 // begin submits a risk and opens a room for it.
 func (t *tale) begin(line, kind string) {
 	t.t.Helper()
-	t.submission = t.must("una", "POST", "/v1/submissions", risk(line, kind).with(fields{"insuredName": t.name}))["id"].(string)
+	t.submission = t.must("una", "POST", "/v1/submissions", risk(line, kind).with(fields{"insuredName": t.name}).with(t.asked))["id"].(string)
 	t.room = t.must("una", "POST", "/v1/deal-rooms", fields{"submissionId": t.submission, "participants": []fields{{"email": "ben@harbor.example", "role": "broker"}}})["id"].(string)
 	t.before = t.look()
 }

@@ -25,7 +25,8 @@ type month struct {
 	began  time.Time
 	taken  map[way]int // every way of a machine that was gone
 
-	dealt map[string]int // what was done for the broker's side, and by whom
+	dealt                 map[string]int // what was done for the broker's side, and by whom
+	producers, agreements int            // that were made
 }
 
 // A way is one transition of one machine.
@@ -81,10 +82,12 @@ func (s *month) move(day int) {
 	if day <= s.day {
 		return
 	}
-	s.day = day
-	out := s.must("ada", "POST", "/v1/test-clock", fields{"now": s.at(day).Format(time.RFC3339)})
-	if out["failed"] != 0.0 {
-		s.t.Fatalf("day %d: %v", day, out)
+	for s.day < day {
+		s.day = min(day, s.day+10) // what comes due at once is bounded
+		out := s.must("ada", "POST", "/v1/test-clock", fields{"now": s.at(s.day).Format(time.RFC3339)})
+		if out["failed"] != 0.0 {
+			s.t.Fatalf("day %d: %v", s.day, out)
+		}
 	}
 }
 
@@ -110,6 +113,8 @@ type tale struct {
 	wait func(day int) // until so many days of the month have passed
 
 	submission, room, referral, quote, policy string
+	producer, agreement, carrier              string // of the market
+	asked                                     fields // of the submission, beside its risk
 
 	before  snapshot
 	expects []string // the facts that the room shows, in order
@@ -133,6 +138,11 @@ func (s *month) tell(tales map[string]func(*tale)) []*tale {
 	}
 	for due.Len() > 0 {
 		now := heap.Pop(&due).(turn)
+		if now.day > s.day+epilogue { // the month is over
+			for _, t := range all {
+				t.over()
+			}
+		}
 		s.move(now.day)
 		if day, more := now.next(); more {
 			heap.Push(&due, turn{day, now.n, now.next})
@@ -140,6 +150,9 @@ func (s *month) tell(tales map[string]func(*tale)) []*tale {
 	}
 	return all
 }
+
+// epilogue is how many days without any tale end a month.
+const epilogue = 20
 
 // A turn is when a tale goes on.
 type turn struct {

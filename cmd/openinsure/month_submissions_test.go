@@ -18,7 +18,6 @@ func init() {
 		}
 	}
 	not("nothing makes a draft", submission.Withdraw, "draft withdrawn")
-	not("it takes 90 days, which a month has not: see internal/insurance", submission.Expire, "received expired", "in_review expired", "quoted expired", "referred expired")
 	not("who has claimed it has it in review", submission.Correct, "received in_review")
 	not("what is asked goes with the risk", submission.Correct, "received referred", "in_review referred", "quoted referred")
 	not("what is asked makes it referred", submission.Ask, "received in_review", "received quoted", "received declined", "in_review received", "in_review quoted",
@@ -123,7 +122,7 @@ func (t *tale) corrected(w way, line string) {
 func (t *tale) worked(w way, line string) {
 	t.t.Helper()
 	kind := "plain"
-	if w.by == "ask" && w.to == "quoted" {
+	if w.by == "ask" && w.to == "quoted" || w.by == "expire" && w.from == "referred" {
 		kind = "young"
 	}
 	t.begin(line, kind)
@@ -136,7 +135,7 @@ func (t *tale) worked(w way, line string) {
 		if w.to != "in_review" {
 			t.rate(nil)
 		}
-		if w.to == "declined" && w.by == "ask" {
+		if w.to == "declined" && w.by == "ask" || w.by == "expire" {
 			break
 		}
 		t.refer(nil)
@@ -152,6 +151,8 @@ func (t *tale) worked(w way, line string) {
 		t.work("leave", leaving)
 	case w.by == "bind":
 		t.bind("PIF", "")
+	case w.by == "expire":
+		t.wait(91)
 	case w.to == "referred":
 		t.refer(nil)
 	case w.to == "in_review":

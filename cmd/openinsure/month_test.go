@@ -25,6 +25,8 @@ func TestOneMonth(t *testing.T) {
 	addQuotes(tales)
 	addPolicies(tales)
 	addAlternatives(tales)
+	addProducers(tales)
+	addAgreements(tales)
 	began := time.Now()
 	told := s.tell(tales)
 	for _, one := range told {

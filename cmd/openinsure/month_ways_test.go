@@ -17,12 +17,19 @@ import (
 type snapshot map[string]map[string]string
 
 // machines are those whose every way the month has to go.
-var machines = []string{"submission", "quote", "referral", "condition"}
+var machines = []string{
+	"submission", "quote", "referral", "condition", "producer", "review", "license", "standing", "appointment", "clock", "agreement", "reservation", "carrier",
+}
 
 // look reads where everything stands.
 func (t *tale) look() snapshot {
 	t.t.Helper()
-	s := snapshot{"submission": {}, "quote": {}, "referral": {}, "condition": {}}
+	s := snapshot{}
+	for _, machine := range machines {
+		s[machine] = map[string]string{}
+	}
+	t.lookAtProducer(s)
+	t.lookAtAgreement(s)
 	if t.submission == "" {
 		return s
 	}
@@ -52,7 +59,7 @@ var acts = map[string]map[string][]string{
 	"rate":      {"submission": {"rate", "ask"}, "quote": {"supersede", "expire"}, "referral": {"change"}},
 	"beside":    {"submission": {"rate"}},
 	"offer":     {"quote": {"offer"}},
-	"accept":    {"quote": {"accept", "pass_over"}},
+	"accept":    {"quote": {"accept", "pass_over"}, "reservation": {"accept"}},
 	"refer":     {"submission": {"ask"}, "quote": {"doubt"}},
 	"submit":    {"submission": {"ask"}, "referral": {"submit"}},
 	"claim":     {"referral": {"claim"}},
@@ -69,9 +76,19 @@ var acts = map[string]map[string][]string{
 	"take":      {"submission": {"claim"}},
 	"give":      {"submission": {"release"}},
 	"decline":   {"submission": {"decline"}, "quote": {"decline", "pass_over"}, "referral": {"drop"}},
-	"leave":     {"submission": {"withdraw"}, "quote": {"pass_over"}, "referral": {"drop"}},
-	"bind":      {"submission": {"bind"}, "quote": {"bind", "pass_over"}, "referral": {"consume"}},
-	"pass":      {"submission": {"ask", "expire"}, "quote": {"expire", "doubt"}, "referral": {"tick"}, "condition": {"tick"}},
+	"leave":     {"submission": {"withdraw"}, "quote": {"pass_over"}, "referral": {"drop"}, "reservation": {"leave"}},
+	"bind":      {"submission": {"bind"}, "quote": {"bind", "pass_over"}, "referral": {"consume"}, "reservation": {"bind"}},
+	"pass": {
+		"submission": {"ask", "expire"}, "quote": {"expire", "doubt", "pass_over"}, "referral": {"tick", "drop"}, "condition": {"tick"}, "standing": {"pass"}, "clock": {"pass"},
+		"agreement": {"pass"}, "reservation": {"pass"},
+	},
+	"move":    {"producer": {"move"}},
+	"review":  {"producer": {"block"}, "review": {"clear", "block"}},
+	"rename":  {"review": {"rename"}},
+	"license": {"license": {"amend"}},
+	"appoint": {"appointment": {"step"}},
+	"agree":   {"agreement": {"change", "move end"}},
+	"carrier": {"carrier": {"change"}},
 }
 
 // ways lists every way of every machine, as the rules have it.
@@ -101,7 +118,7 @@ func ways() []way {
 			}
 		}
 	}
-	return out
+	return append(out, marketWays()...)
 }
 
 // over notes what the room shows of what came later than the tale.
@@ -202,6 +219,9 @@ func (t *tale) expect(act string, after snapshot) {
 	}
 	if act == "bind" {
 		facts = append(facts, "policy.bound "+t.policy)
+	}
+	if was := t.before["submission"][t.submission]; act == "pass" && was != "expired" && after["submission"][t.submission] == "expired" {
+		facts = append(facts, "submission.expired")
 	}
 	t.expects = append(t.expects, facts...)
 }

@@ -62,7 +62,7 @@ func (d *Desk) takes(ctx context.Context, by access.Actor) quoteMove {
 		if err != nil {
 			return q, err
 		}
-		if err := tx.PassOver(ctx, q); err != nil {
+		if err := tx.PassOver(ctx, q, at); err != nil {
 			return q, err
 		}
 		if err := d.reserve(ctx, tx, by, s, q, at); err != nil {

@@ -123,7 +123,7 @@ func saveBound(ctx context.Context, tx *store.Tx, s submission.Submission, q quo
 	if err := tx.AddInvoices(ctx, p, invoices); err != nil {
 		return err
 	}
-	if err := tx.PassOver(ctx, q); err != nil {
+	if err := tx.PassOver(ctx, q, p.CreatedAt); err != nil {
 		return err
 	}
 	if err := tx.BoundQuote(ctx, q.ID); err != nil {

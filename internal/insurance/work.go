@@ -282,7 +282,7 @@ func (d *Desk) end(ctx context.Context, tx *store.Tx, s submission.Submission, t
 			}
 		}
 	}
-	if err := tx.PassOver(ctx, over); err != nil {
+	if err := tx.PassOver(ctx, over, at); err != nil {
 		return s, err
 	}
 	board, err := rooms.ScheduleClose(ctx, tx, s.ID, at.Add(d.cfg.CloseAfter))

@@ -27,6 +27,9 @@ const (
 	CarrierInactive = "inactive"
 )
 
+// CarrierStatuses lists every state of a carrier.
+var CarrierStatuses = []string{CarrierActive, CarrierInactive}
+
 // How often a carrier is reported to.
 const (
 	Monthly   = "monthly"

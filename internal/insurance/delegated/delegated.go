@@ -41,6 +41,9 @@ const (
 	Expired   Status = "expired"
 )
 
+// Statuses lists every state.
+var Statuses = []Status{Active, Suspended, Expired}
+
 // An Agreement is a carrier's word that business of a program may be bound in
 // its name, within bounds.
 type Agreement struct {

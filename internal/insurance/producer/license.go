@@ -45,6 +45,9 @@ const (
 	LicenseRevoked   LicenseStatus = "revoked" // final
 )
 
+// LicenseStatuses lists every status.
+var LicenseStatuses = []LicenseStatus{LicenseActive, LicenseRenewing, LicenseSuspended, LicenseRevoked}
+
 // expiresSoon is how many days before its end a licence is said to expire soon,
 // by the compliance page.
 const expiresSoon = 60
