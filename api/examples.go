@@ -34,7 +34,7 @@ const (
 			{"key": "revenue_band", "label": "Revenue band", "value": "1.00", "formula": "13252.5000 × 1.00 = 13252.5000", "premium": "13252.5000"},
 			{"key": "schedule", "label": "Schedule rating, safety", "value": "0.9", "formula": "13252.5000 × 0.9 = 11927.2500", "premium": "11927.2500"}],
 		"rateVersion": 1, "schedule": {"PIF": [{"number": 1, "dueAfterMonths": 0, "premium": 11927.25, "fee": 0, "amount": 11927.25}]},
-		"daFlags": [], "producerFlags": [], "createdAt": "2026-11-29T08:00:00Z", "expiresAt": "2026-12-29T08:00:00Z"`
+		"daFlags": [], "plansByAgreement": ["PREMIUM_FINANCE"], "producerFlags": [], "createdAt": "2026-11-29T08:00:00Z", "expiresAt": "2026-12-29T08:00:00Z"`
 	answerQuote    = answerQuoteHead + `, "status": "quoted"}`
 	answerOffered  = answerQuoteHead + `, "status": "offered", "offeredAt": "2026-11-29T08:05:00Z"}`
 	answerAccepted = answerQuoteHead + `, "status": "accepted", "offeredAt": "2026-11-29T08:05:00Z", "acceptedAt": "2026-11-29T08:10:00Z"}`

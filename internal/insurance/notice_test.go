@@ -46,7 +46,7 @@ func openAccount(t *testing.T, h hall, plan billing.Plan) account {
 	if _, err := h.desk.Quote(t.Context(), h.una, s.ID, whatever); err != nil {
 		t.Fatal(err)
 	}
-	if a.policy, err = h.desk.Bind(t.Context(), h.una, s.ID, policy.Order{Plan: plan}, whatever); err != nil {
+	if a.policy, err = h.desk.Bind(t.Context(), h.una, s.ID, orderOf(plan), whatever); err != nil {
 		t.Fatal(err)
 	}
 	holders, err := h.db.As(h.una).Insureds(t.Context(), a.policy.ID)
@@ -55,6 +55,32 @@ func openAccount(t *testing.T, h hall, plan billing.Plan) account {
 	}
 	a.holder = holders[0].String()
 	return a
+}
+
+// orderOf is an order of a plan, with an agreement when it takes one.
+func orderOf(plan billing.Plan) policy.Order {
+	o := policy.Order{Plan: plan}
+	if plan == billing.PremiumFinance {
+		o.Finance = &billing.Finance{Financier: "Evergreen Premium Finance", Agreement: "EPF-1", DownPercent: 20}
+	}
+	return o
+}
+
+// Of what a financier owes finance is told, and the policyholder of his own.
+func TestNoticesOfAFinancier(t *testing.T) {
+	a := openAccount(t, openHall(t), billing.PremiumFinance)
+	if m := a.on(t, 200*24*time.Hour); m.Failed != 0 {
+		t.Errorf("%d failed", m.Failed)
+	}
+	his := []string{"invoice.due_soon 04-24 13:00", "invoice.overdue 05-02 13:00", "invoice.last_notice 05-12 13:00"}
+	all := []string{his[0], his[1], his[2], "invoice.due_soon 05-24 13:00", "invoice.overdue 06-01 13:00", "invoice.last_notice 06-11 13:00"}
+	if d := diff.Diff(all, a.told(t, event.Finance)); d != "" {
+		t.Errorf("finance (-want +got):\n%s", d)
+	}
+	holder := access.Actor{Kind: access.Insured, ID: a.holder, Org: a.una.Org}
+	if d := diff.Diff(his, of(told(t, a.db, holder, event.PersonChannel(a.holder, a.una.Org).Name))); d != "" {
+		t.Errorf("the policyholder (-want +got):\n%s", d)
+	}
 }
 
 // of keeps the lines about invoices that are owed and policies that expire.
