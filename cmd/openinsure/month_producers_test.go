@@ -133,7 +133,7 @@ const likeSanctioned = "Viktor Zelezny Morosenco"
 
 // takeOn takes a producer on who brings the tale's submission: by a name,
 // licensed and appointed in Oregon, unless the tale says otherwise.
-func (t *tale) takeOn(name string, license, appointment fields) {
+func (t *tale) takeOn(name string, license fields) {
 	t.t.Helper()
 	t.producers++
 	t.producer = t.must("ada", "POST", "/v1/producers", fields{
@@ -141,7 +141,7 @@ func (t *tale) takeOn(name string, license, appointment fields) {
 	})["id"].(string)
 	t.asked = fields{"producerId": t.producer}
 	t.note(license)
-	t.must("ada", "POST", "/v1/producers/"+t.producer+"/appointments", fields{"carrier": "Summit Casualty", "state": "OR"}.with(appointment))
+	t.must("ada", "POST", "/v1/producers/"+t.producer+"/appointments", fields{"carrier": "Summit Casualty", "state": "OR"})
 }
 
 // note notes a license, in Oregon and for long unless it says otherwise.
@@ -152,7 +152,7 @@ func (t *tale) note(license fields) string {
 	}.with(license))["id"].(string)
 }
 
-// on a producer: the acts that change where he stands.
+// producerBecomes moves the producer to a state.
 func (t *tale) producerBecomes(status string) {
 	t.t.Helper()
 	t.patch("move", "/v1/producers/"+t.producer+"/status", fields{"status": status})
@@ -182,11 +182,10 @@ func (t *tale) appointmentBecomes(status string) {
 }
 
 // patch is act for what an administrator changes.
-func (t *tale) patch(act, path string, body fields) map[string]any {
+func (t *tale) patch(act, path string, body fields) {
 	t.t.Helper()
-	out := t.must("ada", "PATCH", path, body)
+	t.must("ada", "PATCH", path, body)
 	t.went(act)
-	return out
 }
 
 // sells binds when nothing is in the way, and otherwise checks that exactly this
@@ -223,7 +222,7 @@ func addProducers(tales map[string]func(*tale)) {
 	}
 	tales["licenses: as time passes"] = func(t *tale) {
 		day := func(days int) string { return civil.DateOf(t.at(t.day + days)).String() }
-		t.takeOn("Agency of time", fields{"effectiveDate": day(3), "expirationDate": day(400)}, nil)
+		t.takeOn("Agency of time", fields{"effectiveDate": day(3), "expirationDate": day(400)})
 		t.note(fields{"number": "2", "expirationDate": day(62), "state": "CA"})
 		t.note(fields{"number": "3", "expirationDate": day(6), "state": "CA"})
 		t.note(fields{"number": "4", "effectiveDate": day(3), "expirationDate": day(20), "state": "CA"})
@@ -237,7 +236,7 @@ func addProducers(tales map[string]func(*tale)) {
 		t.sells()
 	}
 	tales["clock: an appointment is not filed in time"] = func(t *tale) {
-		t.takeOn("Agency that waits", nil, nil)
+		t.takeOn("Agency that waits", nil)
 		t.begin("WC", "plain")
 		t.producerBecomes("active")
 		t.rate(nil)
@@ -248,7 +247,7 @@ func addProducers(tales map[string]func(*tale)) {
 		t.sells()
 	}
 	tales["clock: the end of an appointment is not noticed in time"] = func(t *tale) {
-		t.takeOn("Agency that ended", nil, nil)
+		t.takeOn("Agency that ended", nil)
 		t.begin("WC", "plain")
 		t.producerBecomes("active")
 		t.appointmentBecomes("terminated")
@@ -269,7 +268,7 @@ func (t *tale) producerGoes(w way) {
 	if w.by == "block" && w.from == "pending" {
 		name = likeSanctioned
 	}
-	t.takeOn(name, nil, nil)
+	t.takeOn(name, nil)
 	t.begin("GL", "plain")
 	t.rate(nil)
 	if w.from != "pending" {
@@ -302,7 +301,7 @@ func (t *tale) reviewGoes(w way) {
 	if w.from == "none" {
 		name = "Agency " + t.name
 	}
-	t.takeOn(name, nil, nil)
+	t.takeOn(name, nil)
 	t.begin("CYBER", "plain")
 	t.rate(nil)
 	switch w.from {
@@ -350,7 +349,7 @@ func (t *tale) licenseGoes(w way) {
 
 func (t *tale) appointmentGoes(w way) {
 	t.t.Helper()
-	t.takeOn("Agency "+t.name, nil, nil)
+	t.takeOn("Agency "+t.name, nil)
 	t.begin("UMBRELLA", "plain")
 	t.producerBecomes("active")
 	t.rate(nil)
