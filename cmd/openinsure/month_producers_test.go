@@ -329,7 +329,7 @@ func (t *tale) reviewGoes(w way) {
 
 func (t *tale) licenseGoes(w way) {
 	t.t.Helper()
-	t.takeOn("Agency "+t.name, fields{"state": "CA"}, nil) // it is active by this one
+	t.takeOn("Agency "+t.name, fields{"state": "CA"}) // it is active by this one
 	license := t.note(fields{"status": w.from})
 	t.begin("GL", "plain")
 	t.producerBecomes("active")
