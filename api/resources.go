@@ -86,6 +86,7 @@ func (a *API) RegisterAll(p Platform) {
 	a.registerAudit(p)
 	a.registerFlags(p)
 	a.registerTestClock(p)
+	a.registerSandbox(p)
 }
 
 // ByID is the input of an operation on one resource.

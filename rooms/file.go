@@ -211,3 +211,29 @@ func (h *House) Files(ctx context.Context, by access.Actor, id room.ID, p store.
 	}
 	return r.Files(ctx, s, joined, p)
 }
+
+// discardBatch is how many files are discarded at a time.
+const discardBatch = 100
+
+// Discard deletes the bytes of files whose rooms are gone, and returns of how
+// many. Several nodes may do it at once; what fails is tried again.
+func (h *House) Discard(ctx context.Context) (int, error) {
+	for total := 0; ; {
+		files, err := h.db.Discarded(ctx, discardBatch)
+		if err != nil {
+			return total, fmt.Errorf("discard files: %w", err)
+		}
+		for _, f := range files {
+			if err := h.files.Delete(ctx, f.String()); err != nil && gcerrors.Code(err) != gcerrors.NotFound {
+				return total, ErrFileStore.Because(err)
+			}
+		}
+		if err := h.db.ForgetFiles(ctx, files); err != nil {
+			return total, fmt.Errorf("discard files: %w", err)
+		}
+		total += len(files)
+		if len(files) < discardBatch {
+			return total, nil
+		}
+	}
+}

@@ -230,25 +230,27 @@ const skipHeadsSQL = `SELECT set_config('app.heads', coalesce(string_agg(id::tex
 // was posted under the same client_id, whether the room is open and whether the
 // author still may are read here. LIMIT keeps the look-up of client ids from
 // becoming a join, which on a table that was small when it was planned reads the
-// whole index for each post. A grant is looked up as one word, in the index
+// whole index for each post. A room that is gone, with its channels, is one that is
+// not open. A grant is looked up as one word, in the index
 // relationship_grant; crosses orgs: a group is of several.
 const appendPostsSQL = `WITH post AS (
 		SELECT u.*, c.id AS channel_id, c.head, c.org_id
 		FROM unnest($1::text[], $2::uuid[], $3::text[], $4::uuid[], $5::uuid[], $6::bytea[], $7::timestamptz[], $8::text[])
 			WITH ORDINALITY AS u(name, room_id, author, client_id, event_id, payload, at, held, ord)
-		JOIN channel c ON c.name = u.name
-		WHERE c.id = ANY (string_to_array(nullif(current_setting('app.heads', true), ''), ',')::bigint[])
+		LEFT JOIN channel c ON c.name = u.name
+		WHERE c.id IS NULL OR c.id = ANY (string_to_array(nullif(current_setting('app.heads', true), ''), ',')::bigint[])
 	), judged AS (
 		SELECT p.ord, p.channel_id, p.head, p.org_id, p.event_id, p.author, p.client_id, p.payload, p.at,
-			was.seq AS was_seq, was.event_id AS was_id, was.payload AS was_payload, r.status = 'active' AS open,
+			was.seq AS was_seq, was.event_id AS was_id, was.payload AS was_payload,
+			coalesce(r.status = 'active' AND p.channel_id IS NOT NULL, false) AS open,
 			p.held = '' OR EXISTS (SELECT FROM relationship t WHERE t.subject_relation = ''
 				AND t.object_type || ':' || t.object_id || '#' || t.relation || '@' || t.subject_type || ':' || t.subject_id = p.held) AS may
-		FROM post p JOIN room r ON r.id = p.room_id
+		FROM post p LEFT JOIN room r ON r.id = p.room_id
 		LEFT JOIN LATERAL (SELECT e.seq, e.event_id, e.payload FROM entry e
 			WHERE e.channel_id = p.channel_id AND e.author = p.author AND e.client_id = p.client_id LIMIT 1) was ON true
 	), numbered AS (
 		SELECT j.*, j.was_seq IS NULL AND j.open AND j.may AS fresh,
-			j.head + count(*) FILTER (WHERE j.was_seq IS NULL AND j.open AND j.may) OVER (PARTITION BY j.channel_id ORDER BY j.ord) AS seq
+			coalesce(j.head, 0) + count(*) FILTER (WHERE j.was_seq IS NULL AND j.open AND j.may) OVER (PARTITION BY j.channel_id ORDER BY j.ord) AS seq
 		FROM judged j
 	), moved AS (
 		UPDATE channel c SET head = top.seq FROM (SELECT channel_id, max(seq) AS seq FROM numbered WHERE fresh GROUP BY channel_id) top

@@ -20,6 +20,7 @@ var unscoped = map[string]string{
 	"setOrgSQL":       "it is what names the organisation",
 	"becomeAppSQL":    "it takes a role and touches no table",
 	"becomeWorkerSQL": "it takes a role and touches no table",
+	"slowSQL":         "it is about time and touches no table",
 	"planByIndexSQL":  "it is about plans and touches no table",
 	"epochSQL":        "the log is one for all and has no organisation",
 	"shareClockSQL":   "the number that it locks is made of the organisation",

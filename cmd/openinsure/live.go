@@ -140,7 +140,8 @@ func (l *live) run(ctx context.Context) error {
 // closeRoomsEvery is how late a room may close by itself.
 const closeRoomsEvery = time.Minute
 
-// closeRooms closes the rooms whose time has come.
+// closeRooms closes the rooms whose time has come, and deletes the bytes of
+// files whose rooms are gone.
 func (l *live) closeRooms(ctx context.Context) error {
 	tick := time.NewTicker(closeRoomsEvery)
 	defer tick.Stop()
@@ -149,6 +150,9 @@ func (l *live) closeRooms(ctx context.Context) error {
 			l.log.WarnContext(ctx, "rooms were not closed", "error", err)
 		} else if n > 0 {
 			l.log.InfoContext(ctx, "rooms closed by themselves", "count", n)
+		}
+		if _, err := l.house.Discard(ctx); err != nil && ctx.Err() == nil {
+			l.log.WarnContext(ctx, "files of a reset were not deleted", "error", err)
 		}
 		select {
 		case <-tick.C:

@@ -101,6 +101,8 @@ const (
 	ClockMoved Action = "test_clock.moved" // details.now says to when
 	ClockReset Action = "test_clock.reset"
 
+	SandboxReset Action = "sandbox.reset" // details say how much of what was deleted
+
 	FlagSet   Action = "flag.set"   // for all in the platform's log, for an organisation in its own
 	FlagUnset Action = "flag.unset" // details.key says which
 
@@ -121,7 +123,7 @@ var Actions = []Action{
 	InvitationRevoked, InvitationReplaced, GuestLinkMailed, KeyCreated, KeyRotated, KeyRevoked, UserCreated, UserChanged, UserStopped, OrgCreated, OrgChanged,
 	LogExported, KeysRotated, KeysDropped, RoomOpened, RoomClosed, RoomReopened, RoomArchived, ParticipantAdded, ParticipantChanged,
 	ParticipantRemoved, Quoted, Declined, Corrected, Claimed, Released, Withdrawn, QuoteOffered, QuoteAccepted, PolicyBound, ProgramCreated, RatesDrafted, RatesPublished, ReferralRaised, ReferralDecided, ReferralChanged, AuthorityChanged, WebhookCreated, WebhookChanged, WebhookDeleted,
-	WebhookDisabled, DeviceAdded, DeviceRemoved, ClockMoved, ClockReset, FlagSet, FlagUnset, ProducerScreened, ProducerReviewed, InsuredScreened, InsuredReviewed, ProducerAdded, ProducerChanged, LicenseAdded, LicenseChanged,
+	WebhookDisabled, DeviceAdded, DeviceRemoved, ClockMoved, ClockReset, SandboxReset, FlagSet, FlagUnset, ProducerScreened, ProducerReviewed, InsuredScreened, InsuredReviewed, ProducerAdded, ProducerChanged, LicenseAdded, LicenseChanged,
 	AppointmentAdded, AppointmentChanged, ProducerSaleChecked, CarrierAdded, CarrierChanged, AgreementAdded, AgreementChanged, CapacityReserved, BordereauMade,
 }
 

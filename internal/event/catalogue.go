@@ -78,7 +78,7 @@ type Type struct {
 var catalogue = func() map[string]Type {
 	all := map[string]Type{}
 	for _, ts := range [][]Type{
-		roomTypes, referralTypes, submissionTypes, policyTypes, claimTypes, billingTypes, documentTypes, authorityTypes, complianceTypes, producerTypes, webhookTypes, notificationTypes,
+		roomTypes, referralTypes, submissionTypes, policyTypes, claimTypes, billingTypes, documentTypes, authorityTypes, complianceTypes, producerTypes, webhookTypes, notificationTypes, sandboxTypes,
 	} {
 		for _, t := range ts {
 			all[t.Name] = t

@@ -60,7 +60,7 @@ func (d *Desk) Clock(ctx context.Context, by access.Actor) (Clock, error) {
 // clock runs.
 func (d *Desk) MoveClock(ctx context.Context, by access.Actor, to func(now time.Time) time.Time) (Move, error) {
 	var m Move
-	err := d.onClock(ctx, by, func(tx *store.Tx) (err error) {
+	err := d.onClock(ctx, by, access.MoveClock, func(tx *store.Tx) (err error) {
 		m, err = d.moveClock(ctx, tx, by, to)
 		return err
 	})
@@ -73,7 +73,7 @@ func (d *Desk) MoveClock(ctx context.Context, by access.Actor, to func(now time.
 // ResetClock sets the clock of an organisation back to everybody's time. What
 // was dated ahead stays as it is.
 func (d *Desk) ResetClock(ctx context.Context, by access.Actor) error {
-	err := d.onClock(ctx, by, func(tx *store.Tx) error {
+	err := d.onClock(ctx, by, access.MoveClock, func(tx *store.Tx) error {
 		moved, err := tx.DropClock(ctx)
 		if moved {
 			tx.Audit(by, audit.Fact{Action: audit.ClockReset, Object: by.Org.String()})
@@ -87,13 +87,13 @@ func (d *Desk) ResetClock(ctx context.Context, by access.Actor) error {
 }
 
 // onClock runs fn with the clock of an organisation, which nobody else works by
-// meanwhile.
-func (d *Desk) onClock(ctx context.Context, by access.Actor, fn func(*store.Tx) error) error {
+// meanwhile, for one who may.
+func (d *Desk) onClock(ctx context.Context, by access.Actor, want access.Permission, fn func(*store.Tx) error) error {
 	if !d.db.TestClocks() {
 		return ErrNoClock
 	}
 	return d.db.InTx(ctx, by, func(tx *store.Tx) error {
-		if err := access.Check(ctx, tx, by, access.MoveClock, access.OrgObject(by.Org)); err != nil {
+		if err := access.Check(ctx, tx, by, want, access.OrgObject(by.Org)); err != nil {
 			return err
 		}
 		mine, err := tx.TakeClock(ctx)
