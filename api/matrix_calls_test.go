@@ -11,6 +11,7 @@ type call struct {
 	header []string
 	page   bool   // as a page of ours sends it
 	keeps  bool   // it can be done again on the same things
+	apart  bool   // it takes away what others need: in a scene of its own, and the most powerful last
 	nobody string // why nobody of the matrix succeeds; empty: somebody has to
 }
 
@@ -115,6 +116,7 @@ var calls = map[string]call{
 
 	"move-test-clock":  {body: `{"advance":"PT1S"}`, keeps: true},
 	"reset-test-clock": {keeps: true},
+	"reset-sandbox":    {apart: true},
 
 	"create-producer":     {body: `{"type":"agency","legalName":"Harbor","npn":"{npn}","email":"a@b.example"}`},
 	"update-producer":     {body: `{"phone":"1"}`, keeps: true},

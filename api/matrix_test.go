@@ -296,11 +296,16 @@ func TestMatrix(t *testing.T) {
 			k := calls[way]
 			got := row{way: way, operation: d.Method + " " + d.Path, cells: map[string]string{}}
 			ok := false
-			for _, who := range tb.columns {
-				own := s.home.try(who, d, k, s.home)
+			on, order := s, tb.columns
+			if k.apart {
+				on, order = newScene(t), slices.Clone(order)
+				slices.Reverse(order)
+			}
+			for _, who := range order {
+				own := on.home.try(who, d, k, on.home)
 				got.cells[who] = fmt.Sprint(own)
 				if d.names(k) {
-					if foreign := s.away.try(who, d, k, s.home); foreign != own {
+					if foreign := on.away.try(who, d, k, on.home); foreign != own {
 						got.cells[who] = fmt.Sprintf("%d/%d", own, foreign)
 					}
 				}

@@ -225,6 +225,7 @@ type listener struct {
 
 // toClear returns the names of the channels of rooms, and who may be listening.
 func (tx *Tx) toClear(ctx context.Context, rooms []room.ID) (channels []string, ears []listener, err error) {
+	channels = make([]string, 0, 3*len(rooms))
 	for _, r := range rooms {
 		channels = append(channels, room.Shared(r, tx.org).Name)
 	}
@@ -278,4 +279,13 @@ func (db *DB) ForgetFiles(ctx context.Context, files []room.FileID) error {
 	}
 	_, err := run(ctx, db.everywhere(), forgetFilesSQL, ids)
 	return err
+}
+
+// Cleared lists the tables whose rows a reset deletes, some of all.
+func Cleared() []string {
+	tables := make([]string, len(clearings))
+	for i, c := range clearings {
+		tables[i] = c.table
+	}
+	return tables
 }
