@@ -299,7 +299,11 @@ func TestSmuggledEverywhere(t *testing.T) {
 					}
 				}
 			}
-			if names := rows.changed(before); len(names) > 0 {
+			names := rows.changed(before)
+			if k.apart { // a guest's firm leaves the room, and is told so
+				names = slices.DeleteFunc(names, func(table string) bool { return slices.Contains([]string{"channel", "entry", "room_org"}, table) })
+			}
+			if len(names) > 0 {
 				t.Errorf("%s: something was changed in %v of others", way, names)
 			}
 		}

@@ -230,6 +230,7 @@ func fillOutbox(t testing.TB, db *store.DB, who access.Actor, r room.ID) {
 			SELECT new_ulid(), org_id, id, '1', 'property_casualty', 'OR', '{}', '2026-01-01', '2027-01-01', 'active', now(), now() FROM producer WHERE org_id = $1`,
 		`INSERT INTO producer_appointment (id, org_id, producer_id, carrier, state, lines, contract, status, created_at, updated_at)
 			SELECT new_ulid(), org_id, id, 'Summit', 'OR', '{}', '2026-01-01', 'pending', now(), now() FROM producer WHERE org_id = $1`,
+		`INSERT INTO discarded_file (id, org_id, at) VALUES (new_ulid(), $1, now())`,
 		`INSERT INTO external_identity (provider, subject, org_id, user_id, created_at, last_used_at)
 			SELECT 'p', id::text, org_id, id, now(), now() FROM app_user WHERE org_id = $1`,
 		`INSERT INTO user_sign_in (id, org_id, user_id, hash, created_at, expires_at)
