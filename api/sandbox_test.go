@@ -27,11 +27,12 @@ func TestSandboxReset(t *testing.T) {
 	shared, org := room.Shared(p.Room.ID, p.Una.Org).Name, event.OrgChannel(p.Una.Org, event.Underwriting)
 	p.say("una", "Before.")
 	p.upload(t, "ben", "losses.txt", "shared", "losses")
-	submit := func(id string) string {
-		return p.must(201, p.bearer("una"), "POST", "/v1/submissions", `{"insuredName":"Builders","naicsCode":"236220","annualRevenue":8000000,"requestedLimit":1000000,
-			"effectiveDate":"2027-05-01","state":"OR","lineOfBusiness":"GL","externalId":"`+id+`"}`)["id"].(string)
+	submit := func() {
+		t.Helper()
+		p.must(201, p.bearer("una"), "POST", "/v1/submissions", `{"insuredName":"Builders","naicsCode":"236220","annualRevenue":8000000,"requestedLimit":1000000,
+			"effectiveDate":"2027-05-01","state":"OR","lineOfBusiness":"GL","externalId":"same"}`)
 	}
-	submit("same")
+	submit()
 	listen := func(who, channel, since string) (*line, lineFrame) {
 		t.Helper()
 		l, _ := p.open(who, "/v1/ws")
@@ -96,7 +97,7 @@ func TestSandboxReset(t *testing.T) {
 			break
 		}
 	}
-	submit("same")
+	submit()
 	if f := desk.until("entry", "reset"); f.Seq != at.Seq+1 || f.Event.Type != "submission.created" {
 		t.Errorf("then %+v, after %d", f, at.Seq)
 	}
@@ -127,7 +128,7 @@ func TestSandboxReset(t *testing.T) {
 	}
 	// A repeated request is one; another finds the new submission.
 	first := p.must(200, p.bearer("ada"), "POST", reset, "", "Idempotency-Key", "again")
-	submit("same")
+	submit()
 	if again := p.must(200, p.bearer("ada"), "POST", reset, "", "Idempotency-Key", "again"); fmt.Sprint(again) != fmt.Sprint(first) {
 		t.Errorf("again: %v, then %v", first, again)
 	}
