@@ -1,6 +1,8 @@
 package store_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -13,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/openinsure/openinsure/internal/access"
+	"github.com/openinsure/openinsure/internal/event"
 	"github.com/openinsure/openinsure/internal/insurance"
 	"github.com/openinsure/openinsure/internal/insurance/billing"
 	"github.com/openinsure/openinsure/internal/insurance/policy"
@@ -101,7 +104,8 @@ func TestReset(t *testing.T) {
 	places := digests(t, c, a.by.Org)
 	before := digests(t, c, b.by.Org)
 	storetest.Seat(t, db, a.room, b.by, "broker", access.RoomChat)
-	house := rooms.New(db, storetest.Poster(t, db), nil, rooms.Config{})
+	poster := storetest.Poster(t, db)
+	house := rooms.New(db, poster, nil, rooms.Config{})
 	for _, visibility := range []string{"shared", "internal"} {
 		draft := room.Draft{Body: "Seen.", ClientID: map[string]string{"shared": "5f0c2f6e-9a51-4a5e-8a39-2f0f6c1f7a10", "internal": "5f0c2f6e-9a51-4a5e-8a39-2f0f6c1f7a11"}[visibility], Visibility: room.Visibility(visibility)}
 		if _, _, err := house.Post(t.Context(), b.by, a.room.ID, draft); err != nil {
@@ -164,6 +168,17 @@ func TestReset(t *testing.T) {
 	}
 	if _, _, err := db.LinkAudit(t.Context()); err != nil {
 		t.Fatal(err)
+	}
+	// What was on its way into the room meanwhile is refused.
+	for _, channel := range []event.Channel{room.Shared(a.room.ID, a.by.Org), room.Desk(a.room.ID, b.by.Org)} {
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		_, err := poster.PostWait(ctx, store.Post{
+			Room: a.room.ID, Channel: channel, ID: room.NewMessageID(time.Now()), Author: b.by.ID, ClientID: "5f0c2f6e-9a51-4a5e-8a39-2f0f6c1f7a12", Payload: []byte("{}"), At: time.Now(),
+		})
+		cancel()
+		if !errors.Is(err, store.ErrRoomClosed) {
+			t.Errorf("a late post to %s: %v", channel.Name, err)
+		}
 	}
 	// A second one finds nothing, and everything works anew.
 	again := must[insurance.Reset](t)(desk.Reset(t.Context(), boss))
