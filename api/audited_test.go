@@ -22,7 +22,7 @@ var notOfRequests = map[audit.Action]string{
 	audit.Authenticate: "see TestRefusalsAreTold", audit.Permission: "see TestRefusalsAreTold", audit.SessionCut: "see TestDeniedOnASocket",
 	audit.ClockMoved: "see TestTestClock", audit.ClockReset: "see TestTestClock", audit.SandboxReset: "see TestSandboxReset",
 	audit.FlagSet: "see TestFlags", audit.FlagUnset: "see TestFlags",
-	audit.ProducerScreened: "see TestProducers", audit.ProducerReviewed: "see TestSanctions", audit.InsuredScreened: "see TestInsuredIsScreened", audit.InsuredReviewed: "see TestInsuredIsScreened", audit.ProducerAdded: "see TestProducers",
+	audit.ProducerScreened: "see TestProducers", audit.ProducerReviewed: "see TestSanctions", audit.Drafted: "see TestDraft", audit.DraftDropped: "see TestDraftIsChecked", audit.InsuredScreened: "see TestInsuredIsScreened", audit.InsuredReviewed: "see TestInsuredIsScreened", audit.ProducerAdded: "see TestProducers",
 	audit.ProducerChanged: "see TestProducers", audit.LicenseAdded: "see TestProducers", audit.LicenseChanged: "brought about in TestProducers",
 	audit.CarrierAdded: "see TestDelegatedAuthority", audit.CarrierChanged: "see TestDelegatedAuthority", audit.AgreementAdded: "see TestDelegatedAuthority",
 	audit.AgreementChanged: "see TestDelegatedAuthority", audit.CapacityReserved: "see TestDelegatedAuthority", audit.BordereauMade: "see TestDelegatedAuthority",

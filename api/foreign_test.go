@@ -45,6 +45,7 @@ var probes = map[string]call{
 	"list-submissions":                 {query: "producerId={producer}"},
 	"list-submissions, of one":         {query: "assignee={seat}"},
 	"create-submission":                {body: `{"insuredName":"Builders","naicsCode":"236220","annualRevenue":8000000,"requestedLimit":1000000,"effectiveDate":"2026-05-01","state":"OR","lineOfBusiness":"GL","producerId":"{producer}"}`},
+	"create-submission-draft":          {body: `{"insuredName":"Builders","lineOfBusiness":"GL","producerId":"{producer}"}`},
 	"update-submission":                {body: `{"producerId":"{producer}"}`},
 	"create-producer":                  {body: `{"type":"agency","legalName":"Harbor","npn":"{npn}","email":"a@b.example","parentProducerId":"{producer}","firmOrgId":"{org}"}`},
 	"update-producer":                  {body: `{"parentProducerId":"{producer}","firmOrgId":"{org}"}`},

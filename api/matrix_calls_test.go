@@ -109,6 +109,12 @@ var calls = map[string]call{
 	"decline-submission":  {body: `{"reasons":["loss_history"],"rationale":"Three losses.","message":"Not now."}`},
 	"withdraw-submission": {body: `{"reason":"price","message":"Too dear."}`},
 
+	"create-submission-draft":    {body: bareDraft, keeps: true},
+	"submit-submission-draft":    {ids: map[string]string{"id": "submission draft"}},
+	"delete-submission-draft":    {ids: map[string]string{"id": "submission draft"}},
+	"update-submission, a draft": {ids: map[string]string{"id": "submission draft"}, body: `{"state":"WA"}`, keeps: true},
+	"get-submission, a draft":    {ids: map[string]string{"id": "submission draft"}, keeps: true},
+
 	"review-submission-sanctions": {ids: map[string]string{"id": "submission under review"}, body: `{"decision":"clear","rationale":"Born in 1990."}`},
 
 	"set-flag":   {body: `{"value":true}`, keeps: true},

@@ -222,6 +222,9 @@ func makers() map[string]maker {
 		"producer under review": func(c *tenant, who, _ string) string {
 			return c.field(c.done("lead", "POST", "/v1/producers", `{"type":"individual","legalName":"Viktor Zelezny Morosenco","npn":"`+freshNPN(c, who, "")+`","email":"a@b.example"}`), "id")
 		},
+		"submission draft": func(c *tenant, _, _ string) string {
+			return c.field(c.done("lead", "POST", "/v1/submissions/drafts", strings.Replace(goodSubmission, `,"externalId":"ext-1"`, "", 1)), "id")
+		},
 		"submission under review": func(c *tenant, _, _ string) string {
 			return c.field(c.done("lead", "POST", "/v1/submissions", strings.NewReplacer(`,"externalId":"ext-1"`, "", "Pacific Coast Builders", likeInsured).Replace(goodSubmission)), "id")
 		},

@@ -49,6 +49,7 @@ func (a *API) RegisterAll(p Platform) {
 	a.registerOrganizations(p)
 	a.registerUsers(p)
 	a.registerSubmissions(p)
+	a.registerDrafts(p)
 	a.registerSubmissionWork(p)
 	a.registerScreening(p)
 	a.registerReadiness(p)

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 
@@ -21,11 +22,11 @@ type submissionBody struct {
 	OrgID          string `json:"orgId"`
 	Status         string `json:"status" enum:"draft,received,in_review,quoted,referred,declined,withdrawn,expired,bound"`
 	InsuredName    string `json:"insuredName"`
-	NAICSCode      string `json:"naicsCode"`
-	AnnualRevenue  Money  `json:"annualRevenue"`
-	RequestedLimit Money  `json:"requestedLimit"`
-	EffectiveDate  Date   `json:"effectiveDate"`
-	State          string `json:"state"`
+	NAICSCode      string `json:"naicsCode,omitempty" doc:"Absent of a draft that does not say it, and so for the four below; any other submission has them."`
+	AnnualRevenue  *Money `json:"annualRevenue,omitempty"`
+	RequestedLimit Money  `json:"requestedLimit,omitempty"`
+	EffectiveDate  *Date  `json:"effectiveDate,omitempty"`
+	State          string `json:"state,omitempty"`
 	LineOfBusiness string `json:"lineOfBusiness"`
 	ProducerID     string `json:"producerId,omitempty" doc:"Who brought it; none: direct business."`
 	RiskBody
@@ -54,9 +55,12 @@ func submissionOf(s submission.Submission) submissionBody {
 func submissionFor(s submission.Submission) submissionBody {
 	b := submissionBody{
 		versioned: versioned{s.Version}, ID: s.ID.String(), OrgID: s.Org.String(), Status: string(s.Status), InsuredName: s.InsuredName,
-		NAICSCode: s.NAICS, AnnualRevenue: Money(s.AnnualRevenue), RequestedLimit: Money(s.RequestedLimit), EffectiveDate: Date{s.EffectiveDate},
+		NAICSCode: s.NAICS, RequestedLimit: Money(s.RequestedLimit), EffectiveDate: dateOf(s.EffectiveDate),
 		State: s.State, LineOfBusiness: s.LineOfBusiness, ProducerID: s.Producer.String(), RiskBody: riskOf(s.Exposure), Insured: s.Insured, ExternalID: s.ExternalID, Metadata: metadataOf(s.Metadata),
 		Priority: string(s.Urgent()), CreatedBy: s.CreatedBy, CreatedAt: s.CreatedAt, UpdatedAt: s.UpdatedAt,
+	}
+	if s.AnnualRevenue >= 0 {
+		b.AnnualRevenue = new(Money(s.AnnualRevenue))
 	}
 	if s.Ending != nil {
 		b.Ending = endingOf(s.Ending.Outside())
@@ -140,7 +144,7 @@ func lossesOf(bs []lossBody) []submission.Loss {
 
 type listSubmissionsInput struct {
 	Page
-	Status         string `query:"status" enum:"draft,received,in_review,quoted,referred,declined,withdrawn,expired,bound"`
+	Status         string `query:"status" enum:"draft,received,in_review,quoted,referred,declined,withdrawn,expired,bound" doc:"draft lists your own drafts, which are in no other list; those of all for administrators."`
 	LineOfBusiness string `query:"lineOfBusiness" enum:"GL,CYBER,EO,WC,PROPERTY,UMBRELLA,COMMERCIAL_AUTO"`
 	ExternalID     string `query:"externalId" maxLength:"255"`
 	ProducerID     string `query:"producerId" maxLength:"64"`
@@ -247,6 +251,9 @@ func (p Platform) readable(ctx context.Context, s string) (submission.Submission
 func (p Platform) getSubmission(ctx context.Context, in *ByID) (*bodyOf[submissionBody], error) {
 	by := access.From(ctx)
 	s, err := p.readable(ctx, in.ID)
+	if errors.Is(err, fault.ErrNotFound) {
+		return p.getDraft(ctx, by, in.ID)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -288,14 +295,19 @@ func (p Platform) listSubmissions(ctx context.Context, in *listSubmissionsInput)
 	if err != nil {
 		return nil, err
 	}
-	if !see.All && (in.Assignee != "" || in.Lane != "" || in.Sanctions != "") { // what he may not read he cannot ask by
-		return &bodyOf[List[submissionBody]]{List[submissionBody]{Data: []submissionBody{}}}, nil
-	}
-	ss, err := r.Submissions(ctx, see, store.SubmissionFilter{
+	filter := store.SubmissionFilter{
 		Status: in.Status, LineOfBusiness: in.LineOfBusiness, ExternalID: in.ExternalID, Producer: brought,
 		EffectiveFrom: in.EffectiveFrom.Date, EffectiveTo: in.EffectiveTo.Date, CreatedFrom: in.CreatedFrom.Date, CreatedTo: in.CreatedTo.Date,
 		Assignee: in.Assignee, Lane: in.Lane, Sanctions: in.Sanctions,
-	}, in.page())
+	}
+	if in.Status == string(submission.Draft) {
+		ss, err := p.Desk.Drafts(ctx, by, filter, in.page())
+		return &bodyOf[List[submissionBody]]{listOf(ss, in.Limit, submissionFor, cursorOfSubmission)}, err
+	}
+	if !see.All && (in.Assignee != "" || in.Lane != "" || in.Sanctions != "") { // what he may not read he cannot ask by
+		return &bodyOf[List[submissionBody]]{List[submissionBody]{Data: []submissionBody{}}}, nil
+	}
+	ss, err := r.Submissions(ctx, see, filter, in.page())
 	if err != nil {
 		return nil, err
 	}
@@ -303,5 +315,7 @@ func (p Platform) listSubmissions(ctx context.Context, in *listSubmissionsInput)
 	if see.All {
 		body = submissionOf
 	}
-	return &bodyOf[List[submissionBody]]{listOf(ss, in.Limit, body, func(s submission.Submission) Cursor { return Cursor{s.CreatedAt, s.ID} })}, nil
+	return &bodyOf[List[submissionBody]]{listOf(ss, in.Limit, body, cursorOfSubmission)}, nil
 }
+
+func cursorOfSubmission(s submission.Submission) Cursor { return Cursor{s.CreatedAt, s.ID} }

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"slices"
 	"time"
@@ -259,7 +260,7 @@ func (a *API) registerSubmissionWork(p Platform) {
 	const tag, write = "Submissions", "submissions:write"
 	register(a, operation{
 		Method: http.MethodPatch, Path: "/v1/submissions/{id}", ID: "update-submission", Tag: tag, Scope: write, IfMatch: true, Summary: "Correct a submission",
-		Description: "Until it is bound, declined, withdrawn or expired. It is scored again. When the risk is another then, open quotes are superseded, " +
+		Description: "A draft, too, of which nothing more comes. Until it is bound, declined, withdrawn or expired. It is scored again. When the risk is another then, open quotes are superseded, " +
 			"questions about it are superseded by drafts, and approvals lapse unless they cover it.",
 		Example: exampleCorrect,
 	}, func(ctx context.Context, in *correctSubmissionInput) (*bodyOf[submissionBody], error) {
@@ -276,6 +277,10 @@ func (a *API) registerSubmissionWork(p Platform) {
 		}
 		by := access.From(ctx)
 		s, err := p.Desk.Correct(ctx, by, id, change, in.Check)
+		if errors.Is(err, submission.ErrState) { // of a draft, it may be
+			s, err = p.Desk.Redraft(ctx, by, id, change, in.Check)
+			return &bodyOf[submissionBody]{submissionFor(s)}, err
+		}
 		if err != nil {
 			return nil, err
 		}

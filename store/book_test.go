@@ -32,6 +32,7 @@ type book struct {
 	user    access.UserID
 	key     access.KeyID
 	sub     submission.Submission
+	draft   submission.Submission
 	program quote.Program
 	rates   quote.RateTableID
 	quote   quote.Quote
@@ -87,6 +88,7 @@ func writeBook(t testing.TB, db *store.DB, name string) book {
 		InsuredName: name + " Builders", NAICS: "236220", AnnualRevenue: 800_000_000, RequestedLimit: 100_000_000,
 		EffectiveDate: civil.Date{Year: 2026, Month: time.May, Day: 1}, State: "OR", LineOfBusiness: "GL",
 	}))
+	b.draft = must[submission.Submission](t)(desk.Draft(ctx, b.by, submission.Submission{InsuredName: name, LineOfBusiness: "GL", AnnualRevenue: submission.UnknownRevenue}))
 	b.quote = must[quote.Quote](t)(desk.Quote(ctx, b.by, b.sub.ID, whatever))
 	b.policy = must[policy.Policy](t)(desk.Bind(ctx, b.by, b.sub.ID, policy.Order{Plan: billing.Monthly10}, whatever))
 	relate(t, db, b.by, access.Object{Type: access.Policy, ID: b.policy.ID.UUID(), Org: b.by.Org}, access.RelInsured,

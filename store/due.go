@@ -17,6 +17,7 @@ const (
 	WhatSubmission = "submission" // a clock has passed a mark
 	WhatInvoice    = "invoice"    // is owed, and to be told of
 	WhatPolicy     = "policy"     // is about to expire
+	WhatDraft      = "draft"      // nobody touches it
 )
 
 // A Due is something that has to be looked at by itself, and since when.
@@ -45,6 +46,8 @@ const dueInvoice = `SELECT '` + WhatInvoice + `' AS what, t.id, t.org_id, '00000
 
 const duePolicy = `SELECT '` + WhatPolicy + `' AS what, t.id, t.org_id, t.submission_id, t.timer_at AS at FROM policy t
 	LEFT JOIN overdue o ON o.what = '` + WhatPolicy + `' AND o.id = t.id WHERE t.status IN ('bound', 'issued', 'active') AND `
+const dueDraft = `SELECT '` + WhatDraft + `' AS what, t.id, t.org_id, t.id AS submission_id, t.timer_at AS at FROM submission_draft t
+	LEFT JOIN overdue o ON o.what = '` + WhatDraft + `' AND o.id = t.id WHERE `
 
 // notPut is that it did not fail a while ago.
 const notPut = ` AND (o.retry_at IS NULL OR o.retry_at <= `
@@ -55,6 +58,7 @@ const dueSQL = `(` + dueReferral + `t.timer_at <= $1` + notPut + `$1) ORDER BY a
 	UNION ALL (` + dueSubmission + `t.timer_at <= $1` + notPut + `$1) ORDER BY at, id LIMIT $2)
 	UNION ALL (` + dueInvoice + `t.timer_at <= $1` + notPut + `$1) ORDER BY at, id LIMIT $2)
 	UNION ALL (` + duePolicy + `t.timer_at <= $1` + notPut + `$1) ORDER BY at, id LIMIT $2)
+	UNION ALL (` + dueDraft + `t.timer_at <= $1` + notPut + `$1) ORDER BY at, id LIMIT $2)
 	ORDER BY at, what, id LIMIT $2`
 
 // dueAheadSQL finds what is due by the test clocks of those who have one, and
@@ -64,6 +68,7 @@ const dueAheadSQL = `SELECT d.* FROM test_clock c CROSS JOIN LATERAL (` +
 	UNION ALL (` + dueSubmission + ahead + notPut + `$1) ORDER BY at, id LIMIT $2)
 	UNION ALL (` + dueInvoice + ahead + notPut + `$1) ORDER BY at, id LIMIT $2)
 	UNION ALL (` + duePolicy + ahead + notPut + `$1) ORDER BY at, id LIMIT $2)
+	UNION ALL (` + dueDraft + ahead + notPut + `$1) ORDER BY at, id LIMIT $2)
 	ORDER BY at, what, id LIMIT $2) d LIMIT $2`
 
 // ahead is that its timer has run by the organisation's clock only.
@@ -85,6 +90,7 @@ const nextDueSQL = `(` + dueReferral + `t.org_id = $1 AND t.timer_at <= $2` + no
 	UNION ALL (` + dueSubmission + `t.org_id = $1 AND t.timer_at <= $2` + notPut + `$3) ORDER BY at, id LIMIT 1)
 	UNION ALL (` + dueInvoice + `t.org_id = $1 AND t.timer_at <= $2` + notPut + `$3) ORDER BY at, id LIMIT 1)
 	UNION ALL (` + duePolicy + `t.org_id = $1 AND t.timer_at <= $2` + notPut + `$3) ORDER BY at, id LIMIT 1)
+	UNION ALL (` + dueDraft + `t.org_id = $1 AND t.timer_at <= $2` + notPut + `$3) ORDER BY at, id LIMIT 1)
 	UNION ALL (` + dueRoom + `t.org_id = $1 AND t.closes_at <= $2` + notPut + `$3) ORDER BY at, id LIMIT 1)
 	ORDER BY at, what, id LIMIT 1`
 

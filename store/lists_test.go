@@ -26,6 +26,7 @@ var scopeless = map[string]string{
 	"Agreements":    "of an organisation whose delegated authority may be read",
 	"Bordereaux":    "of an organisation whose delegated authority may be read",
 	"BordereauRows": "of a bordereau, which was read by one who may",
+	"Drafts":        "of one who acts, by his id; of all for an administrator: TestDraft",
 	"Quotes":        "of a submission, which was read by one who may",
 	"Profiles":      "of an organisation whose desk may be seen",
 	"Delegations":   "of an organisation whose desk may be seen",

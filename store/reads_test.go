@@ -30,6 +30,7 @@ func reads(t *testing.T, r store.Reader, me, they book) {
 	ctx := t.Context()
 	for name, read := range map[string]func() error{
 		"Submission": func() error { _, err := r.Submission(ctx, they.sub.ID); return err },
+		"Draft":      func() error { _, err := r.Draft(ctx, they.draft.ID); return err },
 		"Quote":      func() error { _, err := r.Quote(ctx, they.quote.ID); return err },
 		"Policy":     func() error { _, err := r.Policy(ctx, they.policy.ID); return err },
 		"Invoice":    func() error { _, err := r.Invoice(ctx, they.invoice.ID); return err },
@@ -218,6 +219,9 @@ func lists(t *testing.T, r store.Reader, me book) {
 	for _, v := range must[[]submission.Submission](t)(r.Submissions(ctx, all, store.SubmissionFilter{}, page)) {
 		orgs["Submissions"] = append(orgs["Submissions"], v.Org)
 	}
+	for _, v := range must[[]submission.Submission](t)(r.Drafts(ctx, "", store.SubmissionFilter{}, page)) {
+		orgs["Drafts"] = append(orgs["Drafts"], v.Org)
+	}
 	for _, v := range must[[]policy.Policy](t)(r.Policies(ctx, all, store.PolicyFilter{}, page)) {
 		orgs["Policies"] = append(orgs["Policies"], v.Org)
 	}
@@ -329,6 +333,33 @@ func locks(t *testing.T, db *store.DB, me, they book) {
 	undo := errors.New("undo")
 	for name, change := range map[string]func(*store.Tx) error{
 		"LockSubmission": func(tx *store.Tx) error { _, err := tx.LockSubmission(t.Context(), they.sub.ID); return err },
+		"LockDraft":      func(tx *store.Tx) error { _, err := tx.LockDraft(t.Context(), they.draft.ID); return err },
+		"SaveDraft": func(tx *store.Tx) error {
+			s := they.draft
+			s.State = "WA"
+			if err := tx.SaveDraft(t.Context(), s); err != nil {
+				return err
+			}
+			after, err := tx.Draft(t.Context(), s.ID)
+			return found(after.State == "WA", err)
+		},
+		"DropDraft": func(tx *store.Tx) error { return tx.DropDraft(t.Context(), they.draft.ID) },
+		"DropIdleDraft": func(tx *store.Tx) error {
+			if early, err := tx.DropIdleDraft(t.Context(), they.draft.ID, they.draft.CreatedAt); early || err != nil {
+				return errors.Join(errors.New("too early"), err)
+			}
+			ok, err := tx.DropIdleDraft(t.Context(), they.draft.ID, they.draft.DraftEnds())
+			return found(ok, err)
+		},
+		"SaveScreening": func(tx *store.Tx) error {
+			s := they.sub
+			s.Screening.Version = "another"
+			if err := tx.SaveScreening(t.Context(), s); err != nil {
+				return err
+			}
+			after, err := tx.Submission(t.Context(), s.ID)
+			return found(after.Screening.Version == "another", err)
+		},
 		"LockInvoice":    func(tx *store.Tx) error { _, err := tx.LockInvoice(t.Context(), they.invoice.ID); return err },
 		"LockPolicy":     func(tx *store.Tx) error { _, err := tx.LockPolicy(t.Context(), they.policy.ID); return err },
 		"SaveNotice": func(tx *store.Tx) error {

@@ -92,13 +92,18 @@ func (r Reader) Submissions(ctx context.Context, see access.Scope, f SubmissionF
 		w.and("t.producer_id = $?", f.Producer.UUID())
 	}
 	w.days("effective_date", f.EffectiveFrom, f.EffectiveTo)
+	w.created(f)
+	return list(ctx, r, scanSubmission, submissionColumns, "submission", "created_at", w, p)
+}
+
+// created keeps rows that were created on the days of a filter.
+func (w *where) created(f SubmissionFilter) {
 	if !f.CreatedFrom.IsZero() {
 		w.and("t.created_at >= $?", f.CreatedFrom.In(time.UTC))
 	}
 	if !f.CreatedTo.IsZero() {
 		w.and("t.created_at < $?", f.CreatedTo.AddDays(1).In(time.UTC))
 	}
-	return list(ctx, r, scanSubmission, submissionColumns, "submission", "created_at", w, p)
 }
 
 // days keeps rows whose day is from one to another, both included.
@@ -115,9 +120,9 @@ func (w *where) days(column string, from, to civil.Date) {
 const addSubmissionSQL = `INSERT INTO submission (id, org_id, external_id, insured_name, naics_code, annual_revenue, requested_limit,
 	effective_date, state, line_of_business, risk, insured, metadata, status, created_by, created_at, updated_at, producer_id,
 	priority, score, queue_rank, lane, factors, match_name, match_email, match_fein, match_address, clocks, queue_at, risk_at, timer_at,
-	screening, screened_by, sanctions)
+	screening, screened_by, sanctions, version)
 	VALUES ($1, $2, $3, $4, $5, $6, $7, $8::text::date, $9, $10, $11, $12, $13, $14, $15, $16, $16, $17,
-		$18, $19::smallint, 100 - $19::smallint, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32)`
+		$18, $19::smallint, 100 - $19::smallint, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33)`
 
 // AddSubmission adds a submission; ErrDuplicateExternalID when its own id of
 // the caller's is taken.
@@ -127,7 +132,8 @@ func (tx *Tx) AddSubmission(ctx context.Context, s submission.Submission) error 
 	_, err := run(ctx, tx.Reader, addSubmissionSQL, s.ID.UUID(), s.Org.UUID(), null(s.ExternalID), s.InsuredName, s.NAICS, int64(s.AnnualRevenue),
 		int64(s.RequestedLimit), s.EffectiveDate.String(), s.State, s.LineOfBusiness, s.Exposure, s.Insured, s.Metadata, string(s.Status), s.CreatedBy, s.CreatedAt, optional(s.Producer),
 		string(s.Urgent()), t.Score, string(t.Lane), t.Factors, null(m.Name), null(m.Email), null(m.FEIN), null(m.Address),
-		s.Clocks, instant(due), instant(risk), instant(s.TimerAt()), s.Screening, s.Screening.Version, string(s.Sanctions()))
+		s.Clocks, instant(due), instant(risk), instant(s.TimerAt()), s.Screening, s.Screening.Version, string(s.Sanctions()),
+		max(s.Version, 1))
 	return err
 }
 

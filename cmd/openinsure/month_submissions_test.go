@@ -17,7 +17,6 @@ func init() {
 			never[way{"submission", from, string(by), to}] = because
 		}
 	}
-	not("nothing makes a draft", submission.Withdraw, "draft withdrawn")
 	not("who has claimed it has it in review", submission.Correct, "received in_review")
 	not("what is asked goes with the risk", submission.Correct, "received referred", "in_review referred", "quoted referred")
 	not("what is asked makes it referred", submission.Ask, "received in_review", "received quoted", "received declined", "in_review received", "in_review quoted",
@@ -28,7 +27,7 @@ func init() {
 func addSubmissions(tales map[string]func(*tale)) {
 	n := 0
 	for _, w := range allWays {
-		if w.machine != "submission" || never[w] != "" {
+		if w.machine != "submission" || never[w] != "" || w.from == string(submission.Draft) { // drafts: see addDrafts
 			continue
 		}
 		line := lineOf(n)

@@ -20,6 +20,7 @@ func TestOneMonth(t *testing.T) {
 	s := newMonth(t)
 	tales := map[string]func(*tale){}
 	addSubmissions(tales)
+	addDrafts(tales)
 	addReferrals(tales)
 	addConditions(tales)
 	addQuotes(tales)

@@ -34,6 +34,9 @@ func (t *tale) look() snapshot {
 		return s
 	}
 	s["submission"][t.submission] = t.must("una", "GET", "/v1/submissions/"+t.submission, nil)["status"].(string)
+	if s["submission"][t.submission] == "draft" {
+		return s
+	}
 	for _, q := range t.must("una", "GET", "/v1/submissions/"+t.submission+"/quotes?limit=100", nil)["data"].([]any) {
 		q := q.(map[string]any)
 		s["quote"][q["id"].(string)] = q["status"].(string)
@@ -73,6 +76,7 @@ var acts = map[string]map[string][]string{
 	"revoke":    {"submission": {"ask"}, "quote": {"doubt"}, "referral": {"revoke"}},
 	"condition": {"condition": {"submit", "accept", "reject", "waive"}},
 	"correct":   {"submission": {"correct"}, "quote": {"supersede"}, "referral": {"change"}},
+	"send":      {"submission": {"submit"}},
 	"take":      {"submission": {"claim"}},
 	"give":      {"submission": {"release"}},
 	"decline":   {"submission": {"decline"}, "quote": {"decline", "pass_over"}, "referral": {"drop"}},

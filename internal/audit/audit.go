@@ -69,6 +69,8 @@ const (
 	Claimed         Action = "submission.claimed"
 	Released        Action = "submission.released" // details.assignee: who had it
 	Withdrawn       Action = "submission.withdrawn"
+	Drafted         Action = "submission.drafted"
+	DraftDropped    Action = "submission.draft_dropped" // by somebody
 	InsuredScreened Action = "submission.screened" // with sanctions lists, when something is found. details.source says when
 	InsuredReviewed Action = "submission.reviewed" // a match: details.decision
 	QuoteOffered    Action = "quote.offered"
@@ -123,7 +125,7 @@ var Actions = []Action{
 	InvitationRevoked, InvitationReplaced, GuestLinkMailed, KeyCreated, KeyRotated, KeyRevoked, UserCreated, UserChanged, UserStopped, OrgCreated, OrgChanged,
 	LogExported, KeysRotated, KeysDropped, RoomOpened, RoomClosed, RoomReopened, RoomArchived, ParticipantAdded, ParticipantChanged,
 	ParticipantRemoved, Quoted, Declined, Corrected, Claimed, Released, Withdrawn, QuoteOffered, QuoteAccepted, PolicyBound, ProgramCreated, RatesDrafted, RatesPublished, ReferralRaised, ReferralDecided, ReferralChanged, AuthorityChanged, WebhookCreated, WebhookChanged, WebhookDeleted,
-	WebhookDisabled, DeviceAdded, DeviceRemoved, ClockMoved, ClockReset, SandboxReset, FlagSet, FlagUnset, ProducerScreened, ProducerReviewed, InsuredScreened, InsuredReviewed, ProducerAdded, ProducerChanged, LicenseAdded, LicenseChanged,
+	WebhookDisabled, DeviceAdded, DeviceRemoved, ClockMoved, ClockReset, SandboxReset, FlagSet, FlagUnset, ProducerScreened, ProducerReviewed, InsuredScreened, InsuredReviewed, Drafted, DraftDropped, ProducerAdded, ProducerChanged, LicenseAdded, LicenseChanged,
 	AppointmentAdded, AppointmentChanged, ProducerSaleChecked, CarrierAdded, CarrierChanged, AgreementAdded, AgreementChanged, CapacityReserved, BordereauMade,
 }
 

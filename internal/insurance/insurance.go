@@ -81,7 +81,7 @@ type Version func(current int) error
 func (d *Desk) open(ctx context.Context, tx *store.Tx, by access.Actor, want access.Permission, id submission.ID, seen Version) (submission.Submission, quote.Program, error) {
 	s, err := tx.LockSubmission(ctx, id)
 	if err != nil {
-		return s, quote.Program{}, err
+		return s, quote.Program{}, undrafted(ctx, tx, by, id, err)
 	}
 	if err := access.Check(ctx, tx, by, want, access.Object{Type: access.Submission, ID: id.UUID(), Org: s.Org}); err != nil {
 		return s, quote.Program{}, err

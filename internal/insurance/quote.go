@@ -40,7 +40,7 @@ func (d *Desk) QuoteAs(ctx context.Context, by access.Actor, id submission.ID, a
 		at := d.now(tx)
 		s, err := tx.LockSubmission(ctx, id)
 		if err != nil {
-			return err
+			return undrafted(ctx, tx, by, id, err)
 		}
 		if err := access.Check(ctx, tx, by, access.Write, submissionObject(s)); err != nil {
 			return err
@@ -97,7 +97,7 @@ func (d *Desk) Preview(ctx context.Context, by access.Actor, id submission.ID, a
 func (d *Desk) preview(ctx context.Context, r store.Reader, by access.Actor, id submission.ID, a Ask, seen Version) (quote.Quote, error) {
 	s, err := r.Submission(ctx, id)
 	if err != nil {
-		return quote.Quote{}, err
+		return quote.Quote{}, undrafted(ctx, r, by, id, err)
 	}
 	if err := access.Check(ctx, r, by, access.Write, submissionObject(s)); err != nil {
 		return quote.Quote{}, err

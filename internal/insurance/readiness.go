@@ -72,7 +72,7 @@ func (d *Desk) Ready(ctx context.Context, by access.Actor, id submission.ID) (Re
 		at := d.now(tx)
 		s, err := tx.Submission(ctx, id)
 		if err != nil {
-			return err
+			return undrafted(ctx, tx, by, id, err)
 		}
 		if err := access.Check(ctx, tx, by, access.Read, submissionObject(s)); err != nil {
 			return err

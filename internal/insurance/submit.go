@@ -3,6 +3,7 @@ package insurance
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/openinsure/openinsure/internal/access"
 	"github.com/openinsure/openinsure/internal/event"
@@ -17,39 +18,45 @@ func (d *Desk) Submit(ctx context.Context, by access.Actor, s submission.Submiss
 	if s.Metadata == nil {
 		s.Metadata = map[string]string{}
 	}
-	err := d.db.InTx(ctx, by, func(tx *store.Tx) error {
+	err := d.db.InTx(ctx, by, func(tx *store.Tx) (err error) {
 		at := d.now(tx)
-		s.ID, s.Org, s.Status, s.CreatedBy = submission.NewID(at), by.Org, submission.Received, by.ID
-		s.CreatedAt, s.UpdatedAt, s.Version = at, at, 1
-		s.Assignee, s.ClaimedAt, s.Ending, s.Clocks, s.Screening, s.Priority = "", nil, nil, sla.Clocks{}, submission.Screening{}, s.Urgent()
-		s = s.Scored()
-		if err := access.Check(ctx, tx, by, access.Write, access.OrgObject(by.Org)); err != nil {
-			return err
-		}
-		if err := s.Check(); err != nil {
-			return err
-		}
-		if _, err := tx.Program(ctx, s.LineOfBusiness); err != nil {
-			return err
-		}
-		tx.Emit(event.New(s.Org, s.ID.String(), event.SubmissionCreated{
-			SubmissionID: s.ID.String(), InsuredName: s.InsuredName, LineOfBusiness: s.LineOfBusiness, State: s.State,
-			EffectiveDate: s.EffectiveDate.String(), ExternalID: s.ExternalID,
-		}, at))
-		s, _ = d.screenInsured(tx, by, s, atReceipt, at)
-		if err := brought(ctx, tx, s); err != nil {
-			return err
-		}
-		var err error
-		if s, err = follow(ctx, tx, s, at); err != nil {
-			return err
-		}
-		return tx.AddSubmission(ctx, s)
+		s.ID, s.Org, s.Status, s.CreatedBy, s.Version = submission.NewID(at), by.Org, submission.Received, by.ID, 1
+		s, err = d.receive(ctx, tx, by, s, at)
+		return err
 	})
 	if err != nil {
 		return submission.Submission{}, fmt.Errorf("submit: %w", err)
 	}
 	return s, nil
+}
+
+// receive adds a submission that somebody submits now, and tells of it.
+func (d *Desk) receive(ctx context.Context, tx *store.Tx, by access.Actor, s submission.Submission, at time.Time) (submission.Submission, error) {
+	s.CreatedAt, s.UpdatedAt = at, at
+	s.Assignee, s.ClaimedAt, s.Ending, s.Clocks, s.Screening, s.Priority = "", nil, nil, sla.Clocks{}, submission.Screening{}, s.Urgent()
+	s = s.Scored()
+	if err := access.Check(ctx, tx, by, access.Write, access.OrgObject(by.Org)); err != nil {
+		return s, err
+	}
+	if err := s.Check(); err != nil {
+		return s, err
+	}
+	if _, err := tx.Program(ctx, s.LineOfBusiness); err != nil {
+		return s, err
+	}
+	tx.Emit(event.New(s.Org, s.ID.String(), event.SubmissionCreated{
+		SubmissionID: s.ID.String(), InsuredName: s.InsuredName, LineOfBusiness: s.LineOfBusiness, State: s.State,
+		EffectiveDate: s.EffectiveDate.String(), ExternalID: s.ExternalID,
+	}, at))
+	s, _ = d.screenInsured(tx, by, s, atReceipt, at)
+	if err := brought(ctx, tx, s); err != nil {
+		return s, err
+	}
+	s, err := follow(ctx, tx, s, at)
+	if err != nil {
+		return s, err
+	}
+	return s, tx.AddSubmission(ctx, s)
 }
 
 // PossibleDuplicates finds what may be the same business as a submission, in the

@@ -102,6 +102,10 @@ func (d *Desk) do(ctx context.Context, tx *store.Tx, due store.Due, at time.Time
 		if done, err = tickPolicy(ctx, tx, policy.ID(due.ID), at); err != nil {
 			err = fmt.Errorf("policy %s: %w", policy.ID(due.ID), err)
 		}
+	case store.WhatDraft:
+		if done, err = tx.DropIdleDraft(ctx, due.Submission, at); err != nil {
+			err = fmt.Errorf("draft %s: %w", due.Submission, err)
+		}
 	case store.WhatRoom:
 		if done, err = rooms.CloseRoom(ctx, tx, system(due.Org), room.ID(due.ID), at); err != nil {
 			err = fmt.Errorf("room %s: %w", room.ID(due.ID), err)

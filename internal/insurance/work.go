@@ -24,7 +24,7 @@ func (d *Desk) on(ctx context.Context, by access.Actor, want access.Permission, 
 		at := d.now(tx)
 		was, err := tx.LockSubmission(ctx, id)
 		if err != nil {
-			return err
+			return undrafted(ctx, tx, by, id, err)
 		}
 		if err := access.Check(ctx, tx, by, want, submissionObject(was)); err != nil {
 			return err

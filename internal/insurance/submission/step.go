@@ -15,6 +15,7 @@ type Step string
 
 // The steps. Ask is what referrals do to it: see referral.Standing.
 const (
+	Submit   Step = "submit" // a draft
 	Correct  Step = "correct"
 	Claim    Step = "claim"
 	Release  Step = "release"
@@ -27,7 +28,7 @@ const (
 )
 
 // Steps lists every step.
-var Steps = []Step{Correct, Claim, Release, Rate, Ask, Decline, Withdraw, Expire, Bind}
+var Steps = []Step{Submit, Correct, Claim, Release, Rate, Ask, Decline, Withdraw, Expire, Bind}
 
 // open are the states in which somebody still works on a submission.
 var open = []Status{Received, InReview, Quoted, Referred}
@@ -35,6 +36,7 @@ var open = []Status{Received, InReview, Quoted, Referred}
 // steps is the whole machine: from which states a step may be taken, and to
 // which it may lead.
 var steps = map[Step]map[Status][]Status{
+	Submit: {Draft: {Received}},
 	Correct: {
 		Draft: {Draft}, Received: {Received, InReview, Referred}, InReview: {InReview, Received, Referred},
 		Quoted: {Quoted, Received, InReview, Referred}, Referred: {Referred, Received, InReview},
@@ -44,7 +46,7 @@ var steps = map[Step]map[Status][]Status{
 	Rate:     every(open, Quoted, Referred, Declined),
 	Ask:      every(open, Received, InReview, Quoted, Referred, Declined),
 	Decline:  every(open, Declined),
-	Withdraw: every(append([]Status{Draft}, open...), Withdrawn),
+	Withdraw: every(open, Withdrawn), // a draft is thrown away
 	Expire:   every(open, Expired),
 	Bind:     {Quoted: {Bound}},
 }
@@ -193,12 +195,16 @@ func (s Submission) Corrected(change func(*Submission), at time.Time) (after Sub
 	}
 	after = s
 	change(&after)
+	if s.Status == Draft { // it is checked when it is submitted
+		after, err = after.take(Correct, Draft, at)
+		return after, false, err
+	}
 	if err := after.Check(); err != nil {
 		return s, false, err
 	}
 	material = after.Risk() != s.Risk()
 	to := s.Status
-	if material && to != Draft {
+	if material {
 		to = after.untouched()
 	}
 	if after, err = after.take(Correct, to, at); err != nil {

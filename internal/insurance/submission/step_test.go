@@ -25,9 +25,9 @@ var no = submission.Ending{Reasons: []submission.Reason{"capacity", "loss_histor
 
 // legal is the machine as the documents have it, written down once more.
 var legal = map[submission.Step]string{
-	submission.Correct: "draft received in_review quoted referred", submission.Claim: "received in_review quoted referred",
+	submission.Submit: "draft", submission.Correct: "draft received in_review quoted referred", submission.Claim: "received in_review quoted referred",
 	submission.Release: "in_review quoted referred", submission.Rate: "received in_review quoted referred",
-	submission.Decline: "received in_review quoted referred", submission.Withdraw: "draft received in_review quoted referred",
+	submission.Decline: "received in_review quoted referred", submission.Withdraw: "received in_review quoted referred",
 	submission.Expire: "received in_review quoted referred", submission.Bind: "quoted",
 }
 
@@ -43,11 +43,13 @@ func TestMachine(t *testing.T) {
 			at = at.Add(time.Second)
 			by := rapid.SampledFrom([]access.Actor{una, ulf}).Draw(t, "by")
 			v := rapid.SampledFrom([]submission.Step{
-				submission.Correct, submission.Claim, submission.Release, submission.Rate, submission.Decline, submission.Withdraw, submission.Expire, submission.Bind,
+				submission.Submit, submission.Correct, submission.Claim, submission.Release, submission.Rate, submission.Decline, submission.Withdraw, submission.Expire, submission.Bind,
 			}).Draw(t, "step")
 			var after submission.Submission
 			var err error
 			switch v {
+			case submission.Submit:
+				after, err = s.Submitted(at)
 			case submission.Correct:
 				revenue := rapid.SampledFrom([]money.Cents{1, 2}).Draw(t, "revenue")
 				after, _, err = s.Corrected(func(s *submission.Submission) { s.AnnualRevenue = revenue }, at)

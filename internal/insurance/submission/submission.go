@@ -30,7 +30,7 @@ type ID = id.ID[kind]
 type Status string
 
 // The states of a submission. Created means Received, which can be quoted at
-// once.
+// once. A Draft is its author's alone, and nothing else deals with it.
 const (
 	Draft     Status = "draft"
 	Received  Status = "received"
