@@ -113,6 +113,7 @@ var calls = map[string]call{
 	"submit-submission-draft":    {ids: map[string]string{"id": "submission draft"}},
 	"delete-submission-draft":    {ids: map[string]string{"id": "submission draft"}},
 	"update-submission, a draft": {ids: map[string]string{"id": "submission draft"}, body: `{"state":"WA"}`, keeps: true},
+	"get-submission":             {keeps: true},
 	"get-submission, a draft":    {ids: map[string]string{"id": "submission draft"}, keeps: true},
 
 	"review-submission-sanctions": {ids: map[string]string{"id": "submission under review"}, body: `{"decision":"clear","rationale":"Born in 1990."}`},

@@ -168,6 +168,7 @@ var unshown = map[string]string{
 	"holdCoveringSQL": "the matrix has no agreement of a program that it quotes in: TestFiltersWithoutWalls",
 	"overlapSQL":      "each agreement of the matrix has a program of its own: TestFiltersWithoutWalls",
 	"reservedSQL":     "nobody accepts under an agreement: TestFiltersWithoutWalls",
+	"dropDraftSQL":    "what it forgets is gone: TestFiltersWithoutWalls",
 	"lockOnceSQL":     "it locks a number and touches no table",
 	"lockNumberSQL":   "it locks a number and touches no table",
 	"nextDueSQL":      "nothing is due in a second: TestTheClockMovesEverything",
