@@ -22,6 +22,10 @@ const policiesDue = `WITH made AS (
 		$2::timestamptz + (row_number() OVER (PARTITION BY n) - 5) * interval '1 minute', $2, $2
 	FROM made, generate_series(1, 3) n`
 
+// draftsDue makes drafts, most of which are not forgotten yet.
+const draftsDue = `INSERT INTO submission_draft (id, org_id, created_by, body, created_at, updated_at, timer_at)
+	SELECT gen_random_uuid(), $1, 'x', '{}', $2::timestamptz, $2::timestamptz, $2::timestamptz + (n - 5) * interval '1 minute' FROM generate_series(1, 5000) n`
+
 // TestDuePlans compares how Postgres finds what is due, of 5,000 policies and
 // 15,000 invoices in each of two organisations, with testdata/plans: each kind
 // comes off an index by its time, and nothing is read that is not due.
@@ -33,8 +37,10 @@ func TestDuePlans(t *testing.T) {
 	fillSubmissions(t, url, 5_000, queueNow, a.by, b.by)
 	c := connect(t, url)
 	for _, by := range []access.Actor{a.by, b.by} {
-		if _, err := c.Exec(t.Context(), policiesDue, by.Org.UUID(), queueNow); err != nil {
-			t.Fatal(err)
+		for _, fill := range []string{policiesDue, draftsDue} {
+			if _, err := c.Exec(t.Context(), fill, by.Org.UUID(), queueNow); err != nil {
+				t.Fatal(err)
+			}
 		}
 		if _, err := c.Exec(t.Context(), `INSERT INTO test_clock VALUES ($1, '1 hour', now(), 'x') ON CONFLICT DO NOTHING`, by.Org.UUID()); err != nil {
 			t.Fatal(err)
@@ -50,6 +56,9 @@ func TestDuePlans(t *testing.T) {
 	asBefore(t, "due_ahead", planOf(t, c, "openinsure_worker", a.by.Org, s.sql, s.args), s.sql)
 	everybody := storetest.Open(t, store.Config{URL: url, Tracer: s})
 	due := must[[]store.Due](t)(everybody.Due(t.Context(), queueNow, 10_000))
+	if n := count(due, store.WhatDraft); n != 10 {
+		t.Errorf("%d drafts are due", n)
+	}
 	if invoices, policies := count(due, store.WhatInvoice), count(due, store.WhatPolicy); invoices != 20 || policies != 10 {
 		t.Errorf("%d invoices and %d policies are due; one of three invoices is paid", invoices, policies)
 	}
@@ -57,7 +66,7 @@ func TestDuePlans(t *testing.T) {
 	asBefore(t, "due", planOf(t, c, "openinsure_worker", a.by.Org, s.sql, s.args), s.sql)
 	err := db.InTx(t.Context(), a.by, func(tx *store.Tx) error {
 		due, found, err := tx.NextDue(t.Context(), queueNow.Add(time.Hour), queueNow)
-		if !found || due.Org != a.by.Org || !strings.Contains("submission policy invoice", due.What) {
+		if !found || due.Org != a.by.Org || !strings.Contains("submission policy invoice draft", due.What) {
 			t.Errorf("next: %+v, %v", due, found)
 		}
 		return err
