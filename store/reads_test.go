@@ -360,8 +360,8 @@ func locks(t *testing.T, db *store.DB, me, they book) {
 			after, err := tx.Submission(t.Context(), s.ID)
 			return found(after.Screening.Version == "another", err)
 		},
-		"LockInvoice":    func(tx *store.Tx) error { _, err := tx.LockInvoice(t.Context(), they.invoice.ID); return err },
-		"LockPolicy":     func(tx *store.Tx) error { _, err := tx.LockPolicy(t.Context(), they.policy.ID); return err },
+		"LockInvoice": func(tx *store.Tx) error { _, err := tx.LockInvoice(t.Context(), they.invoice.ID); return err },
+		"LockPolicy":  func(tx *store.Tx) error { _, err := tx.LockPolicy(t.Context(), they.policy.ID); return err },
 		"SaveNotice": func(tx *store.Tx) error {
 			i := they.invoice
 			i.UpdatedAt = i.UpdatedAt.Add(time.Hour)

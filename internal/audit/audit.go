@@ -71,8 +71,8 @@ const (
 	Withdrawn       Action = "submission.withdrawn"
 	Drafted         Action = "submission.drafted"
 	DraftDropped    Action = "submission.draft_dropped" // by somebody
-	InsuredScreened Action = "submission.screened" // with sanctions lists, when something is found. details.source says when
-	InsuredReviewed Action = "submission.reviewed" // a match: details.decision
+	InsuredScreened Action = "submission.screened"      // with sanctions lists, when something is found. details.source says when
+	InsuredReviewed Action = "submission.reviewed"      // a match: details.decision
 	QuoteOffered    Action = "quote.offered"
 	QuoteAccepted   Action = "quote.accepted"
 	PolicyBound     Action = "policy.bound"
