@@ -17,7 +17,7 @@ type createDraftInput struct {
 		NAICSCode      string `json:"naicsCode,omitempty" pattern:"^[0-9]{2,6}$" example:"236220"`
 		AnnualRevenue  *Money `json:"annualRevenue,omitempty" minimum:"0" maximum:"100000000000" doc:"Dollars a year."`
 		RequestedLimit Money  `json:"requestedLimit,omitempty" minimum:"1" maximum:"100000000000" doc:"Dollars per occurrence."`
-		EffectiveDate  Date   `json:"effectiveDate,omitempty"`
+		EffectiveDate  *Date  `json:"effectiveDate,omitempty"`
 		State          string `json:"state,omitempty" pattern:"^[A-Z]{2}$" doc:"Two letters."`
 		ProducerID     string `json:"producerId,omitempty" maxLength:"64" doc:"Who brings it; none: direct business."`
 		RiskBody
@@ -74,7 +74,7 @@ func (p Platform) createDraft(ctx context.Context, in *createDraftInput) (*bodyO
 	}
 	s, err := p.Desk.Draft(ctx, access.From(ctx), submission.Submission{
 		ExternalID: b.ExternalID, InsuredName: b.InsuredName, NAICS: b.NAICSCode, AnnualRevenue: money.Cents(*cmp.Or(b.AnnualRevenue, new(Money(submission.UnknownRevenue)))),
-		RequestedLimit: money.Cents(b.RequestedLimit), EffectiveDate: b.EffectiveDate.Date, State: b.State, LineOfBusiness: b.LineOfBusiness,
+		RequestedLimit: money.Cents(b.RequestedLimit), EffectiveDate: dayIn(b.EffectiveDate), State: b.State, LineOfBusiness: b.LineOfBusiness,
 		Producer: brought, Exposure: b.RiskBody.risk(), Insured: b.Insured, Priority: submission.Priority(b.Priority), Metadata: b.Metadata,
 	})
 	return &bodyOf[submissionBody]{submissionFor(s)}, err
