@@ -79,6 +79,7 @@ const (
 	clearPoliciesSQL      = `DELETE FROM policy WHERE org_id = $1`
 	clearQuotesSQL        = `DELETE FROM quote WHERE org_id = $1`
 	clearSubmissionsSQL   = `DELETE FROM submission WHERE org_id = $1`
+	clearDraftsSQL        = `DELETE FROM submission_draft WHERE org_id = $1`
 	clearAppointmentsSQL  = `DELETE FROM producer_appointment WHERE org_id = $1`
 	clearLicensesSQL      = `DELETE FROM producer_license WHERE org_id = $1`
 	clearProducersSQL     = `DELETE FROM producer WHERE org_id = $1`
@@ -136,6 +137,7 @@ var clearings = []clearing{
 	{"da_usage", clearUsageSQL, takesOrg, ""},
 	{"da_reservation", clearReservationsSQL, takesOrg, ""},
 	{"da_aggregate", clearAggregatesSQL, takesOrg, ""},
+	{"submission_draft", clearDraftsSQL, takesOrg, ""},
 	{"referral_task", clearTasksSQL, takesOrg, ""},
 	{"referral", clearReferralsSQL, takesOrg, "referrals"},
 	{"room", clearRoomsSQL, takesOrg, "dealRooms"},

@@ -16,4 +16,4 @@ CREATE INDEX submission_draft_timer ON submission_draft (timer_at);
 CREATE INDEX submission_draft_timer_org ON submission_draft (org_id, timer_at);
 SELECT org_policy('submission_draft');
 GRANT SELECT, INSERT, UPDATE, DELETE ON submission_draft TO openinsure_app;
-GRANT SELECT ON submission_draft TO openinsure_worker;
+GRANT SELECT, DELETE ON submission_draft TO openinsure_worker; -- a reset deletes
