@@ -21,6 +21,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 )
 
 const database = "vuln/db.ndjson.gz" // from .ci/lint, where go -C runs us
@@ -34,6 +35,11 @@ type entry struct {
 	Withdrawn     string     `json:"withdrawn,omitempty"`
 	Aliases       []string   `json:"aliases,omitempty"`
 	Affected      []affected `json:"affected"`
+
+	// The copy does without; govulncheck crashes when it tells of one that has none.
+	DatabaseSpecific struct {
+		URL string `json:"url"`
+	} `json:"database_specific,omitzero"`
 }
 
 type affected struct {
@@ -78,9 +84,13 @@ func scan(copied, module string, out io.Writer) error {
 	}
 	fmt.Fprintf(out, "Known vulnerabilities: %d, the newest %s.\n", n, newest)
 	cmd := exec.Command("go", "tool", "govulncheck", "-db", "file://"+filepath.ToSlash(dir), "-C", module, "./...") //nolint:gosec // a folder of ours, one of the caller's
-	cmd.Stdout, cmd.Stderr = out, os.Stderr
+	var said bytes.Buffer
+	cmd.Stdout, cmd.Stderr = io.MultiWriter(out, &said), os.Stderr
 	if err := cmd.Run(); err != nil {
 		return fmt.Errorf("govulncheck: %w", err)
+	}
+	if !strings.Contains(said.String(), "No vulnerabilities found.") { // it may crash and not say so
+		return errors.New("govulncheck came to no end")
 	}
 	return nil
 }
@@ -106,7 +116,12 @@ func unpack(copied, dir string) (n int, newest string, err error) {
 		if e.ID == "" || e.ID != filepath.Base(e.ID) {
 			return 0, "", fmt.Errorf("entry %d has no id", n+1)
 		}
-		if err := os.WriteFile(filepath.Join(dir, e.ID+".json"), lines.Bytes(), 0o600); err != nil {
+		e.DatabaseSpecific.URL = "https://pkg.go.dev/vuln/" + e.ID
+		b, err := json.Marshal(e)
+		if err != nil {
+			return 0, "", err
+		}
+		if err := os.WriteFile(filepath.Join(dir, e.ID+".json"), b, 0o600); err != nil {
 			return 0, "", err
 		}
 		n, newest = n+1, max(newest, e.ID)
