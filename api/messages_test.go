@@ -115,6 +115,7 @@ func TestWhoMayInARoom(t *testing.T) {
 			}{
 				{"read", "GET", "/messages", "", tt.read},
 				{"read the transcript", "GET", "/transcript", "", tt.read},
+				{"print the transcript", "GET", "/transcript/pdf", "", tt.read},
 				{"list files", "GET", "/files", "", tt.read},
 				{"read a file", "GET", "/files/" + file, "", tt.read},
 				{"list annotations", "GET", "/annotations", "", tt.read},
@@ -125,6 +126,7 @@ func TestWhoMayInARoom(t *testing.T) {
 				{"post on the desk", "POST", "/messages", `{"body":"hello"` + asDesk + `}`, tt.deskPost},
 				{"note what was read on the desk", "POST", "/read", `{"seq":1,"channel":"desk"}`, tt.deskRead},
 				{"read the internal transcript", "GET", "/transcript?audience=internal", "", tt.transcript},
+				{"print the internal transcript", "GET", "/transcript/pdf?audience=internal", "", tt.transcript},
 			} {
 				if got, m := p.do(tt.who, c.method, c.rest, c.body); got != c.want {
 					t.Errorf("%s: %d %v, want %d", c.name, got, m, c.want)

@@ -11,6 +11,7 @@ import (
 	"github.com/openinsure/openinsure/internal/access"
 	"github.com/openinsure/openinsure/internal/fault"
 	"github.com/openinsure/openinsure/rooms"
+	"github.com/openinsure/openinsure/rooms/paper"
 	"github.com/openinsure/openinsure/rooms/room"
 )
 
@@ -64,20 +65,43 @@ func (a *API) registerTranscript(p Platform) {
 		Summary:     "What happened in a room, in order, with its counts and hashes",
 		Description: "Each channel is a chain of hashes, so that two companies can compare what they hold. Deleted messages keep their place and nothing of what they said.",
 	}, func(ctx context.Context, in *transcriptInput) (*bodyOf[transcriptBody], error) {
-		id, err := parseRoom(in.ID)
-		if err != nil {
-			return nil, err
-		}
-		after, err := parseStrands(in.Cursor)
-		if err != nil {
-			return nil, err
-		}
-		t, err := p.Rooms.Transcript(ctx, access.From(ctx), id, room.Visibility(in.Audience), after, in.Limit)
-		if err != nil {
-			return nil, err
-		}
-		return &bodyOf[transcriptBody]{transcriptOf(t)}, nil
+		t, err := p.transcript(ctx, *in)
+		return &bodyOf[transcriptBody]{transcriptOf(t)}, err
 	})
+	register(a, operation{
+		Method: http.MethodGet, Path: "/v1/deal-rooms/{id}/transcript/pdf", ID: "print-transcript", Tag: "Deal rooms", Scope: "rooms:read",
+		Summary:     "What happened in a room as PDF, to be filed",
+		Description: "What was said and done in words, times in UTC, with the counts and hashes of the JSON. X-Next-Cursor is there when there is more.",
+	}, func(ctx context.Context, in *struct {
+		ByID
+		Audience string `query:"audience" enum:"shared,internal" default:"shared" doc:"As in the JSON."`
+		Limit    int    `query:"limit" minimum:"1" maximum:"1000" default:"1000" doc:"How many entries at most."`
+		Cursor   string `query:"cursor" maxLength:"2000" doc:"X-Next-Cursor of the part before."`
+	},
+	) (*exportOutput, error) {
+		t, err := p.transcript(ctx, transcriptInput(*in))
+		if err != nil {
+			return nil, err
+		}
+		out := &exportOutput{ContentType: "application/pdf", Disposition: `attachment; filename="` + t.Room.ID.String() + `.pdf"`}
+		if !t.Complete() {
+			out.Next = formatStrands(t.Strands)
+		}
+		out.Body, err = paper.Transcript(t)
+		return out, err
+	})
+}
+
+func (p Platform) transcript(ctx context.Context, in transcriptInput) (rooms.Transcript, error) {
+	id, err := parseRoom(in.ID)
+	if err != nil {
+		return rooms.Transcript{}, err
+	}
+	after, err := parseStrands(in.Cursor)
+	if err != nil {
+		return rooms.Transcript{}, err
+	}
+	return p.Rooms.Transcript(ctx, access.From(ctx), id, room.Visibility(in.Audience), after, in.Limit)
 }
 
 func transcriptOf(t rooms.Transcript) transcriptBody {

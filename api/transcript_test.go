@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"net/url"
+	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -129,4 +130,54 @@ func TestTranscript(t *testing.T) {
 	p.want(400, "una", "GET", "/transcript?cursor=x", "")
 	p.want(400, "una", "GET", "/transcript?audience=everybody", "")
 	p.want(404, "eve", "GET", "/transcript", "")
+}
+
+// TestTranscriptAsPDF prints a room in parts, for both companies.
+func TestTranscriptAsPDF(t *testing.T) {
+	p := newPlace(t)
+	for i := range 3 {
+		p.say("ben", fmt.Sprintf("shared word %d", i))
+		p.say("una", fmt.Sprintf("desk of the MGA %d", i), asDesk)
+	}
+	printed := func(who, query string) (text, next string) {
+		t.Helper()
+		status, answer := p.raw(t, who, p.path+"/transcript/pdf?"+query)
+		head, pdf, _ := strings.Cut(answer, "\n\n")
+		if status != 200 || !strings.Contains(head, "application/pdf") || !strings.Contains(head, ".pdf") || !strings.HasPrefix(pdf, "%PDF-") {
+			t.Fatalf("%s: %d %s", who, status, head)
+		}
+		cmd := exec.Command("pdftotext", "-", "-")
+		cmd.Stdin = strings.NewReader(pdf)
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatalf("pdftotext (Debian: apt-get install poppler-utils): %v", err)
+		}
+		if _, rest, ok := strings.Cut(head, "X-Next-Cursor:["); ok {
+			next, _, _ = strings.Cut(rest, "]")
+		}
+		return string(out), next
+	}
+	for who, query := range map[string]string{"una": "", "ben": "audience=internal"} {
+		if text, _ := printed(who, query); strings.Count(text, "shared word") != 3 || strings.Contains(text, "desk of the MGA") {
+			t.Errorf("%s reads:\n%s", who, text)
+		}
+	}
+	if text, _ := printed("una", "audience=internal"); strings.Count(text, "desk of the MGA") != 3 || !strings.Contains(text, "Not for others") {
+		t.Errorf("the desk is not printed for its own company:\n%s", text)
+	}
+	words := 0
+	for cursor := ""; ; {
+		text, next := printed("ben", "limit=2&cursor="+url.QueryEscape(cursor))
+		words += strings.Count(text, "shared word")
+		if strings.Contains(text, "More has happened") != (next != "") {
+			t.Errorf("a part says of what follows:\n%s", text)
+		}
+		if cursor = next; cursor == "" {
+			break
+		}
+	}
+	if words != 3 {
+		t.Errorf("the parts have %d of 3 messages", words)
+	}
+	p.want(400, "una", "GET", "/transcript/pdf?limit=1001", "")
 }

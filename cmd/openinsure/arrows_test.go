@@ -17,13 +17,13 @@ import (
 // docs/architecture.md.
 var arrows = map[string][]string{
 	"clients/live":        {},
-	"cmd/openinsure":      {"api", "api/redislimit", "clients/live", "cmd/openinsure/demo", "hub", "hub/redisbroker", "internal/access", "internal/access/spicedb", "internal/audit", "internal/betterauth", "internal/cloudflare", "internal/fault", "internal/insurance", "internal/insurance/billing", "internal/insurance/producer", "internal/oidc", "internal/seal", "push", "push/apns", "push/fcm", "push/mail", "push/webhook", "push/webhook/egress", "rooms", "store", "store/embedded"},
+	"cmd/openinsure":      {"api", "api/redislimit", "clients/live", "cmd/openinsure/demo", "hub", "hub/redisbroker", "internal/access", "internal/access/spicedb", "internal/audit", "internal/betterauth", "internal/cloudflare", "internal/fault", "internal/insurance", "internal/insurance/billing", "internal/insurance/producer", "internal/oidc", "internal/seal", "push", "push/apns", "push/fcm", "push/mail", "push/webhook", "push/webhook/egress", "rooms", "rooms/roomtext", "store", "store/embedded"},
 	"cmd/openinsure/demo": {"clients/live", "push/pushtest", "store/embedded"}, // an outsider: it knows the API and nothing else
 	"api": {
 		"hub", "internal/access", "internal/audit", "internal/betterauth", "internal/cloudflare", "internal/event", "internal/fault", "internal/id",
 		"internal/insurance", "internal/insurance/authority", "internal/insurance/billing", "internal/insurance/calendar", "internal/insurance/deal", "internal/insurance/delegated", "internal/insurance/money",
 		"internal/insurance/policy", "internal/insurance/producer", "internal/insurance/quote", "internal/insurance/rating", "internal/insurance/referral",
-		"internal/insurance/sla", "internal/insurance/submission", "internal/insurance/triage", "internal/oidc", "push", "push/webhook/sign", "rooms", "rooms/room", "store",
+		"internal/insurance/sla", "internal/insurance/submission", "internal/insurance/triage", "internal/oidc", "push", "push/webhook/sign", "rooms", "rooms/paper", "rooms/room", "store",
 	},
 	"api/redislimit": {"api", "internal/redisurl"},
 	"store": {
@@ -101,7 +101,9 @@ var arrows = map[string][]string{
 	"rooms": {
 		"internal/access", "internal/audit", "internal/event", "internal/fault", "internal/flag", "internal/insurance/submission", "push", "rooms/room", "store",
 	},
-	"rooms/room": {"internal/access", "internal/event", "internal/fault", "internal/id", "internal/insurance/submission"},
+	"rooms/roomtext": {},
+	"rooms/paper":    {"internal/event", "rooms", "rooms/roomtext"},
+	"rooms/room":     {"internal/access", "internal/event", "internal/fault", "internal/id", "internal/insurance/submission"},
 }
 
 func TestArrows(t *testing.T) {

@@ -8,9 +8,9 @@ import (
 	"strings"
 	"sync"
 	"time"
-	"unicode"
 
 	liveclient "github.com/openinsure/openinsure/clients/live"
+	"github.com/openinsure/openinsure/rooms/roomtext"
 )
 
 // A screen shows a room as lines of text, each of one thing that happened.
@@ -18,76 +18,15 @@ type screen struct {
 	zone  *time.Location
 	drawn chan struct{} // closed once the room was shown
 
-	mu     sync.Mutex // guards what follows
-	out    io.Writer
-	shown  bool
-	away   bool // the connection is gone
-	people []chatPerson
+	mu    sync.Mutex // guards what follows
+	out   io.Writer
+	shown bool
+	away  bool // the connection is gone
+	cast  roomtext.Cast
 }
 
 func newScreen(out io.Writer, zone *time.Location) *screen {
 	return &screen{out: out, zone: zone, drawn: make(chan struct{})}
-}
-
-type chatAuthor struct {
-	Name    string `json:"name"`
-	OrgName string `json:"orgName"`
-}
-
-// String names him and his company.
-func (a chatAuthor) String() string {
-	if a.OrgName == "" {
-		return a.Name
-	}
-	return a.Name + " (" + a.OrgName + ")"
-}
-
-type chatPerson struct {
-	UserID string `json:"userId"`
-	chatAuthor
-	Role string `json:"role"`
-}
-
-// chatFact is what any event of a room may hold.
-type chatFact struct {
-	Author      chatAuthor `json:"author"`
-	Body        string     `json:"body"`
-	DeletedAt   string     `json:"deletedAt"`
-	EditedAt    string     `json:"editedAt"`
-	CreatedAt   time.Time  `json:"createdAt"`
-	Attachments []struct {
-		Name string `json:"name"`
-	} `json:"attachments"`
-	Seq         int64       `json:"seq"`
-	UserID      string      `json:"userId"`
-	Left        bool        `json:"left"`
-	Participant *chatPerson `json:"participant"`
-	Title       string      `json:"title"`
-	Reason      string      `json:"reason"`
-	Text        string      `json:"text"` // of a card
-	File        struct {
-		Name string `json:"name"`
-	} `json:"file"`
-	Annotation struct {
-		Page   int        `json:"page"`
-		Body   string     `json:"body"`
-		Author chatAuthor `json:"author"`
-	} `json:"annotation"`
-}
-
-// said is what a message says, on a line.
-func (f chatFact) said() string {
-	if f.DeletedAt != "" {
-		return "[deleted]"
-	}
-	parts := []string{f.Body}
-	for _, a := range f.Attachments {
-		parts = append(parts, "["+a.Name+"]")
-	}
-	if f.EditedAt != "" {
-		parts = append(parts, "[edited]")
-	}
-	return strings.TrimSpace(strings.Join(parts, " "))
 }
 
 // show is a liveclient.Handler.
@@ -121,7 +60,7 @@ func (s *screen) init(e liveclient.Init) error {
 		s.line("-- connected again")
 	}
 	s.away = false
-	if err := json.Unmarshal(e.Participants, &s.people); err != nil {
+	if err := json.Unmarshal(e.Participants, &s.cast.People); err != nil {
 		return fmt.Errorf("read the room's participants: %w", err)
 	}
 	if s.shown && e.Resumed {
@@ -131,7 +70,7 @@ func (s *screen) init(e liveclient.Init) error {
 		Title  string `json:"title"`
 		Status string `json:"status"`
 	}
-	var last []chatFact
+	var last []roomtext.Fact
 	if err := json.Unmarshal(e.Room, &room); err != nil {
 		return fmt.Errorf("read the room: %w", err)
 	}
@@ -143,7 +82,7 @@ func (s *screen) init(e liveclient.Init) error {
 	s.line("== %s (%s)", room.Title, room.Status)
 	s.list()
 	for _, m := range last {
-		s.line("%s  %s: %s", s.clock(m.CreatedAt), m.Author, m.said())
+		s.line("%s  %s: %s", s.clock(m.CreatedAt), m.Author, m.Said())
 	}
 	s.line("--")
 	if !s.shown {
@@ -154,7 +93,7 @@ func (s *screen) init(e liveclient.Init) error {
 }
 
 func (s *screen) entry(e liveclient.Entry) error {
-	var f chatFact
+	var f roomtext.Fact
 	if err := json.Unmarshal(e.Event.Data, &f); err != nil {
 		return fmt.Errorf("read entry %d of %s: %w", e.Seq, e.Channel, err)
 	}
@@ -162,69 +101,12 @@ func (s *screen) entry(e liveclient.Entry) error {
 	if strings.HasPrefix(e.Channel, "desk:") {
 		at += "  [desk]"
 	}
-	kind := strings.TrimPrefix(e.Event.Type, "deal_room.")
-	if kind == "message_posted" {
-		s.line("%s  %s: %s", at, f.Author, f.said())
-		return nil
+	mark := "* "
+	if e.Event.Type == roomtext.Message {
+		mark = ""
 	}
-	s.line("%s  * %s", at, s.sentence(kind, f))
+	s.line("%s  %s%s", at, mark, s.cast.Sentence(e.Event.Type, f))
 	return nil
-}
-
-// sentence says what happened, and keeps the list of people.
-func (s *screen) sentence(kind string, f chatFact) string {
-	switch kind {
-	case "message_edited":
-		return fmt.Sprintf("%s edited message %d: %s", f.Author, f.Seq, f.said())
-	case "message_deleted":
-		return fmt.Sprintf("%s deleted message %d", f.Author, f.Seq)
-	case "created":
-		return fmt.Sprintf("%s opened the room: %s", f.Author, f.Title)
-	case "updated":
-		return fmt.Sprintf("%s renamed the room: %s", f.Author, f.Title)
-	case "participant_added", "participant_updated":
-		if f.Participant == nil {
-			return kind
-		}
-		s.drop(f.Participant.UserID)
-		s.people = append(s.people, *f.Participant)
-		if kind == "participant_added" {
-			return fmt.Sprintf("%s joined as %s, invited by %s", f.Participant, f.Participant.Role, f.Author)
-		}
-		return fmt.Sprintf("%s is %s now, by %s", f.Participant, f.Participant.Role, f.Author)
-	case "participant_removed":
-		who := s.drop(f.UserID)
-		if f.Left {
-			return who + " left"
-		}
-		return fmt.Sprintf("%s was removed by %s", who, f.Author)
-	case "closed":
-		return fmt.Sprintf("%s closed the room: %s", f.Author, f.Reason)
-	case "reopened":
-		return fmt.Sprintf("%s reopened the room", f.Author)
-	case "archived":
-		return fmt.Sprintf("%s archived the room", f.Author)
-	case "file_added":
-		return fmt.Sprintf("%s added %s", f.Author, f.File.Name)
-	case "annotation_added":
-		return fmt.Sprintf("%s remarked on page %d: %s", f.Annotation.Author, f.Annotation.Page, f.Annotation.Body)
-	case "annotation_updated":
-		return fmt.Sprintf("%s changed the remark on page %d: %s", f.Author, f.Annotation.Page, f.Annotation.Body)
-	case "card_posted":
-		return f.Text
-	}
-	return kind // of a newer server
-}
-
-// drop takes somebody off the list and returns his name.
-func (s *screen) drop(user string) string {
-	for i, p := range s.people {
-		if p.UserID == user {
-			s.people = append(s.people[:i:i], s.people[i+1:]...)
-			return p.String()
-		}
-	}
-	return user
 }
 
 // note shows a line of the program's own.
@@ -242,8 +124,8 @@ func (s *screen) who() {
 }
 
 func (s *screen) list() {
-	for _, p := range s.people {
-		s.line("   %s, %s", p.chatAuthor, p.Role)
+	for _, p := range s.cast.People {
+		s.line("   %s, %s", p.Author, p.Role)
 	}
 }
 
@@ -252,12 +134,6 @@ func (s *screen) clock(t time.Time) string { return t.In(s.zone).Format("15:04:0
 // line writes one line. Other people's text cannot break out of it or command
 // the terminal.
 func (s *screen) line(format string, args ...any) {
-	text := strings.ReplaceAll(fmt.Sprintf(format, args...), "\n", " ⏎ ")
-	text = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
-			return -1
-		}
-		return r
-	}, text)
+	text := roomtext.Plain(fmt.Sprintf(format, args...), " ⏎ ")
 	_, _ = fmt.Fprintln(s.out, text) // nobody reads any more: the input or a signal ends it
 }
