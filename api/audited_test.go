@@ -20,7 +20,7 @@ import (
 var notOfRequests = map[audit.Action]string{
 	audit.KeysRotated: "of the command line", audit.KeysDropped: "of the command line",
 	audit.Authenticate: "see TestRefusalsAreTold", audit.Permission: "see TestRefusalsAreTold", audit.SessionCut: "see TestDeniedOnASocket",
-	audit.ClockMoved: "see TestTestClock", audit.ClockReset: "see TestTestClock", audit.SandboxReset: "see TestSandboxReset",
+	audit.BindRequested: "see TestABrokerAsksToBind", audit.ClockMoved: "see TestTestClock", audit.ClockReset: "see TestTestClock", audit.SandboxReset: "see TestSandboxReset",
 	audit.FlagSet: "see TestFlags", audit.FlagUnset: "see TestFlags",
 	audit.ProducerScreened: "see TestProducers", audit.ProducerReviewed: "see TestSanctions", audit.Drafted: "see TestDraft", audit.DraftDropped: "see TestDraftIsChecked", audit.InsuredScreened: "see TestInsuredIsScreened", audit.InsuredReviewed: "see TestInsuredIsScreened", audit.ProducerAdded: "see TestProducers",
 	audit.ProducerChanged: "see TestProducers", audit.LicenseAdded: "see TestProducers", audit.LicenseChanged: "brought about in TestProducers",

@@ -11,6 +11,7 @@ import (
 
 	"github.com/openinsure/openinsure/internal/access"
 	"github.com/openinsure/openinsure/internal/insurance"
+	"github.com/openinsure/openinsure/internal/insurance/billing"
 	"github.com/openinsure/openinsure/internal/insurance/deal"
 	"github.com/openinsure/openinsure/internal/insurance/quote"
 	"github.com/openinsure/openinsure/internal/insurance/referral"
@@ -171,6 +172,10 @@ func (b withdrawBody) ending() submission.Ending {
 	return submission.Ending{Reasons: []submission.Reason{submission.Reason(b.Reason)}, Message: b.Message}
 }
 
+type bindRequestBody struct {
+	InstallmentPlan string `json:"installmentPlan" enum:"PIF,TWO_PAY,QUARTERLY,MONTHLY_10,MONTHLY_12,PREMIUM_FINANCE" example:"MONTHLY_10" doc:"One of the quote's schedule."`
+}
+
 const whoDeals = " For the room's brokers, and for who leads it or may edit it, while they may write in it. If-Match takes the deal's ETag."
 
 func (a *API) registerDeal(p Platform) {
@@ -210,6 +215,16 @@ func (a *API) registerDeal(p Platform) {
 			return nil, err
 		}
 		return answer(p.Desk.WithdrawInRoom(ctx, access.From(ctx), at, in.Body.ending(), in.sight()))
+	})
+	register(a, operation{
+		Method: http.MethodPost, Path: path + "/bind-request", ID: "request-bind-in-room", Tag: tag, Scope: "rooms:write", Status: http.StatusOK, IfMatch: true,
+		Summary: "Ask that the accepted quote be bound", Description: "Says how it is to be paid; the room shows it, and underwriters bind." + whoDeals,
+	}, func(ctx context.Context, in *dealMove[bindRequestBody]) (*bodyOf[dealBody], error) {
+		at, err := parseRoom(in.ID)
+		if err != nil {
+			return nil, err
+		}
+		return answer(p.Desk.RequestBind(ctx, access.From(ctx), at, billing.Plan(in.Body.InstallmentPlan), in.sight()))
 	})
 	const of = path + "/referrals/{referralId}"
 	register(a, operation{

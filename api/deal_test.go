@@ -215,6 +215,41 @@ func TestABrokerAnswersFromTheRoom(t *testing.T) {
 	}
 }
 
+func TestABrokerAsksToBind(t *testing.T) {
+	d := newDealt(t)
+	ask, pif := d.at+"/bind-request", `{"installmentPlan":"PIF"}`
+	if m := d.want(422, "ben", "POST", ask, pif); m["error"] != "quote_not_accepted" {
+		t.Errorf("without a quote: %v", m)
+	}
+	quo := d.offered("")
+	if m := d.want(422, "ben", "POST", ask, pif); m["error"] != "quote_not_accepted" {
+		t.Errorf("not accepted: %v", m)
+	}
+	d.want(200, "ben", "POST", d.at+"/quotes/"+quo+"/accept", "")
+	if m := d.want(400, "ben", "POST", ask, `{"installmentPlan":"WEEKLY"}`); fieldsOfProblem(m) != "installmentPlan enum" {
+		t.Errorf("no plan: %v", m)
+	}
+	if m := d.want(200, "ben", "POST", ask, pif); only(t, m, "quotes")["status"] != "accepted" {
+		t.Errorf("asked %v", m)
+	}
+	card := storetest.Value[string](t, d.db, `SELECT convert_from(e.payload, 'UTF8') FROM entry e JOIN channel c ON c.id = e.channel_id
+		WHERE c.name = $1 ORDER BY e.seq DESC LIMIT 1`, "room:"+d.room)
+	for _, part := range []string{`"submission.bind_requested"`, quo, `"installmentPlan":"PIF"`, `"whoseTurn":"underwriter"`, "To be bound at $14250, paid by PIF."} {
+		if !strings.Contains(card, part) {
+			t.Errorf("the card lacks %s: %s", part, card)
+		}
+	}
+	for _, who := range []string{"ada", "mel"} {
+		if r := rows(d.want(200, who, "GET", "/v1/audit?action=submission.bind_requested", "")); len(r) != 1 || r[0].(map[string]any)["objectId"] != d.sub {
+			t.Errorf("%s reads in the log %v", who, r)
+		}
+	}
+	d.want(201, "una", "POST", "/v1/submissions/"+d.sub+"/bind", pif)
+	if m := d.want(422, "ben", "POST", ask, pif); m["error"] != "quote_not_accepted" {
+		t.Errorf("bound already: %v", m)
+	}
+}
+
 // What the room was not told of does not exist in it.
 func TestWhatARoomWasNotToldOfIsNotInItsDeal(t *testing.T) {
 	d := newDealt(t)

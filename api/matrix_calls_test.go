@@ -195,6 +195,7 @@ var calls = map[string]call{
 	"remove-deal-room-participant":           {},
 
 	"accept-quote-in-room":     {ids: map[string]string{"id": "offering room"}},
+	"request-bind-in-room":     {ids: map[string]string{"id": "accepted room"}, body: `{"installmentPlan":"PIF"}`, keeps: true},
 	"withdraw-in-room":         {body: `{"reason":"price"}`},
 	"respond-in-room":          {ids: map[string]string{"id": "asking room", "referralId": "room's question"}, body: `{"answers":[{"question":1,"text":"Yes."}]}`},
 	"answer-counter-in-room":   {ids: map[string]string{"id": "countering room", "referralId": "room's counter"}, body: `{"accept":true}`},

@@ -162,7 +162,12 @@ func makers() map[string]maker {
 			c.done("lead", "POST", "/v1/quotes/"+c.things["room's offer"]+"/offer", "")
 			return id
 		},
-		"room's offer":    func(c *tenant, who, _ string) string { c.thing(who, "offering room"); return c.things["room's offer"] },
+		"room's offer": func(c *tenant, who, _ string) string { c.thing(who, "offering room"); return c.things["room's offer"] },
+		"accepted room": func(c *tenant, who, _ string) string {
+			id := makers()["offering room"](c, who, "")
+			c.done("lead", "POST", "/v1/quotes/"+c.things["room's offer"]+"/accept", "")
+			return id
+		},
 		"asking room":     deciding("room's question", `{"decision":"request_more_info","rationale":"x","questions":["Closed?"]}`),
 		"room's question": func(c *tenant, who, _ string) string { c.thing(who, "asking room"); return c.things["room's question"] },
 		"countering room": deciding("room's counter", `{"decision":"approve","rationale":"x","counter":{"exclusions":["Roofing"]}}`),

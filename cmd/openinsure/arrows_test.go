@@ -53,7 +53,7 @@ var arrows = map[string][]string{
 		"internal/insurance/rating", "internal/insurance/referral", "internal/insurance/sla", "internal/insurance/submission", "rooms", "rooms/room", "store",
 	},
 	"internal/insurance/deal": {
-		"internal/fault", "internal/insurance/money", "internal/insurance/quote", "internal/insurance/referral", "internal/insurance/submission", "rooms/room",
+		"internal/fault", "internal/insurance/billing", "internal/insurance/money", "internal/insurance/quote", "internal/insurance/referral", "internal/insurance/submission", "rooms/room",
 	},
 	"internal/insurance/referral": {
 		"internal/access", "internal/event", "internal/fault", "internal/id", "internal/insurance/authority", "internal/insurance/calendar",

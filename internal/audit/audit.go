@@ -75,6 +75,7 @@ const (
 	InsuredReviewed Action = "submission.reviewed"      // a match: details.decision
 	QuoteOffered    Action = "quote.offered"
 	QuoteAccepted   Action = "quote.accepted"
+	BindRequested   Action = "submission.bind_requested"
 	PolicyBound     Action = "policy.bound"
 	ReferralRaised  Action = "referral.raised"
 	ReferralDecided Action = "referral.decided" // also when more is asked for: details.decision
@@ -124,7 +125,7 @@ var Actions = []Action{
 	SignIn, Authenticate, Permission, CodeMailed, Refreshed, SignedOut, SessionCut, InvitationSent, InvitationOpened, InvitationAccepted,
 	InvitationRevoked, InvitationReplaced, GuestLinkMailed, KeyCreated, KeyRotated, KeyRevoked, UserCreated, UserChanged, UserStopped, OrgCreated, OrgChanged,
 	LogExported, KeysRotated, KeysDropped, RoomOpened, RoomClosed, RoomReopened, RoomArchived, ParticipantAdded, ParticipantChanged,
-	ParticipantRemoved, Quoted, Declined, Corrected, Claimed, Released, Withdrawn, QuoteOffered, QuoteAccepted, PolicyBound, ProgramCreated, RatesDrafted, RatesPublished, ReferralRaised, ReferralDecided, ReferralChanged, AuthorityChanged, WebhookCreated, WebhookChanged, WebhookDeleted,
+	ParticipantRemoved, Quoted, Declined, Corrected, Claimed, Released, Withdrawn, QuoteOffered, QuoteAccepted, BindRequested, PolicyBound, ProgramCreated, RatesDrafted, RatesPublished, ReferralRaised, ReferralDecided, ReferralChanged, AuthorityChanged, WebhookCreated, WebhookChanged, WebhookDeleted,
 	WebhookDisabled, DeviceAdded, DeviceRemoved, ClockMoved, ClockReset, SandboxReset, FlagSet, FlagUnset, ProducerScreened, ProducerReviewed, InsuredScreened, InsuredReviewed, Drafted, DraftDropped, ProducerAdded, ProducerChanged, LicenseAdded, LicenseChanged,
 	AppointmentAdded, AppointmentChanged, ProducerSaleChecked, CarrierAdded, CarrierChanged, AgreementAdded, AgreementChanged, CapacityReserved, BordereauMade,
 }

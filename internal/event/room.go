@@ -210,7 +210,7 @@ func (AnnotationUpdated) EventType() string { return "deal_room.annotation_updat
 // approvers, rationale or internal states.
 type Card struct {
 	RoomID       string   `json:"roomId"`
-	Card         string   `json:"card" enum:"submission.quoted,submission.declined,submission.corrected,submission.withdrawn,submission.expired,quote.offered,quote.accepted,policy.bound,policy.renewal_due,referral.created,referral.info_requested,referral.decided,referral.answered,referral.ended,referral.condition_changed,referral.counter_answered"`
+	Card         string   `json:"card" enum:"submission.quoted,submission.declined,submission.corrected,submission.withdrawn,submission.expired,quote.offered,quote.accepted,submission.bind_requested,policy.bound,policy.renewal_due,referral.created,referral.info_requested,referral.decided,referral.answered,referral.ended,referral.condition_changed,referral.counter_answered"`
 	SubmissionID string   `json:"submissionId"`
 	QuoteID      string   `json:"quoteId,omitempty"`
 	PolicyID     string   `json:"policyId,omitempty"`
@@ -219,6 +219,7 @@ type Card struct {
 	Status       string   `json:"status,omitempty" doc:"Of what the card is about, as the other company may know it."`
 	Outcome      string   `json:"outcome,omitempty"`
 	Premium      string   `json:"premium,omitempty" doc:"Dollars, of a quote or policy."`
+	Plan         string   `json:"installmentPlan,omitempty" doc:"By which it is asked to be paid."`
 	Conditions   []string `json:"conditions,omitempty" nullable:"false" doc:"What a decision asks of the broker."`
 	Questions    []string `json:"questions,omitempty" nullable:"false" doc:"What the underwriter needs to know."`
 	Reasons      []string `json:"reasons,omitempty" nullable:"false" doc:"Of an end, as codes that the other company may read."`

@@ -152,6 +152,19 @@ type QuoteAccepted struct {
 // EventType implements Payload.
 func (QuoteAccepted) EventType() string { return "quote.accepted" }
 
+// SubmissionBindRequested is the payload of submission.bind_requested.
+type SubmissionBindRequested struct {
+	SubmissionID    string      `json:"submissionId"`
+	QuoteID         string      `json:"quoteId"`
+	InsuredName     string      `json:"insuredName"`
+	GrossPremium    money.Cents `json:"grossPremium"`
+	InstallmentPlan string      `json:"installmentPlan"`
+	ExternalID      string      `json:"externalId,omitempty"`
+}
+
+// EventType implements Payload.
+func (SubmissionBindRequested) EventType() string { return "submission.bind_requested" }
+
 // RateTablePublished is the payload of rate_table.published.
 type RateTablePublished struct {
 	RateTableID    string `json:"rateTableId"`
@@ -241,6 +254,11 @@ var submissionTypes = []Type{
 		Name: "quote.accepted", Description: "An offered quote was accepted; the submission's others were not taken up.", Resource: "submissions",
 		Room: AsCard, Audiences: []string{Underwriting}, Category: CategoryPolicies, Webhook: true, Inside: true,
 		Example: QuoteAccepted{QuoteID: aQuote, SubmissionID: aSubmission, InsuredName: "Pacific Coast Builders", GrossPremium: 1425000},
+	},
+	{
+		Name: "submission.bind_requested", Description: "From the deal room the accepted quote was asked to be bound, by an instalment plan.", Resource: "submissions",
+		Room: AsCard, Audiences: []string{Underwriting}, Category: CategoryPolicies, Webhook: true, Inside: true,
+		Example: SubmissionBindRequested{SubmissionID: aSubmission, QuoteID: aQuote, InsuredName: "Pacific Coast Builders", GrossPremium: 1425000, InstallmentPlan: "MONTHLY_10"},
 	},
 	{
 		Name: "rate_table.published", Description: "A version of a program's rates was published; it prices the effective days from its own on.", Resource: "rates",

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/openinsure/openinsure/internal/event"
+	"github.com/openinsure/openinsure/internal/insurance/billing"
 	"github.com/openinsure/openinsure/internal/insurance/money"
 	"github.com/openinsure/openinsure/internal/insurance/policy"
 	"github.com/openinsure/openinsure/internal/insurance/quote"
@@ -84,6 +85,14 @@ func acceptedCard(q quote.Quote) event.Card {
 	return event.Card{
 		Card: event.QuoteAccepted{}.EventType(), QuoteID: q.ID.String(), Status: string(quote.Accepted), Premium: dollars(q.GrossPremium),
 		WhoseTurn: "underwriter", Text: "Accepted at $" + dollars(q.GrossPremium) + ".",
+	}
+}
+
+// bindRequestedCard is what a room shows of a wish to bind.
+func bindRequestedCard(q quote.Quote, p billing.Plan) event.Card {
+	return event.Card{
+		Card: event.SubmissionBindRequested{}.EventType(), QuoteID: q.ID.String(), Status: string(quote.Accepted), Premium: dollars(q.GrossPremium), Plan: string(p),
+		WhoseTurn: "underwriter", Text: "To be bound at $" + dollars(q.GrossPremium) + ", paid by " + string(p) + ".",
 	}
 }
 

@@ -8,11 +8,14 @@ import (
 
 	"github.com/openinsure/openinsure/internal/access"
 	"github.com/openinsure/openinsure/internal/audit"
+	"github.com/openinsure/openinsure/internal/event"
 	"github.com/openinsure/openinsure/internal/fault"
+	"github.com/openinsure/openinsure/internal/insurance/billing"
 	"github.com/openinsure/openinsure/internal/insurance/deal"
 	"github.com/openinsure/openinsure/internal/insurance/quote"
 	"github.com/openinsure/openinsure/internal/insurance/referral"
 	"github.com/openinsure/openinsure/internal/insurance/submission"
+	"github.com/openinsure/openinsure/rooms"
 	"github.com/openinsure/openinsure/rooms/room"
 	"github.com/openinsure/openinsure/store"
 )
@@ -188,6 +191,37 @@ func (d *Desk) WithdrawInRoom(ctx context.Context, by access.Actor, in room.ID, 
 	return d.fromRoom(ctx, by, in, seen, dealMove{"withdraw", access.Accept, audit.Fact{Action: audit.Withdrawn}, func(ctx context.Context, tx *store.Tx, at seat) error {
 		_, err := moveSubmission(ctx, tx, at.Submission, at.At, d.withdraws(ctx, by, e))
 		return err
+	}})
+}
+
+// RequestBind asks from a deal room that the accepted quote be bound, and says how
+// it is to be paid. To bind it is for the underwriting side.
+func (d *Desk) RequestBind(ctx context.Context, by access.Actor, in room.ID, plan billing.Plan, seen Sight) (deal.Deal, error) {
+	fact := audit.Fact{Action: audit.BindRequested}
+	return d.fromRoom(ctx, by, in, seen, dealMove{"request the bind", access.Accept, fact, func(ctx context.Context, tx *store.Tx, at seat) error {
+		s := at.Submission
+		q, ok, err := tx.LatestQuote(ctx, s.ID)
+		switch {
+		case err != nil:
+			return err
+		case !ok || q.Status != quote.Accepted:
+			return deal.ErrNotAccepted
+		case q.StatusAt(at.At) == quote.Expired:
+			return quote.ErrExpired.With("expiresAt", q.ExpiresAt)
+		case s.Status != submission.Quoted:
+			return submission.ErrState.With("status", s.Status)
+		}
+		if _, err := billing.Parts(plan, q.GrossPremium); err != nil {
+			return err
+		}
+		told := event.New(s.Org, s.ID.String(), event.SubmissionBindRequested{
+			SubmissionID: s.ID.String(), QuoteID: q.ID.String(), InsuredName: s.InsuredName, GrossPremium: q.GrossPremium, InstallmentPlan: string(plan),
+			ExternalID: s.ExternalID,
+		}, at.At)
+		told.Author = by.ID
+		tx.Emit(told)
+		tx.Audit(by, audit.Fact{Action: audit.BindRequested, Object: s.ID.String(), Details: audit.Details{"quoteId": q.ID.String(), "installmentPlan": string(plan)}})
+		return rooms.ShowCard(ctx, tx, s.ID, bindRequestedCard(q, plan), at.At)
 	}})
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/openinsure/openinsure/internal/fault"
+	"github.com/openinsure/openinsure/internal/insurance/billing"
 	"github.com/openinsure/openinsure/internal/insurance/quote"
 	"github.com/openinsure/openinsure/internal/insurance/referral"
 	"github.com/openinsure/openinsure/internal/insurance/submission"
@@ -14,6 +15,9 @@ import (
 // ErrUnderwriter refuses what something on the underwriting side stands against.
 // What that is, it does not say.
 var ErrUnderwriter = fault.New(fault.Refused, "underwriter_needed", "The underwriting side has to look at this first; ask in the room.")
+
+// ErrNotAccepted refuses to ask for the bind of what was not accepted.
+var ErrNotAccepted = fault.New(fault.Refused, "quote_not_accepted", "A quote has to be accepted before its bind can be asked for.")
 
 // Outside returns a refusal as the other company may read it: without states,
 // names and limits of the inside. What the caller himself did wrong, and what is
@@ -45,7 +49,7 @@ func Outside(err error) error {
 		return referral.ErrState
 	case referral.ErrCounter.Code():
 		return referral.ErrCounter
-	case quote.ErrExpired.Code(), referral.ErrCondition.Code(), room.ErrClosed.Code(), fault.ErrForbidden.Code():
+	case ErrNotAccepted.Code(), billing.ErrPlan.Code(), billing.ErrTooSmall.Code(), quote.ErrExpired.Code(), referral.ErrCondition.Code(), room.ErrClosed.Code(), fault.ErrForbidden.Code():
 		return err
 	}
 	return ErrUnderwriter.Because(err)
