@@ -119,8 +119,7 @@ func TestDraftIsChecked(t *testing.T) {
 	if m := c.want(409, "una", "POST", s+"/submit", ""); m["error"] != "duplicate_external_id" {
 		t.Errorf("its id is taken: %v", m)
 	}
-	c.want(200, "una", "PATCH", s, `{"unset":["externalId"],"producerId":"prd_01J8K3M4N5P6Q7R8S9T0V1W2X3"}`)
-	if got := names(c.want(400, "una", "POST", s+"/submit", "")); got != "producerId exists" {
+	if got := names(c.want(400, "una", "PATCH", s, `{"producerId":"prd_01J8K3M4N5P6Q7R8S9T0V1W2X3"}`)); got != "producerId exists" {
 		t.Errorf("nobody brings it: %s", got)
 	}
 	c.want(204, "una", "DELETE", s, "")

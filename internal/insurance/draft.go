@@ -40,6 +40,9 @@ func (d *Desk) Draft(ctx context.Context, by access.Actor, s submission.Submissi
 			return err
 		}
 		s.ID, s.Org, s.Status, s.CreatedBy, s.CreatedAt, s.UpdatedAt, s.Version = submission.NewID(at), by.Org, submission.Draft, by.ID, at, at, 1
+		if err := knowsProducer(ctx, tx, s); err != nil {
+			return err
+		}
 		tx.Audit(by, audit.Fact{Action: audit.Drafted, Object: s.ID.String()})
 		return tx.AddDraft(ctx, s)
 	})
@@ -47,6 +50,15 @@ func (d *Desk) Draft(ctx context.Context, by access.Actor, s submission.Submissi
 		return submission.Submission{}, fmt.Errorf("draft: %w", err)
 	}
 	return s, nil
+}
+
+// knowsProducer refuses a producer that is none of the organisation's.
+func knowsProducer(ctx context.Context, tx *store.Tx, s submission.Submission) error {
+	if s.Producer.IsZero() {
+		return nil
+	}
+	_, err := tx.Producer(ctx, s.Producer)
+	return unknown(err, fault.ErrValidation.Field("producerId", "exists"))
 }
 
 // DraftOf reads a draft that is by's.
@@ -141,6 +153,11 @@ func (d *Desk) Redraft(ctx context.Context, by access.Actor, id submission.ID, c
 	err := d.onDraft(ctx, by, id, seen, func(tx *store.Tx, was submission.Submission, at time.Time) (err error) {
 		if s, _, err = was.Corrected(change, at); err != nil {
 			return err
+		}
+		if s.Producer != was.Producer {
+			if err := knowsProducer(ctx, tx, s); err != nil {
+				return err
+			}
 		}
 		s.Version++
 		return tx.SaveDraft(ctx, s)
