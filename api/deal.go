@@ -41,9 +41,10 @@ type dealQuoteBody struct {
 }
 
 type dealTermsBody struct {
-	RequestedLimit Money `json:"requestedLimit"`
-	AggregateLimit Money `json:"aggregateLimit,omitempty"`
-	Deductible     Money `json:"deductible,omitempty"`
+	RequestedLimit Money    `json:"requestedLimit"`
+	AggregateLimit Money    `json:"aggregateLimit,omitempty"`
+	Deductible     Money    `json:"deductible,omitempty"`
+	Exclusions     []string `json:"exclusions,omitempty" nullable:"false" doc:"What is not covered, of a counter-offer that was taken."`
 }
 
 type dealReferralBody struct {
@@ -82,7 +83,7 @@ func dealBodyOf(d deal.Deal) dealBody {
 	for _, q := range d.Quotes {
 		b.Quotes = append(b.Quotes, dealQuoteBody{
 			ID: q.ID.String(), Status: string(q.Status), GrossPremium: Money(q.GrossPremium),
-			Terms:    dealTermsBody{Money(q.Limit), Money(q.Aggregate), Money(q.Deductible)},
+			Terms:    dealTermsBody{Money(q.Limit), Money(q.Aggregate), Money(q.Deductible), q.Exclusions},
 			Schedule: schedulesOf(q.GrossPremium), ExpiresAt: q.ExpiresAt, OfferedAt: q.OfferedAt, AcceptedAt: q.AcceptedAt,
 		})
 	}

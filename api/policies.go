@@ -7,6 +7,7 @@ import (
 
 	"github.com/openinsure/openinsure/internal/access"
 	"github.com/openinsure/openinsure/internal/insurance/policy"
+	"github.com/openinsure/openinsure/internal/insurance/rating"
 	"github.com/openinsure/openinsure/store"
 )
 
@@ -42,15 +43,30 @@ func policyOf(p policy.Policy) policyBody {
 	}
 }
 
+// workingBody shows how the premium of a transaction came about.
+type workingBody struct {
+	RateVersion int             `json:"rateVersion"`
+	Factors     []rating.Factor `json:"factors"`
+}
+
+// termsOfWorking is nil for transactions of before terms were kept.
+func termsOfWorking(w policy.Working) *termsBody {
+	if w.Terms.Limit == 0 {
+		return nil
+	}
+	return new(quoteTerms(w.Terms))
+}
+
 type transactionBody struct {
-	ID            string         `json:"id"`
-	Number        int            `json:"number"`
-	Type          string         `json:"type" enum:"new,endorsement,cancellation,reinstatement,renewal"`
-	EffectiveDate Date           `json:"effectiveDate"`
-	Premium       Money          `json:"premium" doc:"The change of premium."`
-	Working       policy.Working `json:"working"`
-	CreatedBy     string         `json:"createdBy"`
-	CreatedAt     time.Time      `json:"createdAt"`
+	ID            string      `json:"id"`
+	Number        int         `json:"number"`
+	Type          string      `json:"type" enum:"new,endorsement,cancellation,reinstatement,renewal"`
+	EffectiveDate Date        `json:"effectiveDate"`
+	Premium       Money       `json:"premium" doc:"The change of premium."`
+	Working       workingBody `json:"working"`
+	Terms         *termsBody  `json:"terms,omitempty" doc:"What the premium is for: those of the quote that was bound."`
+	CreatedBy     string      `json:"createdBy"`
+	CreatedAt     time.Time   `json:"createdAt"`
 }
 
 type listPoliciesInput struct {
@@ -85,7 +101,7 @@ func (a *API) registerPolicies(p Platform) {
 		ts, err := p.DB.As(access.From(ctx)).Timeline(ctx, v.ID)
 		out := List[transactionBody]{Data: make([]transactionBody, len(ts))}
 		for i, t := range ts {
-			out.Data[i] = transactionBody{t.ID.String(), t.Number, t.Kind, Date{t.Effective}, Money(t.Premium), t.Working, t.CreatedBy, t.CreatedAt}
+			out.Data[i] = transactionBody{t.ID.String(), t.Number, t.Kind, Date{t.Effective}, Money(t.Premium), workingBody{t.Working.RateVersion, t.Working.Factors}, termsOfWorking(t.Working), t.CreatedBy, t.CreatedAt}
 		}
 		return &bodyOf[List[transactionBody]]{out}, err
 	})

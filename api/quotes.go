@@ -40,6 +40,11 @@ type termsBody struct {
 	AggregateLimit Money         `json:"aggregateLimit,omitempty"`
 	Deductible     Money         `json:"deductible,omitempty"`
 	Schedule       *scheduleBody `json:"schedule,omitempty"`
+	Exclusions     []string      `json:"exclusions,omitempty" nullable:"false" doc:"What is not covered, of a counter-offer that was taken."`
+}
+
+func quoteTerms(t quote.Terms) termsBody {
+	return termsBody{Money(t.Limit), Money(t.Aggregate), Money(t.Deductible), scheduleOf(t.Schedule), t.Exclusions}
 }
 
 // scheduleBody is an underwriter's judgement of a risk.
@@ -68,7 +73,7 @@ func quoteOf(q quote.Quote, at time.Time) quoteBody {
 	return quoteBody{
 		ID: q.ID.String(), SubmissionID: q.Submission.String(), Preview: q.ID.IsZero(), Version: q.Version, Status: string(q.StatusAt(at)),
 		Decision: string(q.Decision), Reasons: q.Reasons, GrossPremium: Money(q.GrossPremium),
-		Terms:   termsBody{Money(q.Terms.Limit), Money(q.Terms.Aggregate), Money(q.Terms.Deductible), scheduleOf(q.Terms.Schedule)},
+		Terms:   quoteTerms(q.Terms),
 		Factors: q.Factors, RateVersion: q.RateVersion, Schedule: schedulesOf(q.GrossPremium), ByAgreement: []string{string(billing.PremiumFinance)}, DAFlags: q.Flags,
 		ProducerFlags: q.ProducerFlags, CreatedAt: q.CreatedAt, ExpiresAt: q.ExpiresAt, OfferedAt: q.OfferedAt, AcceptedAt: q.AcceptedAt,
 	}

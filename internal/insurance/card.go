@@ -27,9 +27,31 @@ func quoteCard(q quote.Quote) event.Card {
 	}
 	return event.Card{
 		Card: event.SubmissionQuoted{}.EventType(), QuoteID: q.ID.String(), Status: string(submission.Quoted), Premium: dollars(q.GrossPremium),
-		WhoseTurn: "broker", Text: "Quoted at $" + dollars(q.GrossPremium) + ".",
+		WhoseTurn: "broker", Text: "Quoted at $" + dollars(q.GrossPremium) + termsOf(q) + ".",
 	}
 }
+
+// termsOf writes the terms of a counter that was taken; nothing of other quotes,
+// which are on the terms that were asked for.
+func termsOf(q quote.Quote) string {
+	if !q.Agreed() {
+		return ""
+	}
+	text := ": limit $" + dollars(q.Terms.Limit)
+	if q.Terms.Deductible > 0 {
+		text += ", deductible $" + dollars(q.Terms.Deductible)
+	}
+	if n := len(q.Terms.Exclusions); n > 0 {
+		text += ", without " + strings.Join(q.Terms.Exclusions[:min(n, mostNamed)], ", ")
+		if n > mostNamed {
+			text += fmt.Sprintf(" and %d more", n-mostNamed)
+		}
+	}
+	return text
+}
+
+// mostNamed is how many exclusions a card names.
+const mostNamed = 3
 
 // offered reports whether a price is the broker's to know: nobody has to agree to
 // it, or somebody has.

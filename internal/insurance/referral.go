@@ -270,6 +270,9 @@ func (d *Desk) Decide(ctx context.Context, by access.Actor, id referral.ID, dec 
 			return r, event.Event{}, err
 		}
 		after, told, err := r.Decide(by, dec, on, m.At)
+		if err == nil && dec.Counter != nil && m.Quote != nil { // it has to make sense with what it leaves as it is
+			_, err = m.Quote.Countered(quote.Counter(*dec.Counter), m.At)
+		}
 		if err == nil && after.Status == referral.PendingSecond {
 			told.Persons, err = nextOf(ctx, tx, m, after)
 		}
@@ -436,7 +439,10 @@ func answerCounter(ctx context.Context, tx *store.Tx, m matter, by access.Actor,
 	if err != nil || !take || m.Quote == nil {
 		return after, told, err
 	}
-	q := m.Quote.Countered(r.Counter.Premium, m.At)
+	q, err := m.Quote.Countered(quote.Counter(*r.Counter), m.At)
+	if err != nil {
+		return after, told, err
+	}
 	if r.Entity == (referral.Entity{Type: referral.Quote, ID: m.Quote.ID}) { // of several, the others stay to choose from
 		err = tx.StandQuote(ctx, m.Quote.ID, quote.Superseded)
 	} else {

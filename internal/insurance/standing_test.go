@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/openinsure/openinsure/internal/access"
 	"github.com/openinsure/openinsure/internal/fault"
 	"github.com/openinsure/openinsure/internal/insurance"
@@ -14,6 +16,7 @@ import (
 	"github.com/openinsure/openinsure/internal/insurance/billing"
 	"github.com/openinsure/openinsure/internal/insurance/money"
 	"github.com/openinsure/openinsure/internal/insurance/policy"
+	"github.com/openinsure/openinsure/internal/insurance/quote"
 	"github.com/openinsure/openinsure/internal/insurance/referral"
 	"github.com/openinsure/openinsure/internal/insurance/submission"
 	"github.com/openinsure/openinsure/store/storetest"
@@ -113,7 +116,11 @@ func TestCounterOffers(t *testing.T) {
 	if _, err := h.desk.Decide(t.Context(), h.maria, r.ID, dec, whatever); !errors.Is(err, authority.ErrExceeded) {
 		t.Errorf("a counter outside her authority: %v", err)
 	}
-	dec.Counter.Premium = new(money.Cents(15_000_000))
+	dec.Counter.Premium, dec.Counter.Limit, dec.Counter.Deductible = new(money.Cents(15_000_000)), new(money.Cents(50_000_000)), new(money.Cents(50_000_000))
+	if _, err := h.desk.Decide(t.Context(), h.maria, r.ID, dec, whatever); fault.KindOf(err) != fault.Invalid {
+		t.Errorf("a deductible as high as the limit: %v", err)
+	}
+	dec.Counter.Deductible = new(money.Cents(1_000_000))
 	if _, err := h.desk.Decide(t.Context(), h.maria, r.ID, dec, whatever); err != nil {
 		t.Fatal(err)
 	}
@@ -136,11 +143,24 @@ func TestCounterOffers(t *testing.T) {
 	if err != nil || q.Version != 2 || q.GrossPremium != 15_000_000 || h.stands(t) != "quoted quoted" {
 		t.Fatalf("quote %+v, %v, stands %s", q, err, h.stands(t))
 	}
+	terms := quote.Terms{Limit: 50_000_000, Deductible: 1_000_000, Exclusions: []string{"Roofing"}}
+	if !cmp.Equal(q.Terms, terms) {
+		t.Errorf("the quote's terms are %+v", q.Terms)
+	}
+	qs, err := h.db.As(h.una).Quotes(t.Context(), h.sub.ID, ten)
+	first := slices.IndexFunc(qs, func(q quote.Quote) bool { return q.Version == 1 })
+	if err != nil || len(qs) != 2 || !cmp.Equal(qs[first].Terms, quote.Terms{Limit: 100_000_000}) {
+		t.Errorf("the version before is on other terms now: %+v, %v", qs, err)
+	}
 	if _, err := h.desk.AnswerCounter(t.Context(), h.una, r.ID, true, "", whatever); !errors.Is(err, referral.ErrCounter) {
 		t.Errorf("taken twice: %v", err)
 	}
-	if p, err := h.desk.Bind(t.Context(), h.una, h.sub.ID, policy.Order{Plan: billing.PayInFull}, whatever); err != nil || p.GrossPremium != 15_000_000 {
-		t.Errorf("bound at %s, %v", p.GrossPremium, err)
+	p, err := h.desk.Bind(t.Context(), h.una, h.sub.ID, policy.Order{Plan: billing.PayInFull}, whatever)
+	if err != nil || p.GrossPremium != 15_000_000 {
+		t.Fatalf("bound at %s, %v", p.GrossPremium, err)
+	}
+	if ts, err := h.db.As(h.una).Timeline(t.Context(), p.ID); err != nil || len(ts) != 1 || !cmp.Equal(ts[0].Working.Terms, terms) {
+		t.Errorf("the policy is on %+v, %v", ts, err)
 	}
 }
 

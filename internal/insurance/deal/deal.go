@@ -31,6 +31,7 @@ type Quote struct {
 	Limit        money.Cents
 	Aggregate    money.Cents // 0: none
 	Deductible   money.Cents // 0: none
+	Exclusions   []string
 	ExpiresAt    time.Time
 	OfferedAt    *time.Time
 	AcceptedAt   *time.Time
@@ -78,7 +79,7 @@ func Of(in room.ID, s submission.Submission, quotes []quote.Quote, referrals []r
 			continue
 		}
 		d.Quotes = append(d.Quotes, Quote{
-			ID: q.ID, Status: q.StatusAt(at), GrossPremium: q.GrossPremium, Limit: q.Terms.Limit, Aggregate: q.Terms.Aggregate, Deductible: q.Terms.Deductible,
+			ID: q.ID, Status: q.StatusAt(at), GrossPremium: q.GrossPremium, Limit: q.Terms.Limit, Aggregate: q.Terms.Aggregate, Deductible: q.Terms.Deductible, Exclusions: q.Terms.Exclusions,
 			ExpiresAt: q.ExpiresAt, OfferedAt: q.OfferedAt, AcceptedAt: q.AcceptedAt,
 		})
 		if s.Status == submission.Referred { // whether more is asked is the inside's to know

@@ -92,6 +92,7 @@ type Transaction struct {
 type Working struct {
 	RateVersion int             `json:"rateVersion"`
 	Factors     []rating.Factor `json:"factors"`
+	Terms       quote.Terms     `json:"terms,omitzero"` // what the premium is for
 }
 
 // payer is the name of who owes an invoice of the policy.
@@ -169,7 +170,7 @@ func Bind(s submission.Submission, q quote.Quote, o Order, by string, at time.Ti
 	}
 	t := Transaction{
 		ID: id.New[transactionKind](at), Org: s.Org, Policy: p.ID, Number: 1, Kind: "new", Effective: p.Effective,
-		Premium: p.GrossPremium, Working: Working{RateVersion: q.RateVersion, Factors: q.Factors}, CreatedBy: by, CreatedAt: at,
+		Premium: p.GrossPremium, Working: Working{RateVersion: q.RateVersion, Factors: q.Factors, Terms: q.Terms}, CreatedBy: by, CreatedAt: at,
 	}
 	invoices := make([]billing.Invoice, len(parts))
 	for i, in := range parts {

@@ -82,6 +82,7 @@ type Terms struct {
 	Aggregate  money.Cents      `json:"aggregateLimit,omitzero"`
 	Deductible money.Cents      `json:"deductible,omitzero"`
 	Schedule   *rating.Schedule `json:"schedule,omitempty"`
+	Exclusions []string         `json:"exclusions,omitempty"` // what is not covered; of a counter that was taken
 }
 
 // of completes asked terms by what a submission says, and refuses those that
@@ -153,17 +154,64 @@ func Make(s submission.Submission, p Program, t RateTable, asked Terms, d Dates,
 	return q, nil
 }
 
-// Countered returns the next version of a quote, at a premium that both sides
-// took; nil keeps the one that there was. What it was rated from stays.
-func (q Quote) Countered(premium *money.Cents, at time.Time) Quote {
+// A Counter is terms in place of those of a quote; what is nil stays as it is.
+type Counter struct {
+	Premium    *money.Cents
+	Limit      *money.Cents
+	Deductible *money.Cents
+	Exclusions []string
+}
+
+// under is terms with those of a counter in their place. An aggregate limit is
+// raised to a limit above it.
+func (c Counter) under(t Terms) (Terms, error) {
+	if c.Limit != nil {
+		t.Limit = *c.Limit
+	}
+	if t.Aggregate > 0 {
+		t.Aggregate = max(t.Aggregate, t.Limit)
+	}
+	if c.Deductible != nil {
+		t.Deductible = *c.Deductible
+	}
+	if c.Exclusions != nil {
+		t.Exclusions = slices.Clone(c.Exclusions)
+	}
+	bad := fault.ErrValidation
+	if t.Limit <= 0 {
+		bad = bad.Field("counter.limit", "min")
+	}
+	if t.Deductible >= t.Limit {
+		bad = bad.Field("counter.deductible", "max")
+	}
+	if len(bad.Fields()) > 0 {
+		return t, bad
+	}
+	return t, nil
+}
+
+// Countered returns the next version of a quote, on terms that both sides took;
+// or everything that is wrong with them. What it was rated from stays.
+func (q Quote) Countered(c Counter, at time.Time) (Quote, error) {
+	terms, err := c.under(q.Terms)
+	if err != nil {
+		return q, err
+	}
+	q.Terms = terms
 	q.ID, q.CreatedAt, q.ExpiresAt, q.Status = id.New[quoteKind](at), at, at.Add(Age), Status(Referred)
 	q.OfferedAt, q.AcceptedAt = nil, nil
-	if premium != nil {
-		q.GrossPremium = *premium
+	if c.Premium != nil {
+		q.GrossPremium = *c.Premium
 	}
-	q.Decision, q.Reasons = Referred, []string{"countered"}
-	return q
+	q.Decision, q.Reasons = Referred, []string{countered}
+	return q, nil
 }
+
+// countered is why a quote on the terms of a counter had to be agreed to.
+const countered = "countered"
+
+// Agreed reports whether the quote is on the terms of a counter that was taken.
+func (q Quote) Agreed() bool { return slices.Contains(q.Reasons, countered) }
 
 // inputOf is what of a submission and the terms a price depends on.
 func inputOf(s submission.Submission, t Terms) rating.Input {

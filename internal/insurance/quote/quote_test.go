@@ -8,6 +8,7 @@ import (
 	"cloud.google.com/go/civil"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/openinsure/openinsure/internal/fault"
 	"github.com/openinsure/openinsure/internal/insurance/money"
 	"github.com/openinsure/openinsure/internal/insurance/quote"
 	"github.com/openinsure/openinsure/internal/insurance/rating"
@@ -136,5 +137,46 @@ func TestEveryBlocker(t *testing.T) {
 	q.Decision, q.Status, q.GrossPremium = quote.Referred, quote.Status(quote.Referred), 10_000_001
 	if d := cmp.Diff([]string{"quote_referred", "quote_expired", "authority_required"}, q.Blockers(program, noon.Add(quote.Age))); d != "" {
 		t.Error(d)
+	}
+}
+
+// TestCountered puts the terms of a counter in the place of a quote's.
+func TestCountered(t *testing.T) {
+	s := builder(800_000_000, "236220", today)
+	was, err := quote.Make(s, program, table, quote.Terms{Aggregate: 200_000_000, Deductible: 500_000}, quote.Dates{Today: today, MaxBackdate: -1}, noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := was.Terms
+	limit := func(c money.Cents) *money.Cents { return &c }
+	for name, tt := range map[string]struct {
+		c     quote.Counter
+		want  quote.Terms
+		wrong int
+	}{
+		"nothing but exclusions":           {quote.Counter{Exclusions: []string{"Roofing"}}, quote.Terms{Limit: 100_000_000, Aggregate: 200_000_000, Deductible: 500_000, Exclusions: []string{"Roofing"}}, 0},
+		"less":                             {quote.Counter{Limit: limit(50_000_000)}, quote.Terms{Limit: 50_000_000, Aggregate: 200_000_000, Deductible: 500_000}, 0},
+		"more than the aggregate":          {quote.Counter{Limit: limit(300_000_000)}, quote.Terms{Limit: 300_000_000, Aggregate: 300_000_000, Deductible: 500_000}, 0},
+		"no deductible":                    {quote.Counter{Deductible: limit(0)}, quote.Terms{Limit: 100_000_000, Aggregate: 200_000_000}, 0},
+		"a deductible of the whole limit":  {quote.Counter{Deductible: limit(100_000_000)}, quote.Terms{}, 1},
+		"a limit below the old deductible": {quote.Counter{Limit: limit(400_000)}, quote.Terms{}, 1},
+		"no limit":                         {quote.Counter{Limit: limit(0)}, quote.Terms{}, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			q, err := was.Countered(tt.c, noon.Add(time.Hour))
+			if tt.wrong > 0 {
+				f, ok := errors.AsType[*fault.Error](err)
+				if !ok || len(f.Fields()) != tt.wrong {
+					t.Fatalf("err = %v", err)
+				}
+				return
+			}
+			if err != nil || !cmp.Equal(q.Terms, tt.want) || q.ID == was.ID || !q.Agreed() || was.Agreed() || q.GrossPremium != was.GrossPremium {
+				t.Errorf("%+v, %v", q, err)
+			}
+			if !cmp.Equal(was.Terms, before) {
+				t.Errorf("the version before is now on %+v", was.Terms)
+			}
+		})
 	}
 }
