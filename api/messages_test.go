@@ -115,7 +115,6 @@ func TestWhoMayInARoom(t *testing.T) {
 			}{
 				{"read", "GET", "/messages", "", tt.read},
 				{"read the transcript", "GET", "/transcript", "", tt.read},
-				{"print the transcript", "GET", "/transcript/pdf", "", tt.read},
 				{"list files", "GET", "/files", "", tt.read},
 				{"read a file", "GET", "/files/" + file, "", tt.read},
 				{"list annotations", "GET", "/annotations", "", tt.read},
@@ -126,10 +125,14 @@ func TestWhoMayInARoom(t *testing.T) {
 				{"post on the desk", "POST", "/messages", `{"body":"hello"` + asDesk + `}`, tt.deskPost},
 				{"note what was read on the desk", "POST", "/read", `{"seq":1,"channel":"desk"}`, tt.deskRead},
 				{"read the internal transcript", "GET", "/transcript?audience=internal", "", tt.transcript},
-				{"print the internal transcript", "GET", "/transcript/pdf?audience=internal", "", tt.transcript},
 			} {
 				if got, m := p.do(tt.who, c.method, c.rest, c.body); got != c.want {
 					t.Errorf("%s: %d %v, want %d", c.name, got, m, c.want)
+				}
+			}
+			for query, want := range map[string]int{"": tt.read, "?audience=internal": tt.transcript} {
+				if got, _ := p.raw(t, tt.who, p.path+"/transcript/pdf"+query); got != want {
+					t.Errorf("print the transcript%s: %d, want %d", query, got, want)
 				}
 			}
 		})
