@@ -211,6 +211,9 @@ func (p Platform) mayFollow(ctx context.Context, by access.Actor, channel string
 		return err
 	}
 	for _, t := range event.Types() {
+		if len(t.Audiences) == len(event.Audiences) { // what all audiences hear is of no resource of theirs
+			continue
+		}
 		if slices.Contains(t.Audiences, audience) && !slices.Contains(resources, t.Resource) {
 			if by.Kind == access.Machine {
 				return errScope.With("scope", t.Resource+":read")
