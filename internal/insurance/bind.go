@@ -49,13 +49,15 @@ func (d *Desk) Bind(ctx context.Context, by access.Actor, id submission.ID, o po
 		if err != nil {
 			return err
 		}
-		if made, invoices, err = d.remind(ctx, tx, made, invoices, at); err != nil {
+		rules, err := tx.Rules(ctx)
+		if err != nil {
 			return err
 		}
+		made, invoices = d.remind(rules, made, invoices, at)
 		if s, err = follow(ctx, tx, s, at); err != nil {
 			return err
 		}
-		used, err := usedUp(ctx, tx.Reader, hold.Referrals, at)
+		used, err := usedUp(rules, hold.Referrals, at)
 		if err != nil {
 			return err
 		}

@@ -7,6 +7,7 @@ import (
 	"github.com/openinsure/openinsure/internal/event"
 	"github.com/openinsure/openinsure/internal/insurance/billing"
 	"github.com/openinsure/openinsure/internal/insurance/policy"
+	"github.com/openinsure/openinsure/internal/insurance/referral"
 	"github.com/openinsure/openinsure/rooms"
 	"github.com/openinsure/openinsure/store"
 )
@@ -15,19 +16,21 @@ import (
 // calendar.
 func (d *Desk) dunning(ctx context.Context, tx *store.Tx) (billing.Dunning, error) {
 	rules, err := tx.Rules(ctx)
-	return billing.Dunning{Ahead: d.cfg.DueSoon, Last: d.cfg.LastNotice, Zone: rules.Calendar.Zone()}, err
+	return d.dunningBy(rules), err
+}
+
+// dunningBy is dunning for one who has read the organisation's rules.
+func (d *Desk) dunningBy(rules referral.Rules) billing.Dunning {
+	return billing.Dunning{Ahead: d.cfg.DueSoon, Last: d.cfg.LastNotice, Zone: rules.Calendar.Zone()}
 }
 
 // remind sets what is told first of a new policy's end, and of its invoices.
-func (d *Desk) remind(ctx context.Context, tx *store.Tx, p policy.Policy, invoices []billing.Invoice, at time.Time) (policy.Policy, []billing.Invoice, error) {
-	dun, err := d.dunning(ctx, tx)
-	if err != nil {
-		return p, nil, err
-	}
+func (d *Desk) remind(rules referral.Rules, p policy.Policy, invoices []billing.Invoice, at time.Time) (policy.Policy, []billing.Invoice) {
+	dun := d.dunningBy(rules)
 	for i := range invoices {
 		invoices[i] = invoices[i].Remind(dun, at)
 	}
-	return p.RemindRenewal(dun.Zone, at), invoices, nil
+	return p.RemindRenewal(dun.Zone, at), invoices
 }
 
 // tickInvoice tells what is due of an invoice at a time of its organisation.

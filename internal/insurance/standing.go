@@ -217,7 +217,7 @@ type approvals struct {
 }
 
 // usedUp is what becomes of the approvals among referrals, which the gate holds.
-func usedUp(ctx context.Context, r store.Reader, all []referral.Referral, at time.Time) (approvals, error) {
+func usedUp(rules referral.Rules, all []referral.Referral, at time.Time) (approvals, error) {
 	a := approvals{m: matter{At: at}}
 	for _, was := range all {
 		if used := was.Consume(at); was.Entity.Type != referral.Policy && used.Status != was.Status {
@@ -227,10 +227,8 @@ func usedUp(ctx context.Context, r store.Reader, all []referral.Referral, at tim
 	if len(a.used) == 0 {
 		return a, nil
 	}
-	rules, err := r.Rules(ctx)
-	if err == nil {
-		a.m.Pace, err = rules.Pace()
-	}
+	var err error
+	a.m.Pace, err = rules.Pace()
 	return a, err
 }
 
