@@ -352,7 +352,8 @@ func TestPageOfRoom(t *testing.T) {
 	a.registerRoomPage(Platform{Door: &Door{Tokens: tokens}}) // without a database
 	for _, method := range []string{http.MethodGet, http.MethodHead} {
 		for path, contentType := range map[string]string{
-			"/rooms/join": "text/html; charset=utf-8", "/rooms/room_1": "text/html; charset=utf-8", "/rooms/room.js": "text/javascript; charset=utf-8", "/rooms/room.css": "text/css; charset=utf-8",
+			"/rooms/join": "text/html; charset=utf-8", "/rooms/room_1": "text/html; charset=utf-8", "/rooms/room.js": "text/javascript; charset=utf-8",
+			"/rooms/deal.js": "text/javascript; charset=utf-8", "/rooms/room.css": "text/css; charset=utf-8",
 		} {
 			w := httptest.NewRecorder()
 			a.Handler().ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), method, path, nil))
@@ -373,6 +374,11 @@ func TestPageOfRoom(t *testing.T) {
 	html, err := roomFiles.ReadFile("rooms/index.html")
 	if err != nil {
 		t.Fatal(err)
+	}
+	for _, name := range roomParts() { // at once, and not one after another as they import each other
+		if !strings.Contains(string(html), `="/rooms/`+name+`"`) {
+			t.Errorf("the page does not name %s", name)
+		}
 	}
 	for _, word := range []string{"style=", "onclick", "http://", "https://", "<script>"} {
 		if strings.Contains(string(html), word) {

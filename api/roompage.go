@@ -2,7 +2,9 @@ package api
 
 import (
 	"embed"
+	"io/fs"
 	"net/http"
+	"path"
 
 	"github.com/openinsure/openinsure/internal/access"
 )
@@ -10,8 +12,21 @@ import (
 //go:embed rooms/*
 var roomFiles embed.FS
 
-// roomPolicy lets the page run its own script and talk to this server alone.
+// roomPolicy lets the page run its own scripts and talk to this server alone.
 const roomPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+// roomParts lists what the page loads: its styles and its modules, which are
+// served as they were written.
+func roomParts() []string {
+	all, err := fs.Glob(roomFiles, "rooms/*.[jc]s*")
+	if err != nil {
+		panic(err) // the pattern is malformed
+	}
+	for i := range all {
+		all[i] = path.Base(all[i])
+	}
+	return all
+}
 
 // registerRoomPage adds the page of a room, which is also the one that the link
 // of an invitation opens. Opening it changes nothing and looks nothing up:
@@ -44,7 +59,7 @@ func (a *API) registerRoomPage(p Platform) {
 		return nil
 	})
 	file("/rooms/{id}", "index.html", html, nil)
-	for name, contentType := range map[string]string{"room.js": "text/javascript; charset=utf-8", "room.css": "text/css; charset=utf-8"} {
-		file("/rooms/"+name, name, contentType, nil)
+	for _, name := range roomParts() {
+		file("/rooms/"+name, name, map[string]string{".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8"}[path.Ext(name)], nil)
 	}
 }

@@ -1,0 +1,28 @@
+// Elements, and how values are written for people.
+
+export const $ = (id) => document.getElementById(id);
+export const wait = (ms) => new Promise((done) => setTimeout(done, ms));
+
+// make builds an element; what is no element among its children becomes text.
+export function make(tag, className, ...children) {
+  const e = document.createElement(tag);
+  if (className) e.className = className;
+  e.append(...children);
+  return e;
+}
+
+export function show(id) {
+  for (const m of document.querySelectorAll("main")) m.hidden = m.id !== id;
+  document.querySelector(".skip").hidden = id !== "room";
+}
+
+export const dollars = (n) => n.toLocaleString("en-US", { style: "currency", currency: "USD", minimumFractionDigits: n % 1 ? 2 : 0 });
+export const plain = (s) => s.replaceAll("_", " ");
+
+export const clock = (at) => {
+  const d = new Date(at);
+  const today = d.toDateString() === new Date().toDateString();
+  return d.toLocaleString([], today ? { timeStyle: "short" } : { dateStyle: "medium", timeStyle: "short" });
+};
+
+export const size = (n) => (n < 1024 ? n + " B" : n < 1048576 ? Math.round(n / 1024) + " KB" : (n / 1048576).toFixed(1) + " MB");
