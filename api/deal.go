@@ -35,6 +35,7 @@ type dealQuoteBody struct {
 	GrossPremium Money                        `json:"grossPremium"`
 	Terms        dealTermsBody                `json:"terms" doc:"What the price is for."`
 	Schedule     map[string][]installmentBody `json:"schedule" doc:"What is due when, by instalment plan, if bound; plans that the premium is too small for are absent."`
+	ByAgreement  []string                     `json:"plansByAgreement" nullable:"false" doc:"Plans that go by an agreement with somebody else, which says what is due when: PREMIUM_FINANCE."`
 	ExpiresAt    time.Time                    `json:"expiresAt"`
 	OfferedAt    *time.Time                   `json:"offeredAt,omitempty"`
 	AcceptedAt   *time.Time                   `json:"acceptedAt,omitempty"`
@@ -84,7 +85,7 @@ func dealBodyOf(d deal.Deal) dealBody {
 		b.Quotes = append(b.Quotes, dealQuoteBody{
 			ID: q.ID.String(), Status: string(q.Status), GrossPremium: Money(q.GrossPremium),
 			Terms:    dealTermsBody{Money(q.Limit), Money(q.Aggregate), Money(q.Deductible), q.Exclusions},
-			Schedule: schedulesOf(q.GrossPremium), ExpiresAt: q.ExpiresAt, OfferedAt: q.OfferedAt, AcceptedAt: q.AcceptedAt,
+			Schedule: schedulesOf(q.GrossPremium), ByAgreement: plansByAgreement(), ExpiresAt: q.ExpiresAt, OfferedAt: q.OfferedAt, AcceptedAt: q.AcceptedAt,
 		})
 	}
 	for _, r := range d.Referrals {
@@ -174,7 +175,7 @@ func (b withdrawBody) ending() submission.Ending {
 }
 
 type bindRequestBody struct {
-	InstallmentPlan string `json:"installmentPlan" enum:"PIF,TWO_PAY,QUARTERLY,MONTHLY_10,MONTHLY_12,PREMIUM_FINANCE" example:"MONTHLY_10" doc:"One of the quote's schedule."`
+	InstallmentPlan string `json:"installmentPlan" enum:"PIF,TWO_PAY,QUARTERLY,MONTHLY_10,MONTHLY_12,PREMIUM_FINANCE" example:"MONTHLY_10" doc:"One of the quote's schedule, or of its plansByAgreement; the agreement is entered at the bind."`
 }
 
 const whoDeals = " For the room's brokers, and for who leads it or may edit it, while they may write in it. If-Match takes the deal's ETag."

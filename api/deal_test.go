@@ -229,6 +229,9 @@ func TestABrokerAsksToBind(t *testing.T) {
 	if m := d.want(400, "ben", "POST", ask, `{"installmentPlan":"WEEKLY"}`); fieldsOfProblem(m) != "installmentPlan enum" {
 		t.Errorf("no plan: %v", m)
 	}
+	if q := only(t, d.want(200, "ben", "POST", ask, `{"installmentPlan":"PREMIUM_FINANCE"}`), "quotes"); fmt.Sprint(q["plansByAgreement"]) != "[PREMIUM_FINANCE]" {
+		t.Errorf("financed %v", q)
+	}
 	if m := d.want(200, "ben", "POST", ask, pif); only(t, m, "quotes")["status"] != "accepted" {
 		t.Errorf("asked %v", m)
 	}
@@ -240,7 +243,7 @@ func TestABrokerAsksToBind(t *testing.T) {
 		}
 	}
 	for _, who := range []string{"ada", "mel"} {
-		if r := rows(d.want(200, who, "GET", "/v1/audit?action=submission.bind_requested", "")); len(r) != 1 || r[0].(map[string]any)["objectId"] != d.sub {
+		if r := rows(d.want(200, who, "GET", "/v1/audit?action=submission.bind_requested", "")); len(r) != 2 || r[0].(map[string]any)["objectId"] != d.sub {
 			t.Errorf("%s reads in the log %v", who, r)
 		}
 	}

@@ -42,7 +42,7 @@ const (
 	answerDeal = `{"roomId": "room_01J8K3M4N5P6Q7R8S9T0V1W2X3", "submissionId": "sub_01J8K3M4N5P6Q7R8S9T0V1W2X3", "status": "quoted", "quotes": [
 			{"id": "quo_01J8K3M4N5P6Q7R8S9T0V1W2X3", "status": "offered", "grossPremium": 14250, "terms": {"requestedLimit": 1000000},
 				"schedule": {"PIF": [{"number": 1, "dueAfterMonths": 0, "premium": 14250, "fee": 0, "amount": 14250}]},
-				"expiresAt": "2026-12-29T08:00:00Z", "offeredAt": "2026-11-29T08:05:00Z"}],
+				"plansByAgreement": ["PREMIUM_FINANCE"], "expiresAt": "2026-12-29T08:00:00Z", "offeredAt": "2026-11-29T08:05:00Z"}],
 		"referrals": [{"id": "ref_01J8K3M4N5P6Q7R8S9T0V1W2X3", "status": "decided", "outcome": "approved_with_conditions", "questions": [],
 			"conditions": [{"id": "cnd_01J8K3M4N5P6Q7R8S9T0V1W2X3", "kind": "pre_bind", "action": "Send the roof inspection report.",
 				"dueAt": "2026-12-15T00:00:00Z", "status": "open"}]}]}`

@@ -74,9 +74,18 @@ func quoteOf(q quote.Quote, at time.Time) quoteBody {
 		ID: q.ID.String(), SubmissionID: q.Submission.String(), Preview: q.ID.IsZero(), Version: q.Version, Status: string(q.StatusAt(at)),
 		Decision: string(q.Decision), Reasons: q.Reasons, GrossPremium: Money(q.GrossPremium),
 		Terms:   quoteTerms(q.Terms),
-		Factors: q.Factors, RateVersion: q.RateVersion, Schedule: schedulesOf(q.GrossPremium), ByAgreement: []string{string(billing.PremiumFinance)}, DAFlags: q.Flags,
+		Factors: q.Factors, RateVersion: q.RateVersion, Schedule: schedulesOf(q.GrossPremium), ByAgreement: plansByAgreement(), DAFlags: q.Flags,
 		ProducerFlags: q.ProducerFlags, CreatedAt: q.CreatedAt, ExpiresAt: q.ExpiresAt, OfferedAt: q.OfferedAt, AcceptedAt: q.AcceptedAt,
 	}
+}
+
+// plansByAgreement are the plans that no schedule has.
+func plansByAgreement() []string {
+	names := make([]string, len(billing.ByAgreement))
+	for i, p := range billing.ByAgreement {
+		names[i] = string(p)
+	}
+	return names
 }
 
 // schedulesOf is what is due when, by each plan that a premium is large enough

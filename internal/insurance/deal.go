@@ -211,7 +211,7 @@ func (d *Desk) RequestBind(ctx context.Context, by access.Actor, in room.ID, pla
 		case s.Status != submission.Quoted:
 			return submission.ErrState.With("status", s.Status)
 		}
-		if _, err := billing.Parts(plan, q.GrossPremium); err != nil {
+		if err := billing.Suits(plan, q.GrossPremium); err != nil {
 			return err
 		}
 		told := event.New(s.Org, s.ID.String(), event.SubmissionBindRequested{

@@ -2,6 +2,7 @@
 package billing
 
 import (
+	"slices"
 	"time"
 
 	"cloud.google.com/go/civil"
@@ -56,6 +57,9 @@ const (
 
 // Offered lists the plans that can be chosen without an agreement.
 var Offered = []Plan{PayInFull, TwoPay, Quarterly, Monthly10, Monthly12}
+
+// ByAgreement lists the plans whose parts an agreement with somebody else says.
+var ByAgreement = []Plan{PremiumFinance}
 
 // Faults of choosing a plan.
 var (
@@ -116,6 +120,16 @@ func Parts(p Plan, premium money.Cents) ([]Part, error) {
 		out[i] = part
 	}
 	return out, nil
+}
+
+// Suits returns why a premium cannot be paid by a plan. A plan by agreement suits
+// every premium: what the agreement says is looked at when it is there.
+func Suits(p Plan, premium money.Cents) error {
+	if slices.Contains(ByAgreement, p) {
+		return nil
+	}
+	_, err := Parts(p, premium)
+	return err
 }
 
 // Schedule gives the parts their dates: whole months from the effective day,

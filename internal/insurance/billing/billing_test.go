@@ -120,6 +120,24 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+// What an agreement says is not known when its plan is chosen.
+func TestSuits(t *testing.T) {
+	for name, tt := range map[string]struct {
+		plan    billing.Plan
+		premium money.Cents
+		want    error
+	}{
+		"enough":    {billing.Monthly10, 100_000, nil},
+		"too small": {billing.Monthly10, 7, billing.ErrTooSmall},
+		"financed":  {billing.PremiumFinance, 7, nil},
+		"unknown":   {"WEEKLY", 100_000, billing.ErrPlan},
+	} {
+		if err := billing.Suits(tt.plan, tt.premium); !errors.Is(err, tt.want) {
+			t.Errorf("%s: err = %v, want %v", name, err, tt.want)
+		}
+	}
+}
+
 func TestSchedulesAddUp(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		premium := money.Cents(rapid.Int64Range(100, 1e11).Draw(t, "premium"))
