@@ -158,7 +158,13 @@ func parseUserID(s string) (access.UserID, error) {
 // raw is as, for an answer that is no JSON.
 func (c *cast) raw(who, path string) (int, string, http.Header) {
 	c.t.Helper()
-	req, err := http.NewRequest(http.MethodGet, c.url+path, nil)
+	return c.bytes(who, http.MethodGet, path)
+}
+
+// bytes is raw, by any method.
+func (c *cast) bytes(who, method, path string) (int, string, http.Header) {
+	c.t.Helper()
+	req, err := http.NewRequest(method, c.url+path, nil)
 	if err != nil {
 		c.t.Fatal(err)
 	}

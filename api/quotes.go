@@ -189,7 +189,8 @@ func (a *API) registerQuotes(p Platform) {
 	}, p.moveQuote(p.Desk.Offer))
 	register(a, operation{
 		Method: http.MethodPost, Path: "/v1/quotes/{id}/accept", ID: "accept-quote", Tag: tag, Scope: "submissions:write", Status: http.StatusOK,
-		Summary: "Accept an offered quote", Description: "A bind is of it from now on; the submission's other quotes are not taken up. Of two acceptances the first wins.",
+		Summary: "Accept an offered quote", Description: "A bind is of it from now on; the submission's other quotes are not taken up. Of two acceptances the first wins. " +
+			"For what has its reason inside, whoever brought the business is refused with underwriter_needed.",
 		Answer: answerAccepted,
 	}, p.moveQuote(p.Desk.Accept))
 }

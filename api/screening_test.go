@@ -46,12 +46,17 @@ func TestInsuredIsScreened(t *testing.T) {
 	if q["decision"] != "quoted" {
 		t.Errorf("quoted: %v", q)
 	}
-	blockers := func(want string) {
+	refused := func(path, body, want string) {
 		t.Helper()
-		got := c.want(422, "una", "POST", s+"/bind", `{"installmentPlan":"PIF"}`)
+		got := c.want(422, "una", "POST", path, body)
 		if d := got["details"].(map[string]any); got["error"] != "not_bindable" || fmt.Sprint(d["blockers"]) != want {
-			t.Errorf("bound: %v, want %s", got, want)
+			t.Errorf("%s: %v, want %s", path, got, want)
 		}
+	}
+	blockers := func(want string) { t.Helper(); refused(s+"/bind", `{"installmentPlan":"PIF"}`, want) }
+	move := "/v1/quotes/" + q["id"].(string)
+	if got := c.want(200, "una", "POST", move+"/offer", ""); got["status"] != "offered" {
+		t.Errorf("offered: %v", got)
 	}
 	blockers("[sanctions_review]")
 	review := s + "/sanctions-review"
@@ -83,6 +88,7 @@ func TestInsuredIsScreened(t *testing.T) {
 		t.Errorf("blocked: %v", got["sanctionsReview"])
 	}
 	blockers("[sanctions_match]")
+	refused(move+"/accept", "", "[sanctions_match]")
 	if m := c.want(403, "una", "POST", s+"/quote", ""); m["error"] != "sanctions_match" || strings.Contains(fmt.Sprint(m), "SAMPLE") {
 		t.Errorf("quoted: %v", m)
 	}
@@ -144,14 +150,15 @@ func TestNobodyOutsideIsTipped(t *testing.T) {
 	c.bringer("vic", c.named("First")["id"].(string)) // so that every list has a next page
 	type seen struct{ like, plain string }
 	read := map[string]seen{}
-	tell := func(insured string) map[string]string {
+	// brought is a submission of vic's and of its room, where ben is, and what to
+	// keep all that they read by.
+	brought := func(insured string, said map[string]string) (id, room string, all func(when string)) {
 		t.Helper()
-		said := map[string]string{}
-		id := c.named(insured)["id"].(string)
+		id = c.named(insured)["id"].(string)
 		c.bringer("vic", id)
 		c.bringer("ben", id)
 		s := "/v1/submissions/" + id
-		room := at(c.want(201, "una", "POST", "/v1/deal-rooms", fmt.Sprintf(`{"submissionId":%q,"participants":[{"email":%q,"role":"broker"}]}`, id, c.email("ben"))))
+		room = at(c.want(201, "una", "POST", "/v1/deal-rooms", fmt.Sprintf(`{"submissionId":%q,"participants":[{"email":%q,"role":"broker"}]}`, id, c.email("ben"))))
 		keep := func(who, what, path string) {
 			t.Helper()
 			_, body, header := c.raw(who, path)
@@ -160,21 +167,38 @@ func TestNobodyOutsideIsTipped(t *testing.T) {
 			}
 			said[what] = body + header.Get("ETag")
 		}
-		all := func(when string) {
+		return id, room, func(when string) {
+			t.Helper()
 			keep("vic", when+", submission", s)
 			keep("vic", when+", list", "/v1/submissions?limit=1")
 			keep("vic", when+", quotes", s+"/quotes")
 			keep("ben", when+", room", room)
+			keep("ben", when+", deal", room+"/deal")
 			keep("ben", when+", transcript", room+"/transcript")
 			keep("ben", when+", messages", room+"/messages")
 		}
-		all("received")
-		q := c.want(201, "una", "POST", s+"/quote", "")["id"].(string)
+	}
+	offered := func(id string) string {
+		t.Helper()
+		q := c.want(201, "una", "POST", "/v1/submissions/"+id+"/quote", "")["id"].(string)
 		c.want(200, "una", "POST", "/v1/quotes/"+q+"/offer", "")
+		return q
+	}
+	block := func(id string) {
+		t.Helper()
+		c.want(200, "olga", "POST", "/v1/submissions/"+id+"/sanctions-review", `{"decision":"block","rationale":"It is him."}`)
+	}
+	tell := func(insured string) map[string]string {
+		t.Helper()
+		said := map[string]string{}
+		id, _, all := brought(insured, said)
+		s := "/v1/submissions/" + id
+		all("received")
+		q := offered(id)
 		all("offered")
 		c.want(200, "vic", "POST", "/v1/quotes/"+q+"/accept", "")
 		if insured == likeInsured {
-			c.want(200, "olga", "POST", s+"/sanctions-review", `{"decision":"block","rationale":"It is him."}`)
+			block(id)
 			c.want(403, "una", "POST", s+"/quote", "")
 			c.want(422, "una", "POST", s+"/bind", `{"installmentPlan":"PIF"}`)
 		}
@@ -185,7 +209,35 @@ func TestNobodyOutsideIsTipped(t *testing.T) {
 		}
 		return said
 	}
-	for what, body := range tell(likeInsured) {
+	// refused is what is read of a quote that something inside came in the way of
+	// since it was offered: nothing comes for nil, nor is it accepted then.
+	refused := func(insured string, inTheWay func(id string), read map[string]string) (answers []string) {
+		t.Helper()
+		id, room, all := brought(insured, read)
+		q := offered(id)
+		if inTheWay != nil {
+			inTheWay(id)
+			for who, path := range map[string]string{"ben": room + "/quotes/" + q + "/accept", "vic": "/v1/quotes/" + q + "/accept"} {
+				status, body, header := c.bytes(who, "POST", path)
+				if status != 422 || !strings.Contains(body, `"underwriter_needed"`) {
+					t.Errorf("%s accepts: %d %s", who, status, body)
+				}
+				answers = append(answers, strings.Replace(body, header.Get("X-Request-Id"), "", 1)+header.Get("ETag"))
+			}
+		}
+		all("refused")
+		return answers
+	}
+	like, plain := tell(likeInsured), tell("Viktor Zelezny Somebody")
+	answers := refused(likeInsured, block, like)
+	answers = append(answers, refused("Viktor Zelezny Somebody", func(id string) { c.want(201, "una", "POST", "/v1/referrals", referralFor(id)) }, map[string]string{})...)
+	for _, a := range answers {
+		if a != answers[0] {
+			t.Errorf("the refusals differ:\n%s\n%s", a, answers[0])
+		}
+	}
+	refused("Viktor Zelezny Somebody", nil, plain)
+	for what, body := range like {
 		low := strings.ToLower(body)
 		for _, word := range []string{"sanction", "screen", "sample", "zhelezny", "pending", "blocked", "compliance", "olga", "him."} {
 			if strings.Contains(low, word) {
@@ -194,7 +246,7 @@ func TestNobodyOutsideIsTipped(t *testing.T) {
 		}
 		read[what] = seen{like: body}
 	}
-	for what, body := range tell("Viktor Zelezny Somebody") {
+	for what, body := range plain {
 		read[what] = seen{read[what].like, body}
 	}
 	// With another name all is the same, to the fields and their number.

@@ -10,17 +10,22 @@ import (
 	"github.com/openinsure/openinsure/internal/audit"
 	"github.com/openinsure/openinsure/internal/event"
 	"github.com/openinsure/openinsure/internal/fault"
+	"github.com/openinsure/openinsure/internal/insurance/deal"
 	"github.com/openinsure/openinsure/internal/insurance/quote"
 	"github.com/openinsure/openinsure/internal/insurance/submission"
 	"github.com/openinsure/openinsure/rooms"
 	"github.com/openinsure/openinsure/store"
 )
 
-// Offer shows a quote to who brought the business, for him to accept.
+// Offer shows a quote to who brought the business, for him to accept;
+// quote.ErrNotBindable when there can be no business with the insured.
 func (d *Desk) Offer(ctx context.Context, by access.Actor, id quote.ID) (quote.Quote, error) {
 	q, err := d.move(ctx, by, access.Write, id, func(tx *store.Tx, s submission.Submission, q quote.Quote, at time.Time) (quote.Quote, error) {
 		q, err := q.Offer(at)
 		if err != nil {
+			return q, err
+		}
+		if err := d.notBlocked(ctx, tx, by, s, atOffer, at); err != nil {
 			return q, err
 		}
 		told := event.New(s.Org, s.ID.String(), event.QuoteOffered{
@@ -42,8 +47,9 @@ func (d *Desk) Offer(ctx context.Context, by access.Actor, id quote.ID) (quote.Q
 
 // Accept takes a quote that was offered: a bind is of it from now on, and the
 // other quotes of the submission are not taken up. Room of delegated authority is
-// kept for it, for a time; delegated.ErrExceeded when there is none. Of two acceptances at once the
-// later one to lock the submission gets quote.ErrState with the winner.
+// kept for it, for a time; delegated.ErrExceeded when there is none. Like an offer it is refused when there can be
+// no business with the insured, and whoever is not inside the company reads no more of a refusal than in a deal
+// room. Of two acceptances at once the later one to lock the submission gets quote.ErrState with the winner.
 func (d *Desk) Accept(ctx context.Context, by access.Actor, id quote.ID) (quote.Quote, error) {
 	q, err := d.move(ctx, by, access.Accept, id, d.takes(ctx, by))
 	if err != nil {
@@ -60,6 +66,9 @@ func (d *Desk) takes(ctx context.Context, by access.Actor) quoteMove {
 	return func(tx *store.Tx, s submission.Submission, q quote.Quote, at time.Time) (quote.Quote, error) {
 		q, err := q.Accept(at)
 		if err != nil {
+			return q, err
+		}
+		if err := d.notBlocked(ctx, tx, by, s, atAcceptance, at); err != nil {
 			return q, err
 		}
 		if err := tx.PassOver(ctx, q, at); err != nil {
@@ -95,22 +104,33 @@ func (d *Desk) move(ctx context.Context, by access.Actor, want access.Permission
 		if q, err = tx.Quote(ctx, id); err != nil { // as it is under the lock
 			return err
 		}
-		moved, err = moveQuote(ctx, tx, s, q, d.now(tx), to)
+		moved, err = moveQuote(ctx, tx, by, s, q, d.now(tx), to)
 		return err
 	})
 	return moved, err
 }
 
-// moveQuote moves a quote of a locked submission.
-func moveQuote(ctx context.Context, tx *store.Tx, s submission.Submission, q quote.Quote, at time.Time, to quoteMove) (quote.Quote, error) {
+// moveQuote moves a quote of a locked submission. Whoever is not inside the
+// company is refused without what it keeps to itself, at its desk as in a room.
+func moveQuote(ctx context.Context, tx *store.Tx, by access.Actor, s submission.Submission, q quote.Quote, at time.Time, to quoteMove) (quote.Quote, error) {
 	moved, err := to(tx, s, q, at)
 	switch {
 	case errors.Is(err, quote.ErrState):
-		return q, lost(ctx, tx, q, err)
-	case err != nil:
+		err = lost(ctx, tx, q, err)
+	case err == nil && s.Status != submission.Quoted:
+		err = submission.ErrState.With("status", s.Status)
+	}
+	if fault.KindOf(err) == fault.Refused {
+		in, unknown := inside(ctx, tx, by, s.Org)
+		switch {
+		case unknown != nil:
+			err = unknown
+		case !in:
+			err = deal.Outside(err)
+		}
+	}
+	if err != nil {
 		return q, err
-	case s.Status != submission.Quoted:
-		return q, submission.ErrState.With("status", s.Status)
 	}
 	return moved, tx.SaveQuote(ctx, moved)
 }

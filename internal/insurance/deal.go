@@ -181,7 +181,7 @@ func (d *Desk) AcceptInRoom(ctx context.Context, by access.Actor, in room.ID, id
 		if err != nil {
 			return err
 		}
-		_, err = moveQuote(ctx, tx, at.Submission, q, at.At, d.takes(ctx, by))
+		_, err = moveQuote(ctx, tx, by, at.Submission, q, at.At, d.takes(ctx, by))
 		return err
 	}})
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/openinsure/openinsure/internal/event"
 	"github.com/openinsure/openinsure/internal/fault"
 	"github.com/openinsure/openinsure/internal/insurance/producer"
+	"github.com/openinsure/openinsure/internal/insurance/quote"
 	"github.com/openinsure/openinsure/internal/insurance/submission"
 	"github.com/openinsure/openinsure/store"
 )
@@ -21,6 +22,8 @@ const (
 	atReceipt    = "submission_received"
 	atCorrection = "submission_corrected"
 	atQuote      = "quote"
+	atOffer      = "offer"
+	atAcceptance = "acceptance"
 	atBind       = "bind"
 	atReview     = "sanctions_review"
 	atNewList    = "list_changed"
@@ -82,6 +85,17 @@ func (d *Desk) sanctioned(ctx context.Context, r access.Tuples, by access.Actor,
 		return fault.ErrForbidden, nil
 	}
 	return producer.ErrSanctions.Saying("The insured's name is on a sanctions list: there can be no business."), nil
+}
+
+// notBlocked refuses, as a bind does, to offer or to accept a quote when there can
+// be no business with the insured, by the list that is in force now. A likeness
+// that nobody has looked at yet holds up neither: it is the bind's.
+func (d *Desk) notBlocked(ctx context.Context, tx *store.Tx, by access.Actor, s submission.Submission, source string, at time.Time) error {
+	s, err := d.rescreened(ctx, tx, by, s, source, at)
+	if err == nil && s.Sanctions() == submission.SanctionsBlocked {
+		err = quote.ErrNotBindable.With("blockers", []string{submission.SanctionsMatch})
+	}
+	return err
 }
 
 // notSanctioned is the gate of sanctions lists: of the one that is in force at

@@ -123,3 +123,67 @@ func TestReviewOfAnOlderList(t *testing.T) {
 		t.Errorf("it is %q", s)
 	}
 }
+
+// An offer and an acceptance ask the list that is in force, and what was said
+// about the insured since the quote. A likeness holds up neither, only the bind.
+func TestNobodyOffersToTheBlocked(t *testing.T) {
+	none, like, match := listOf(t, "Somebody Else"), listOf(t, likeness), listOf(t, "Pacific Coast Builders")
+	tests := []struct {
+		name     string
+		quoted   *producer.List
+		blocked  bool // by a person, after the quote
+		now      *producer.List
+		sanction string // where the submission stands after what was allowed
+		told     int
+		want     string
+	}{
+		{"like nobody", none, false, none, "", 0, "[]"},
+		{"a likeness that is looked at", like, false, like, "pending", 1, "[]"},
+		{"a likeness since", none, false, like, "pending", 1, "[]"},
+		{"somebody said that it is him", like, true, like, "blocked", 1, "[sanctions_match]"},
+		{"said so, and the list has lost him", like, true, none, "", 1, "[]"},
+		{"a match since", none, false, match, "", 0, "[sanctions_match]"},
+		{"a likeness, and a match since", like, false, match, "pending", 1, "[sanctions_match]"},
+	}
+	for _, tt := range tests {
+		for _, step := range []string{"offer", "accept"} {
+			t.Run(tt.name+", "+step, func(t *testing.T) {
+				db, _, by := setUp(t)
+				before, now := with(db, tt.quoted), with(db, tt.now)
+				id := quoted(t, before, by)
+				quotes, err := db.As(by).OpenQuotes(t.Context(), id)
+				if err != nil || len(quotes) != 1 {
+					t.Fatalf("%d quotes, %v", len(quotes), err)
+				}
+				q := quotes[0].ID
+				move := now.Offer
+				if step == "accept" {
+					move = now.Accept
+					if _, err := before.Offer(t.Context(), by, q); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if tt.blocked {
+					officer := storetest.User(t, db, by, "Olga", access.RoleCompliance)
+					if _, err := before.ReviewInsured(t.Context(), officer, id, false, "It is him.", whatever); err != nil {
+						t.Fatal(err)
+					}
+				}
+				version := storetest.Value[int](t, db, `SELECT version FROM submission`)
+				_, err = move(t.Context(), by, q)
+				if got := fmt.Sprint(refusal(err)); got != tt.want || err != nil && !errors.Is(err, quote.ErrNotBindable) {
+					t.Errorf("refused with %s, want %s: %v", got, tt.want, err)
+				}
+				if s, v := storetest.Value[string](t, db, `SELECT sanctions FROM submission`), storetest.Value[int](t, db, `SELECT version FROM submission`); s != tt.sanction || v != version {
+					t.Errorf("it stands at %q in version %d, want %q in %d", s, v, tt.sanction, version)
+				}
+				if n := reviewsTold(t, db, by); n != tt.told {
+					t.Errorf("told %d times, want %d", n, tt.told)
+				}
+				if _, err := now.Bind(t.Context(), by, id, policy.Order{Plan: billing.PayInFull}, whatever); (err == nil) != (tt.sanction == "" && tt.want == "[]") {
+					t.Errorf("the bind: %v", err)
+				}
+			})
+		}
+	}
+}

@@ -156,6 +156,7 @@ func TestOutside(t *testing.T) {
 		{"a condition", referral.ErrCondition.With("status", "submitted"), referral.ErrCondition, "map[status:submitted]"},
 		{"no capacity", delegated.ErrExceeded.With("exceeded", []string{"annual_gwp"}), deal.ErrUnderwriter, "map[]"},
 		{"no authority", authority.ErrExceeded, deal.ErrUnderwriter, "map[]"},
+		{"a name on a list", quote.ErrNotBindable.With("blockers", []string{submission.SanctionsMatch}), deal.ErrUnderwriter, "map[]"},
 		{"closed", room.ErrClosed, room.ErrClosed, "map[]"},
 		{"his own mistake", fault.ErrValidation.Field("answers", "required").With("missing", []int{1}), fault.ErrValidation, "map[missing:[1]]"},
 		{"not there", fault.ErrNotFound, fault.ErrNotFound, "map[]"},
