@@ -10,6 +10,7 @@ import (
 	"github.com/openinsure/openinsure/internal/access"
 	"github.com/openinsure/openinsure/internal/fault"
 	"github.com/openinsure/openinsure/internal/insurance"
+	"github.com/openinsure/openinsure/internal/insurance/carrier"
 	"github.com/openinsure/openinsure/internal/insurance/delegated"
 	"github.com/openinsure/openinsure/internal/insurance/money"
 	"github.com/openinsure/openinsure/internal/insurance/quote"
@@ -109,11 +110,11 @@ func agreementOf(a delegated.Agreement, today civil.Date) agreementBody {
 
 type createAgreementInput struct {
 	Body struct {
-		CarrierID       delegated.CarrierID `json:"carrierId"`
-		ProgramID       quote.ProgramID     `json:"programId"`
-		AgreementNumber string              `json:"agreementNumber,omitempty" maxLength:"100" doc:"The carrier's own."`
-		EffectiveDate   Date                `json:"effectiveDate" doc:"It covers policies that take effect from this day on."`
-		ExpirationDate  Date                `json:"expirationDate" doc:"The first day on which it covers none; ten years later at most."`
+		CarrierID       carrier.ID      `json:"carrierId"`
+		ProgramID       quote.ProgramID `json:"programId"`
+		AgreementNumber string          `json:"agreementNumber,omitempty" maxLength:"100" doc:"The carrier's own."`
+		EffectiveDate   Date            `json:"effectiveDate" doc:"It covers policies that take effect from this day on."`
+		ExpirationDate  Date            `json:"expirationDate" doc:"The first day on which it covers none; ten years later at most."`
 		AgreementTerms
 		ExternalID string            `json:"externalId,omitempty" minLength:"1" maxLength:"255"`
 		Metadata   map[string]string `json:"metadata,omitempty" doc:"At most 50 keys of 40 characters with values of 500."`
@@ -203,10 +204,10 @@ func (in *patchAgreementInput) apply(a *delegated.Agreement) {
 
 type listAgreementsInput struct {
 	Page
-	CarrierID  delegated.CarrierID `query:"carrierId"`
-	ProgramID  quote.ProgramID     `query:"programId"`
-	Status     string              `query:"status" enum:"active,suspended,expired"`
-	ExternalID string              `query:"externalId" maxLength:"255"`
+	CarrierID  carrier.ID      `query:"carrierId"`
+	ProgramID  quote.ProgramID `query:"programId"`
+	Status     string          `query:"status" enum:"active,suspended,expired"`
+	ExternalID string          `query:"externalId" maxLength:"255"`
 }
 
 type lineBody struct {

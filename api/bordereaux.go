@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/openinsure/openinsure/internal/access"
+	"github.com/openinsure/openinsure/internal/insurance/carrier"
 	"github.com/openinsure/openinsure/internal/insurance/delegated"
 	"github.com/openinsure/openinsure/store"
 )
@@ -85,8 +86,8 @@ type createBordereauInput struct {
 
 type listBordereauxInput struct {
 	Page
-	AgreementID delegated.ID        `query:"agreementId"`
-	CarrierID   delegated.CarrierID `query:"carrierId"`
+	AgreementID delegated.ID `query:"agreementId"`
+	CarrierID   carrier.ID   `query:"carrierId"`
 }
 
 func (a *API) registerBordereaux(p Platform) {

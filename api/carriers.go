@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/openinsure/openinsure/internal/access"
-	"github.com/openinsure/openinsure/internal/insurance/delegated"
+	"github.com/openinsure/openinsure/internal/insurance/carrier"
 	"github.com/openinsure/openinsure/store"
 )
 
@@ -18,8 +18,8 @@ type reportingBody struct {
 	ReportingLag     *int   `json:"reportingLag,omitempty" minimum:"0" maximum:"90" default:"15" doc:"Days after the period by which a bordereau is due."`
 }
 
-func (b *reportingBody) reporting() delegated.Reporting {
-	r := delegated.Reporting{Premium: delegated.Monthly, Claims: delegated.Monthly, Lag: delegated.DefaultLag}
+func (b *reportingBody) reporting() carrier.Reporting {
+	r := carrier.Reporting{Premium: carrier.Monthly, Claims: carrier.Monthly, Lag: carrier.DefaultLag}
 	if b == nil {
 		return r
 	}
@@ -27,7 +27,7 @@ func (b *reportingBody) reporting() delegated.Reporting {
 }
 
 // over changes what is said.
-func (b *reportingBody) over(r delegated.Reporting) delegated.Reporting {
+func (b *reportingBody) over(r carrier.Reporting) carrier.Reporting {
 	if b.PremiumFrequency != "" {
 		r.Premium = b.PremiumFrequency
 	}
@@ -54,7 +54,7 @@ type carrierBody struct {
 	UpdatedAt       time.Time         `json:"updatedAt"`
 }
 
-func carrierOf(c delegated.Carrier) carrierBody {
+func carrierOf(c carrier.Carrier) carrierBody {
 	return carrierBody{
 		versioned: versioned{c.Version}, ID: c.ID.String(), OrgID: c.Org.String(), Name: c.Name, NAICNumber: c.NAIC, Email: c.Email, Status: c.Status,
 		BordereauConfig: reportingBody{c.Reporting.Premium, c.Reporting.Claims, &c.Reporting.Lag}, ExternalID: c.ExternalID,
@@ -93,7 +93,7 @@ type reportingPatch struct {
 	ReportingLag     *int   `json:"reportingLag,omitempty" minimum:"0" maximum:"90"`
 }
 
-func (in *patchCarrierInput) apply(c *delegated.Carrier) {
+func (in *patchCarrierInput) apply(c *carrier.Carrier) {
 	b := in.Body
 	set(&c.Name, b.Name)
 	set(&c.NAIC, b.NAICNumber)
@@ -123,7 +123,7 @@ func (a *API) registerCarriers(p Platform) {
 		if err := checkMetadata(b.Metadata); err != nil {
 			return nil, err
 		}
-		made, err := p.Desk.AddCarrier(ctx, access.From(ctx), delegated.Carrier{
+		made, err := p.Desk.AddCarrier(ctx, access.From(ctx), carrier.Carrier{
 			Name: b.Name, NAIC: b.NAICNumber, Email: b.Email, Reporting: b.BordereauConfig.reporting(), ExternalID: b.ExternalID, Metadata: b.Metadata,
 		})
 		return &bodyOf[carrierBody]{carrierOf(made)}, err
@@ -137,13 +137,13 @@ func (a *API) registerCarriers(p Platform) {
 			return nil, err
 		}
 		cs, err := p.DB.As(by).Carriers(ctx, store.CarrierFilter{Status: in.Status, ExternalID: in.ExternalID}, in.page())
-		return &bodyOf[List[carrierBody]]{listOf(cs, in.Limit, carrierOf, func(c delegated.Carrier) Cursor { return Cursor{c.CreatedAt, c.ID} })}, err
+		return &bodyOf[List[carrierBody]]{listOf(cs, in.Limit, carrierOf, func(c carrier.Carrier) Cursor { return Cursor{c.CreatedAt, c.ID} })}, err
 	})
 	register(a, operation{
 		Method: http.MethodGet, Path: path + "/{id}", ID: "get-carrier", Tag: daTag, Scope: read, Summary: "Get a carrier", Answer: answerCarrier,
 	}, func(ctx context.Context, in *ByID) (*bodyOf[carrierBody], error) {
 		by := access.From(ctx)
-		var id delegated.CarrierID
+		var id carrier.ID
 		if err := pathID(&id, in.ID); err != nil {
 			return nil, err
 		}
@@ -157,7 +157,7 @@ func (a *API) registerCarriers(p Platform) {
 		Method: http.MethodPatch, Path: path + "/{id}", ID: "update-carrier", Tag: daTag, Scope: write, IfMatch: true, Summary: "Change a carrier",
 		Description: "For administrators and keys. One that is made inactive stops every bind in its name at once.",
 	}, func(ctx context.Context, in *patchCarrierInput) (*bodyOf[carrierBody], error) {
-		var id delegated.CarrierID
+		var id carrier.ID
 		if err := pathID(&id, in.ID); err != nil {
 			return nil, err
 		}

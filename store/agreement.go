@@ -6,6 +6,7 @@ import (
 	"cloud.google.com/go/civil"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/openinsure/openinsure/internal/insurance/carrier"
 	"github.com/openinsure/openinsure/internal/insurance/delegated"
 	"github.com/openinsure/openinsure/internal/insurance/quote"
 )
@@ -44,7 +45,7 @@ func (tx *Tx) LockAgreement(ctx context.Context, id delegated.ID) (delegated.Agr
 
 // An AgreementFilter narrows a list; zero fields do not.
 type AgreementFilter struct {
-	Carrier    delegated.CarrierID
+	Carrier    carrier.ID
 	Program    quote.ProgramID
 	Status     delegated.Status
 	ExternalID string
@@ -118,7 +119,7 @@ func (tx *Tx) Overlaps(ctx context.Context, a delegated.Agreement) (bool, error)
 // Covering is which agreement a policy of a program would be bound under.
 type Covering struct {
 	Agreement delegated.Agreement
-	Carrier   delegated.Carrier
+	Carrier   carrier.Carrier
 	Is        bool // there is one for the day
 	Any       bool // the program has agreements, of this day or others
 }

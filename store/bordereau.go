@@ -5,6 +5,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/openinsure/openinsure/internal/insurance/carrier"
 	"github.com/openinsure/openinsure/internal/insurance/delegated"
 )
 
@@ -28,7 +29,7 @@ func (r Reader) Bordereau(ctx context.Context, id delegated.BordereauID) (delega
 // A BordereauFilter narrows a list; zero fields do not.
 type BordereauFilter struct {
 	Agreement delegated.ID
-	Carrier   delegated.CarrierID
+	Carrier   carrier.ID
 }
 
 // Bordereaux lists the organisation's bordereaux, newest first.

@@ -12,7 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/openinsure/openinsure/internal/fault"
-	"github.com/openinsure/openinsure/internal/insurance/delegated"
+	"github.com/openinsure/openinsure/internal/insurance/carrier"
 	"github.com/openinsure/openinsure/internal/insurance/quote"
 )
 
@@ -33,7 +33,7 @@ var uniques = map[string]*fault.Error{
 	"producer_external_id":                ErrDuplicateExternalID,
 	"producer_npn":                        ErrDuplicateNPN,
 	"carrier_external_id":                 ErrDuplicateExternalID,
-	"carrier_name":                        delegated.ErrCarrierExists,
+	"carrier_name":                        carrier.ErrExists,
 	"da_agreement_external_id":            ErrDuplicateExternalID,
 	"app_user_email":                      ErrDuplicateEmail,
 	"program_org_id_line_of_business_key": quote.ErrProgramExists,

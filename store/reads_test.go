@@ -13,6 +13,7 @@ import (
 	"github.com/openinsure/openinsure/internal/fault"
 	"github.com/openinsure/openinsure/internal/insurance/authority"
 	"github.com/openinsure/openinsure/internal/insurance/billing"
+	"github.com/openinsure/openinsure/internal/insurance/carrier"
 	"github.com/openinsure/openinsure/internal/insurance/delegated"
 	"github.com/openinsure/openinsure/internal/insurance/policy"
 	"github.com/openinsure/openinsure/internal/insurance/quote"
@@ -253,7 +254,7 @@ func lists(t *testing.T, r store.Reader, me book) {
 	for _, v := range must[[]quote.RateTable](t)(r.RateTables(ctx, store.RateTableFilter{Status: "published"}, page)) {
 		orgs["RateTables"] = append(orgs["RateTables"], v.Org)
 	}
-	for _, v := range must[[]delegated.Carrier](t)(r.Carriers(ctx, store.CarrierFilter{Status: "active"}, page)) {
+	for _, v := range must[[]carrier.Carrier](t)(r.Carriers(ctx, store.CarrierFilter{Status: "active"}, page)) {
 		orgs["Carriers"] = append(orgs["Carriers"], v.Org)
 	}
 	for _, v := range must[[]delegated.Agreement](t)(r.Agreements(ctx, store.AgreementFilter{Status: delegated.Active, Today: me.policy.Effective}, page)) {

@@ -21,14 +21,14 @@ var arrows = map[string][]string{
 	"cmd/openinsure/demo": {"clients/live", "push/pushtest", "store/embedded"}, // an outsider: it knows the API and nothing else
 	"api": {
 		"hub", "internal/access", "internal/audit", "internal/betterauth", "internal/cloudflare", "internal/event", "internal/fault", "internal/id",
-		"internal/insurance", "internal/insurance/authority", "internal/insurance/billing", "internal/insurance/calendar", "internal/insurance/deal", "internal/insurance/delegated", "internal/insurance/money",
+		"internal/insurance", "internal/insurance/authority", "internal/insurance/billing", "internal/insurance/calendar", "internal/insurance/carrier", "internal/insurance/deal", "internal/insurance/delegated", "internal/insurance/money",
 		"internal/insurance/policy", "internal/insurance/producer", "internal/insurance/quote", "internal/insurance/rating", "internal/insurance/referral",
 		"internal/insurance/sla", "internal/insurance/submission", "internal/insurance/triage", "internal/oidc", "push", "push/webhook/sign", "rooms", "rooms/paper", "rooms/room", "store",
 	},
 	"api/redislimit": {"api", "internal/redisurl"},
 	"store": {
 		"internal/access", "internal/audit", "internal/event", "internal/fault", "internal/flag", "internal/insurance/authority",
-		"internal/insurance/billing", "internal/insurance/delegated", "internal/insurance/money", "internal/insurance/policy", "internal/insurance/producer", "internal/insurance/quote", "internal/insurance/rating",
+		"internal/insurance/billing", "internal/insurance/carrier", "internal/insurance/delegated", "internal/insurance/money", "internal/insurance/policy", "internal/insurance/producer", "internal/insurance/quote", "internal/insurance/rating",
 		"internal/insurance/referral", "internal/insurance/sla", "internal/insurance/submission", "internal/seal",
 		"push", "rooms/room",
 	},
@@ -49,7 +49,7 @@ var arrows = map[string][]string{
 	"push/webhook/sign":   {},
 	"internal/insurance": {
 		"internal/access", "internal/audit", "internal/event", "internal/fault", "internal/insurance/authority", "internal/insurance/billing",
-		"internal/insurance/deal", "internal/insurance/delegated", "internal/insurance/money", "internal/insurance/policy", "internal/insurance/producer", "internal/insurance/quote",
+		"internal/insurance/carrier", "internal/insurance/deal", "internal/insurance/delegated", "internal/insurance/money", "internal/insurance/policy", "internal/insurance/producer", "internal/insurance/quote",
 		"internal/insurance/rating", "internal/insurance/referral", "internal/insurance/sla", "internal/insurance/submission", "rooms", "rooms/room", "store",
 	},
 	"internal/insurance/deal": {
@@ -60,7 +60,7 @@ var arrows = map[string][]string{
 		"internal/insurance/money", "internal/insurance/policy", "internal/insurance/quote", "internal/insurance/sla", "internal/insurance/submission", "rooms/room",
 	},
 	"internal/insurance/delegated": {
-		"internal/access", "internal/fault", "internal/id", "internal/insurance/money", "internal/insurance/policy", "internal/insurance/quote",
+		"internal/access", "internal/fault", "internal/id", "internal/insurance/carrier", "internal/insurance/money", "internal/insurance/policy", "internal/insurance/quote",
 		"internal/insurance/submission",
 	},
 	"internal/insurance/authority": {"internal/access", "internal/fault", "internal/id", "internal/insurance/money"},
@@ -76,6 +76,7 @@ var arrows = map[string][]string{
 		"internal/access", "internal/fault", "internal/id", "internal/insurance/money", "internal/insurance/producer", "internal/insurance/sla",
 		"internal/insurance/triage",
 	},
+	"internal/insurance/carrier":        {"internal/access", "internal/fault", "internal/id"},
 	"internal/insurance/sla":            {"internal/insurance/calendar"},
 	"internal/insurance/triage":         {},
 	"internal/insurance/billing":        {"internal/access", "internal/fault", "internal/id", "internal/insurance/calendar", "internal/insurance/money"},

@@ -8,6 +8,7 @@ import (
 
 	"cloud.google.com/go/civil"
 
+	"github.com/openinsure/openinsure/internal/insurance/carrier"
 	"github.com/openinsure/openinsure/internal/insurance/delegated"
 	"github.com/openinsure/openinsure/internal/insurance/producer"
 )
@@ -81,8 +82,8 @@ func marketWays() []way {
 			}
 		}
 	}
-	for _, from := range delegated.CarrierStatuses {
-		for _, to := range delegated.CarrierStatuses {
+	for _, from := range carrier.Statuses {
+		for _, to := range carrier.Statuses {
 			add("carrier", from, "change", to)
 		}
 	}

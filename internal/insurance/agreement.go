@@ -12,19 +12,20 @@ import (
 	"github.com/openinsure/openinsure/internal/audit"
 	"github.com/openinsure/openinsure/internal/event"
 	"github.com/openinsure/openinsure/internal/fault"
+	"github.com/openinsure/openinsure/internal/insurance/carrier"
 	"github.com/openinsure/openinsure/internal/insurance/delegated"
 	"github.com/openinsure/openinsure/store"
 )
 
 // AddCarrier adds a carrier. What c says of its id, organisation and times is
 // overwritten.
-func (d *Desk) AddCarrier(ctx context.Context, by access.Actor, c delegated.Carrier) (delegated.Carrier, error) {
+func (d *Desk) AddCarrier(ctx context.Context, by access.Actor, c carrier.Carrier) (carrier.Carrier, error) {
 	if c.Metadata == nil {
 		c.Metadata = map[string]string{}
 	}
 	err := d.db.InTx(ctx, by, func(tx *store.Tx) error {
 		at := d.now(tx)
-		c.ID, c.Org, c.Status, c.CreatedBy, c.CreatedAt, c.UpdatedAt, c.Version = delegated.NewCarrierID(at), by.Org, delegated.CarrierActive, by.ID, at, at, 1
+		c.ID, c.Org, c.Status, c.CreatedBy, c.CreatedAt, c.UpdatedAt, c.Version = carrier.NewID(at), by.Org, carrier.Active, by.ID, at, at, 1
 		if err := access.Check(ctx, tx, by, access.ManageDelegated, access.OrgObject(by.Org)); err != nil {
 			return err
 		}
@@ -35,15 +36,15 @@ func (d *Desk) AddCarrier(ctx context.Context, by access.Actor, c delegated.Carr
 		return tx.AddCarrier(ctx, c)
 	})
 	if err != nil {
-		return delegated.Carrier{}, fmt.Errorf("add a carrier: %w", err)
+		return carrier.Carrier{}, fmt.Errorf("add a carrier: %w", err)
 	}
 	return c, nil
 }
 
 // ChangeCarrier changes a carrier, as change says. One that is made inactive
 // stops every bind in its name.
-func (d *Desk) ChangeCarrier(ctx context.Context, by access.Actor, id delegated.CarrierID, seen Version, change func(*delegated.Carrier)) (delegated.Carrier, error) {
-	var c delegated.Carrier
+func (d *Desk) ChangeCarrier(ctx context.Context, by access.Actor, id carrier.ID, seen Version, change func(*carrier.Carrier)) (carrier.Carrier, error) {
+	var c carrier.Carrier
 	err := d.db.InTx(ctx, by, func(tx *store.Tx) error {
 		err := access.Check(ctx, tx, by, access.ManageDelegated, access.OrgObject(by.Org))
 		if err != nil {
@@ -68,7 +69,7 @@ func (d *Desk) ChangeCarrier(ctx context.Context, by access.Actor, id delegated.
 		return nil
 	})
 	if err != nil {
-		return delegated.Carrier{}, fmt.Errorf("change carrier %s: %w", id, err)
+		return carrier.Carrier{}, fmt.Errorf("change carrier %s: %w", id, err)
 	}
 	return c, nil
 }
@@ -94,7 +95,7 @@ func (d *Desk) AddAgreement(ctx context.Context, by access.Actor, a delegated.Ag
 			return unknown(err, delegated.ErrNoProgram)
 		}
 		if _, err := tx.Carrier(ctx, a.Carrier); err != nil {
-			return unknown(err, delegated.ErrNoCarrier)
+			return unknown(err, carrier.ErrUnknown)
 		}
 		if err := apart(ctx, tx, a); err != nil {
 			return err

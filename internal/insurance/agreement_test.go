@@ -13,6 +13,7 @@ import (
 	"github.com/openinsure/openinsure/internal/fault"
 	"github.com/openinsure/openinsure/internal/insurance"
 	"github.com/openinsure/openinsure/internal/insurance/billing"
+	"github.com/openinsure/openinsure/internal/insurance/carrier"
 	"github.com/openinsure/openinsure/internal/insurance/delegated"
 	"github.com/openinsure/openinsure/internal/insurance/money"
 	"github.com/openinsure/openinsure/internal/insurance/policy"
@@ -83,7 +84,7 @@ func TestAgreementsOfAProgramAreApart(t *testing.T) {
 		t.Errorf("err = %v", err)
 	}
 	moved := func(a *delegated.Agreement) {
-		a.Effective, a.Expiration, a.Carrier, a.Program = y(2020), y(2027), delegated.CarrierID{}, quote.ProgramID{}
+		a.Effective, a.Expiration, a.Carrier, a.Program = y(2020), y(2027), carrier.ID{}, quote.ProgramID{}
 	}
 	a, err := tr.desk.ChangeAgreement(t.Context(), tr.ada, tr.agreement.ID, whatever, moved)
 	if err != nil || a.Effective != tr.agreement.Effective || a.Carrier != tr.carrier.ID || a.Program != tr.program || a.Expiration != y(2027) || a.Version != 2 {

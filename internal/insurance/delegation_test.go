@@ -18,6 +18,7 @@ import (
 	"github.com/openinsure/openinsure/internal/fault"
 	"github.com/openinsure/openinsure/internal/insurance"
 	"github.com/openinsure/openinsure/internal/insurance/billing"
+	"github.com/openinsure/openinsure/internal/insurance/carrier"
 	"github.com/openinsure/openinsure/internal/insurance/delegated"
 	"github.com/openinsure/openinsure/internal/insurance/money"
 	"github.com/openinsure/openinsure/internal/insurance/policy"
@@ -35,7 +36,7 @@ type treaty struct {
 	una, ada  access.Actor
 	at        time.Time
 	program   quote.ProgramID
-	carrier   delegated.Carrier
+	carrier   carrier.Carrier
 	agreement delegated.Agreement
 }
 
@@ -63,7 +64,7 @@ func newTreatyIn(t testing.TB, db *store.DB, builders int, change ...func(*deleg
 		t.Fatal(err)
 	}
 	tr.program = p.ID
-	if tr.carrier, err = tr.desk.AddCarrier(t.Context(), tr.ada, delegated.Carrier{Name: "Summit", Reporting: delegated.Reporting{Premium: "monthly", Claims: "monthly", Lag: 15}}); err != nil {
+	if tr.carrier, err = tr.desk.AddCarrier(t.Context(), tr.ada, carrier.Carrier{Name: "Summit", Reporting: carrier.Reporting{Premium: "monthly", Claims: "monthly", Lag: 15}}); err != nil {
 		t.Fatal(err)
 	}
 	terms := delegated.Terms{
@@ -333,15 +334,15 @@ func TestWhoNeedsAnAgreement(t *testing.T) {
 	change(func(a *delegated.Agreement) { a.Status = delegated.Active })
 	stop := func(status string) {
 		t.Helper()
-		if _, err := tr.desk.ChangeCarrier(t.Context(), tr.ada, tr.carrier.ID, whatever, func(c *delegated.Carrier) { c.Status = status }); err != nil {
+		if _, err := tr.desk.ChangeCarrier(t.Context(), tr.ada, tr.carrier.ID, whatever, func(c *carrier.Carrier) { c.Status = status }); err != nil {
 			t.Fatal(err)
 		}
 	}
-	stop(delegated.CarrierInactive)
+	stop(carrier.Inactive)
 	if got := bind(); got != "[da_carrier_inactive]" {
 		t.Error(got)
 	}
-	stop(delegated.CarrierActive)
+	stop(carrier.Active)
 	if got := bind(); got != "bound" {
 		t.Error(got)
 	}

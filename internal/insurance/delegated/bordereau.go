@@ -9,6 +9,7 @@ import (
 	"github.com/openinsure/openinsure/internal/access"
 	"github.com/openinsure/openinsure/internal/fault"
 	"github.com/openinsure/openinsure/internal/id"
+	"github.com/openinsure/openinsure/internal/insurance/carrier"
 	"github.com/openinsure/openinsure/internal/insurance/money"
 	"github.com/openinsure/openinsure/internal/insurance/policy"
 	"github.com/openinsure/openinsure/internal/insurance/quote"
@@ -31,7 +32,7 @@ type Row struct {
 	Transaction policy.TransactionID
 	Org         access.OrgID
 	Agreement   ID
-	Carrier     CarrierID
+	Carrier     carrier.ID
 	Policy      policy.ID
 	Bordereau   BordereauID // zero: not reported yet
 	Type        string      // NEW, ENDORSEMENT, CANCELLATION or REINSTATEMENT
@@ -94,7 +95,7 @@ type Bordereau struct {
 	ID        BordereauID
 	Org       access.OrgID
 	Agreement ID
-	Carrier   CarrierID
+	Carrier   carrier.ID
 	Type      string     // premium
 	From, To  civil.Date // To is the first day after
 	Due       civil.Date

@@ -7,6 +7,7 @@ import (
 
 	"cloud.google.com/go/civil"
 
+	"github.com/openinsure/openinsure/internal/insurance/carrier"
 	"github.com/openinsure/openinsure/internal/insurance/money"
 	"github.com/openinsure/openinsure/internal/insurance/quote"
 	"github.com/openinsure/openinsure/internal/insurance/submission"
@@ -96,7 +97,7 @@ type Exceeding struct {
 // Check finds every rule of the agreement that a risk breaks, given what was
 // used and reserved before; nil when none. The order of the answer is that of
 // Rules.
-func Check(a Agreement, c Carrier, before Room, r Risk) []Exceeding {
+func Check(a Agreement, c carrier.Carrier, before Room, r Risk) []Exceeding {
 	t := a.Terms
 	var out []Exceeding
 	when := func(wrong bool, rule Rule, limit, actual any) {
@@ -110,7 +111,7 @@ func Check(a Agreement, c Carrier, before Room, r Risk) []Exceeding {
 		}
 	}
 	when(a.Status != Active, NotActive, nil, nil)
-	when(c.Status != CarrierActive, CarrierStopped, nil, nil)
+	when(c.Status != carrier.Active, CarrierStopped, nil, nil)
 	over(Occurrence, &t.MaxOccurrence, r.Occurrence)
 	over(Aggregate, &t.MaxAggregate, r.Aggregate)
 	over(PerPolicy, &t.MaxPremium, r.Premium)

@@ -15,6 +15,7 @@ import (
 	"github.com/openinsure/openinsure/internal/access"
 	"github.com/openinsure/openinsure/internal/fault"
 	"github.com/openinsure/openinsure/internal/id"
+	"github.com/openinsure/openinsure/internal/insurance/carrier"
 	"github.com/openinsure/openinsure/internal/insurance/money"
 	"github.com/openinsure/openinsure/internal/insurance/quote"
 	"github.com/openinsure/openinsure/internal/insurance/submission"
@@ -50,7 +51,7 @@ type Agreement struct {
 	ID         ID
 	Org        access.OrgID
 	ExternalID string // the organisation's own, unique in it
-	Carrier    CarrierID
+	Carrier    carrier.ID
 	Program    quote.ProgramID
 	Number     string     // the carrier's own
 	Effective  civil.Date // the first day whose policies it covers
@@ -130,7 +131,6 @@ const (
 // Faults of agreements.
 var (
 	ErrNoProgram = fault.ErrValidation.Field("programId", "exists")
-	ErrNoCarrier = fault.ErrValidation.Field("carrierId", "exists")
 	ErrOverlap   = fault.New(fault.Conflict, "da_agreement_overlap", "Another agreement covers days of this program already.").Field("effectiveDate", "unique")
 	// ErrExceeded carries in its details every rule that is broken.
 	ErrExceeded = fault.New(fault.Refused, "da_limit_exceeded", "The delegated authority has no room for this.")

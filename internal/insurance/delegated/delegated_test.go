@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/openinsure/openinsure/internal/fault"
+	"github.com/openinsure/openinsure/internal/insurance/carrier"
 	"github.com/openinsure/openinsure/internal/insurance/delegated"
 	"github.com/openinsure/openinsure/internal/insurance/money"
 	"github.com/openinsure/openinsure/internal/insurance/quote"
@@ -37,8 +38,8 @@ func agreement() delegated.Agreement {
 	}
 }
 
-func carrier() delegated.Carrier {
-	return delegated.Carrier{Name: "Summit", Status: delegated.CarrierActive, Reporting: delegated.Reporting{Premium: delegated.Monthly, Claims: delegated.Quarterly, Lag: 15}}
+func summit() carrier.Carrier {
+	return carrier.Carrier{Name: "Summit", Status: carrier.Active, Reporting: carrier.Reporting{Premium: carrier.Monthly, Claims: carrier.Quarterly, Lag: 15}}
 }
 
 // risk is one inside every bound.
@@ -60,7 +61,7 @@ func room(a delegated.Agreement, r delegated.Risk) delegated.Room {
 func TestCheckNamesEveryRule(t *testing.T) {
 	type world struct {
 		a *delegated.Agreement
-		c *delegated.Carrier
+		c *carrier.Carrier
 		r *delegated.Risk
 		m *delegated.Room
 	}
@@ -71,7 +72,7 @@ func TestCheckNamesEveryRule(t *testing.T) {
 	}{
 		{"inside everything", func(world) {}, nil},
 		{"suspended", func(w world) { w.a.Status = delegated.Suspended }, []delegated.Exceeding{{Rule: delegated.NotActive}}},
-		{"carrier stopped", func(w world) { w.c.Status = delegated.CarrierInactive }, []delegated.Exceeding{{Rule: delegated.CarrierStopped}}},
+		{"carrier stopped", func(w world) { w.c.Status = carrier.Inactive }, []delegated.Exceeding{{Rule: delegated.CarrierStopped}}},
 		{"a cent of limit", func(w world) { w.r.Occurrence++ }, []delegated.Exceeding{{Rule: delegated.Occurrence, Limit: money.Cents(100_000_000), Actual: money.Cents(100_000_001)}}},
 		{"a cent of aggregate", func(w world) { w.r.Aggregate++ }, []delegated.Exceeding{{Rule: delegated.Aggregate, Limit: money.Cents(200_000_000), Actual: money.Cents(200_000_001)}}},
 		{"a cent of premium", func(w world) { w.r.Premium++ }, []delegated.Exceeding{{Rule: delegated.PerPolicy, Limit: money.Cents(5_000_000), Actual: money.Cents(5_000_001)}}},
@@ -100,7 +101,7 @@ func TestCheckNamesEveryRule(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			a, c, r := agreement(), carrier(), risk()
+			a, c, r := agreement(), summit(), risk()
 			m := room(a, r)
 			tt.change(world{&a, &c, &r, &m})
 			if d := cmp.Diff(tt.want, delegated.Check(a, c, m, r)); d != "" {
@@ -109,8 +110,8 @@ func TestCheckNamesEveryRule(t *testing.T) {
 		})
 	}
 	t.Run("all at once, in the order of the rules", func(t *testing.T) {
-		a, c := agreement(), carrier()
-		a.Status, c.Status = delegated.Suspended, delegated.CarrierInactive
+		a, c := agreement(), summit()
+		a.Status, c.Status = delegated.Suspended, carrier.Inactive
 		r := delegated.Risk{State: "NY", NAICS: "44", Effective: day(2026, 5, 1), Months: 6, Occurrence: money.Max, Aggregate: money.Max, Premium: money.Max, Revenue: money.Max, TIV: money.Max}
 		m := room(a, r)
 		m.Policies = 9
@@ -190,16 +191,6 @@ func TestAgreementsSayWhatIsWrong(t *testing.T) {
 	}
 }
 
-func TestCarriersSayWhatIsWrong(t *testing.T) {
-	if err := carrier().Check(); err != nil {
-		t.Fatal(err)
-	}
-	f, _ := errors.AsType[*fault.Error](delegated.Carrier{NAIC: "1", Reporting: delegated.Reporting{Lag: 91}}.Check())
-	if f == nil || fmt.Sprint(f.Fields()) != "[{name required} {naicNumber pattern} {status enum} {bordereauConfig.premiumFrequency enum} {bordereauConfig.claimsFrequency enum} {bordereauConfig.reportingLag max}]" {
-		t.Errorf("%v", f)
-	}
-}
-
 func TestPeriodsOfAnAgreement(t *testing.T) {
 	a := agreement()
 	for name, tt := range map[string]struct{ on, year, quarter civil.Date }{
@@ -268,7 +259,7 @@ func bindAll(t *rapid.T, a delegated.Agreement, risks []delegated.Risk) (map[del
 				m.Counters[i] = was
 			}
 		}
-		if len(delegated.Check(a, carrier(), m, r)) > 0 {
+		if len(delegated.Check(a, summit(), m, r)) > 0 {
 			continue
 		}
 		fitted++
@@ -404,8 +395,5 @@ func TestPeriodsOfBordereaux(t *testing.T) {
 		if (f == nil) != (tt.want == "") || f != nil && fmt.Sprint(f.Fields()) != tt.want {
 			t.Errorf("%s: %v", name, err)
 		}
-	}
-	if d := carrier().Reporting.Due(day(2026, 6, 1)); d != day(2026, 6, 16) {
-		t.Errorf("due on %s", d)
 	}
 }

@@ -1,4 +1,6 @@
-package delegated
+// Package carrier holds the rules of carriers: the insurers in whose name an
+// organisation binds, and with whom its producers are appointed.
+package carrier
 
 import (
 	"regexp"
@@ -15,20 +17,20 @@ type carrierKind struct{}
 
 func (carrierKind) Prefix() string { return "car_" }
 
-// CarrierID identifies a carrier.
-type CarrierID = id.ID[carrierKind]
+// ID identifies a carrier.
+type ID = id.ID[carrierKind]
 
-// NewCarrierID mints the id of a carrier added at the given time.
-func NewCarrierID(at time.Time) CarrierID { return id.New[carrierKind](at) }
+// NewID mints the id of a carrier added at the given time.
+func NewID(at time.Time) ID { return id.New[carrierKind](at) }
 
 // The states of a carrier: nothing is bound for one that is not active.
 const (
-	CarrierActive   = "active"
-	CarrierInactive = "inactive"
+	Active   = "active"
+	Inactive = "inactive"
 )
 
-// CarrierStatuses lists every state of a carrier.
-var CarrierStatuses = []string{CarrierActive, CarrierInactive}
+// Statuses lists every state of a carrier.
+var Statuses = []string{Active, Inactive}
 
 // How often a carrier is reported to.
 const (
@@ -50,7 +52,7 @@ const mostLag = 90
 
 // A Carrier is an insurer in whose name an organisation binds.
 type Carrier struct {
-	ID         CarrierID
+	ID         ID
 	Org        access.OrgID
 	ExternalID string // the organisation's own, unique in it
 	Name       string
@@ -65,8 +67,11 @@ type Carrier struct {
 	Version    int
 }
 
-// ErrCarrierExists is the answer to a second carrier of one name.
-var ErrCarrierExists = fault.New(fault.Conflict, "carrier_exists", "Your organization has a carrier of this name already.").Field("name", "unique")
+// ErrUnknown blames the id of a carrier that the organisation does not have.
+var ErrUnknown = fault.ErrValidation.Field("carrierId", "exists")
+
+// ErrExists is the answer to a second carrier of one name.
+var ErrExists = fault.New(fault.Conflict, "carrier_exists", "Your organization has a carrier of this name already.").Field("name", "unique")
 
 var naic = regexp.MustCompile(`^([0-9]{5})?$`)
 
@@ -80,7 +85,7 @@ func (c Carrier) Check() error {
 	}
 	when(c.Name == "", "name", "required")
 	when(!naic.MatchString(c.NAIC), "naicNumber", "pattern")
-	when(c.Status != CarrierActive && c.Status != CarrierInactive, "status", "enum")
+	when(c.Status != Active && c.Status != Inactive, "status", "enum")
 	when(c.Reporting.Premium != Monthly && c.Reporting.Premium != Quarterly, "bordereauConfig.premiumFrequency", "enum")
 	when(c.Reporting.Claims != Monthly && c.Reporting.Claims != Quarterly, "bordereauConfig.claimsFrequency", "enum")
 	when(c.Reporting.Lag < 0, "bordereauConfig.reportingLag", "min")
