@@ -1,72 +1,66 @@
 // How the deal of the room stands, and what one may do about it.
-import { $, dollars, make, plain } from "./dom.js";
-import { atEnd, toEnd } from "./log.js";
 import { api, inRoom } from "./session.js";
 import { state } from "./state.js";
+
+let draw = () => {};
+let asked = 0; // of the last question about the deal: answers to those before come too late
+
+// drawnBy says what draws the deal whenever it was read.
+export const drawnBy = (f) => { draw = f; };
+
+export const redraw = () => draw();
 
 // loadDeal reads how the deal stands; a guest does not know it.
 export async function loadDeal() {
   if (state.guest) return;
+  const mine = ++asked;
   try {
-    tookDeal(await api("GET", inRoom("/deal")));
+    await took(await api("GET", inRoom("/deal")), mine);
   } catch { /* the room itself says what is wrong */ }
 }
 
-export async function tookDeal(res) {
+// move changes the deal, as long as it is what the page shows.
+export async function move(path, body) {
+  const res = await api("POST", inRoom(path), body, { "If-Match": state.dealTag });
+  await took(res, ++asked);
+}
+
+async function took(res, mine) {
+  const deal = await res.json();
+  if (mine !== asked) return;
   state.dealTag = res.headers.get("ETag");
-  state.deal = await res.json();
-  drawDeal();
+  state.deal = deal;
+  draw();
 }
 
 // mayDeal is whether the server lets me act on the deal; it decides, this only
 // spares a button.
-function mayDeal() {
+export function mayDeal() {
   const mine = state.people.get(state.me);
-  return !state.guest && state.details?.status === "active" && mine && (mine.role === "lead_underwriter" || mine.canChat && (mine.canEdit || mine.role === "broker"));
+  return Boolean(!state.guest && state.details?.status === "active" && mine && (mine.role === "lead_underwriter" || mine.canChat && (mine.canEdit || mine.role === "broker")));
 }
 
-function acceptButton(q) {
-  const b = make("button", "accept", "Accept");
-  b.type = "button";
-  b.setAttribute("aria-label", `Accept the quote at ${dollars(q.grossPremium)}`);
-  b.addEventListener("click", async () => {
-    if (!confirm(`Accept the quote at ${dollars(q.grossPremium)}? The others are not taken up then.`)) return;
-    b.disabled = true;
-    $("deal-error").textContent = "";
-    try {
-      await tookDeal(await api("POST", inRoom(`/quotes/${q.id}/accept`), undefined, { "If-Match": state.dealTag }));
-    } catch (e) {
-      b.disabled = false;
-      $("deal-box").open = true;
-      $("deal-error").textContent = e.status === 412 ? "The deal has changed meanwhile. Look at it again." : e.message;
-      loadDeal();
-    }
-  });
-  return b;
-}
+// inside is whether I am of the room's own company, for whom a broker's
+// turn is not his own.
+export const inside = () => state.people.get(state.me)?.orgId === state.details?.orgId;
 
-export function drawDeal() {
-  const d = state.deal;
-  if (!d) return;
-  $("deal-box").hidden = false;
-  $("deal-status").textContent = plain(d.status);
-  const may = mayDeal(), stay = atEnd();
-  const lines = d.quotes.map((q) => {
-    const until = q.status === "offered" || q.status === "quoted" ? `, good until ${new Date(q.expiresAt).toLocaleDateString()}` : "";
-    const li = make("li", "", make("strong", "", dollars(q.grossPremium)), make("span", "soft", ` for ${dollars(q.terms.requestedLimit)}, ${plain(q.status)}${until}`));
-    const offered = q.status === "offered" && may;
-    if (offered) li.append(acceptButton(q));
-    const card = state.offers.get(q.id);
-    card?.querySelector(".accept")?.remove();
-    if (offered) card?.append(acceptButton(q));
-    return li;
-  });
-  for (const [id, card] of state.offers) if (!d.quotes.some((q) => q.id === id)) card.querySelector(".accept")?.remove();
-  for (const r of d.referrals) {
-    for (const q of r.questions) lines.push(make("li", "", `Asked: ${q.text}`));
-    for (const c of r.conditions) lines.push(make("li", "", c.action, make("span", "soft", ` ${plain(c.status)}${c.dueAt ? `, by ${new Date(c.dueAt).toLocaleDateString()}` : ""}`)));
-    if (r.counter) lines.push(make("li", "", "Other terms wait for an answer."));
-  }
-  $("deal").replaceChildren(...(lines.length ? lines : [make("li", "soft", "Nothing is offered yet.")]));
-  if (stay) toEnd();
+// open reports whether a condition is to be met.
+export const open = (c) => c.status === "open" || c.status === "rejected";
+
+// waits reports whether the broker is to meet a condition now.
+export const waits = (d, c) => open(c) && (c.kind === "pre_bind" ? !isOver(d) : d.status === "bound");
+
+// isOver reports whether nothing more becomes of the submission.
+export const isOver = (d) => ["declined", "withdrawn", "expired", "bound"].includes(d.status);
+
+// toBind is the quote whose bind can be asked for.
+export const toBind = (d) => (d.status === "quoted" ? d.quotes.find((q) => q.status === "accepted") : undefined);
+
+// turnsOf counts what of a referral waits for the broker.
+export const turnsOf = (d, r) => r.questions.length + r.conditions.filter((c) => waits(d, c)).length + (r.counter ? 1 : 0);
+
+// turns counts what of the deal waits for the broker.
+export function turns(d) {
+  const q = toBind(d);
+  return d.referrals.reduce((n, r) => n + turnsOf(d, r), 0) + d.quotes.filter((q) => q.status === "offered").length + (q && !state.binds.has(q.id) ? 1 : 0);
 }

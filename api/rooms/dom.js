@@ -26,3 +26,11 @@ export const clock = (at) => {
 };
 
 export const size = (n) => (n < 1024 ? n + " B" : n < 1048576 ? Math.round(n / 1024) + " KB" : (n / 1048576).toFixed(1) + " MB");
+
+// day writes a day, and how far it is from today.
+export function day(at) {
+  const d = new Date(at), midnight = (x) => new Date(x.getFullYear(), x.getMonth(), x.getDate());
+  const days = Math.round((midnight(d) - midnight(new Date())) / 864e5);
+  const far = days === 0 ? "today" : days === 1 ? "tomorrow" : days > 0 ? `in ${days} days` : days === -1 ? "yesterday" : `${-days} days ago`;
+  return `${d.toLocaleDateString([], { dateStyle: "medium" })}, ${far}`;
+}

@@ -63,6 +63,17 @@ function said(m) {
   drawMessage(m);
 }
 
+// leads remembers a card from which the broker goes on, and the plan by which a
+// bind was asked for.
+function leads(d, li) {
+  if (d.card === "quote.offered") state.cards.set(d.quoteId, li);
+  if (d.card === "submission.bind_requested") state.binds.set(d.quoteId, d.installmentPlan);
+  if (!d.referralId) return;
+  state.cards.get(d.referralId)?.querySelector("[data-act]")?.remove();
+  if (d.whoseTurn === "broker") state.cards.set(d.referralId, li);
+  else state.cards.delete(d.referralId);
+}
+
 function entry(f) {
   if (f.seq <= state.seq) return; // shown already
   if (f.seq > state.seq + 1) return state.socket.close(); // not ours to mend: resume from where we are
@@ -76,7 +87,7 @@ function entry(f) {
     case "message_deleted": amend(d.seq); break;
     case "card_posted": {
       const li = drawFact(at, d.text, [...(d.conditions ?? []), ...(d.questions ?? [])], true);
-      if (d.card === "quote.offered") state.offers.set(d.quoteId, li);
+      leads(d, li);
       if (state.caughtUp) loadDeal();
       break;
     }

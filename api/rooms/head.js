@@ -1,5 +1,5 @@
 // What the room is, above the conversation, and whether one may write in it.
-import { drawDeal } from "./deal.js";
+import { drawDeal } from "./dealbox.js";
 import { $ } from "./dom.js";
 import { state } from "./state.js";
 

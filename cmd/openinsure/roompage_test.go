@@ -13,10 +13,10 @@ import (
 // roomPage is what drives a browser on the page of a room.
 const roomPage = "testdata/roompage"
 
-// TestRoomPage has Chromium do what strangers, guests and mail scanners do with
-// the link of an invitation, which is read from the mail folder. ROOMPAGE_SHOTS
-// names a folder for pictures.
-func TestRoomPage(t *testing.T) {
+// browse has Chromium do what a script says, on the page of a room of a server
+// of its own. ROOMPAGE_SHOTS names a folder for pictures.
+func browse(t *testing.T, script string) *running {
+	t.Helper()
 	node, browser := needs(t, "node"), needs(t, "chromium")
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
@@ -28,13 +28,20 @@ func TestRoomPage(t *testing.T) {
 		}
 	}
 	r := start(t, "serve", dataDir(t))
-	script := exec.CommandContext(ctx, node, "page.js") //nolint:gosec // our own test data
-	script.Dir = roomPage
-	script.Env = append(os.Environ(), "API="+r.url, "TOKEN="+r.token("underwriter"), "BROKER="+r.token("broker"), "ROOM="+r.room(), "MAIL="+filepath.Join(r.dataDir, "mail"),
-		"CHROMIUM="+browser, "SHOTS="+os.Getenv("ROOMPAGE_SHOTS"))
-	if out, err := script.CombinedOutput(); err != nil || string(out) != "ok\n" {
-		t.Errorf("page.js: %v\n%s", err, out)
+	run := exec.CommandContext(ctx, node, script) //nolint:gosec // our own test data
+	run.Dir = roomPage
+	run.Env = append(os.Environ(), "API="+r.url, "TOKEN="+r.token("underwriter"), "ADMIN="+r.token("admin"), "BROKER="+r.token("broker"), "ROOM="+r.room(),
+		"MAIL="+filepath.Join(r.dataDir, "mail"), "CHROMIUM="+browser, "SHOTS="+os.Getenv("ROOMPAGE_SHOTS"))
+	if out, err := run.CombinedOutput(); err != nil || string(out) != "ok\n" {
+		t.Errorf("%s: %v\n%s", script, err, out)
 	}
+	return r
+}
+
+// TestRoomPage is what strangers, guests and mail scanners do with the link of an
+// invitation, which is read from the mail folder.
+func TestRoomPage(t *testing.T) {
+	r := browse(t, "page.js")
 	if res, err := http.Get(r.url + "/rooms/join"); err != nil {
 		t.Error(err)
 	} else {
@@ -45,3 +52,6 @@ func TestRoomPage(t *testing.T) {
 	}
 	r.stop()
 }
+
+// TestRoomPageDeal is a broker's side of a deal.
+func TestRoomPageDeal(t *testing.T) { browse(t, "deal.js").stop() }

@@ -3,29 +3,13 @@
 import assert from "node:assert/strict";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { chromium } from "playwright-core";
+import { API, ROOM, TOKEN, asking, message, run, shot, until, visit, withAccount } from "./browser.js";
 
-const { API, TOKEN, BROKER, ROOM, MAIL, CHROMIUM, SHOTS } = process.env;
-const within = 15000; // for anything that should happen at once
-
-async function rest(method, path, body) {
-  const res = await fetch(API + path, { method, headers: { Authorization: "Bearer " + TOKEN, "Content-Type": "application/json" }, body: body && JSON.stringify(body) });
-  const text = await res.text();
-  assert.ok(res.ok, `${method} ${path}: ${res.status} ${text}`);
-  return text ? JSON.parse(text) : {};
-}
-
+const { BROKER, MAIL } = process.env;
+const rest = asking(TOKEN);
 const room = "/v1/deal-rooms/" + ROOM;
 const people = async () => (await rest("GET", room)).participants;
 const said = async () => (await rest("GET", room + "/messages")).data.map((m) => m.body);
-
-async function until(what, f) {
-  for (const end = Date.now() + within; Date.now() < end; await new Promise((r) => setTimeout(r, 30))) {
-    const v = await f();
-    if (v) return v;
-  }
-  throw new Error("it did not happen: " + what);
-}
 
 // letters are the mails to an address, the oldest first, as plain text.
 async function letters(to) {
@@ -48,27 +32,6 @@ async function invite(email, more) {
   return { ...sent.invitation, ...(await letter(email)) };
 }
 
-const browser = await chromium.launch({ executablePath: CHROMIUM, args: ["--no-sandbox", "--disable-gpu"] });
-const faults = [];
-
-// visit opens an address in a browser of its own.
-async function visit(url, options = {}) {
-  const context = await browser.newContext(options);
-  const page = await context.newPage();
-  page.setDefaultTimeout(within);
-  page.on("console", (m) => {
-    if (m.type() === "error" && /Content Security|Uncaught|Refused/.test(m.text())) faults.push(m.text());
-  });
-  page.on("filechooser", () => {}); // so that none ever opens for people
-  page.on("pageerror", (e) => faults.push(String(e)));
-  await page.goto(url);
-  return page;
-}
-
-const shot = async (page, name) => {
-  if (SHOTS) await page.screenshot({ path: join(SHOTS, name + ".png") });
-};
-
 // join has the page of a link do what its reader would.
 async function enter(page, name, firm) {
   await page.getByLabel("Your name").fill(name);
@@ -76,8 +39,6 @@ async function enter(page, name, firm) {
   await page.getByRole("button", { name: "Join" }).click();
   await page.getByLabel("Message", { exact: true }).waitFor();
 }
-
-const message = (page, text) => page.locator(".message:not(.pending) .text", { hasText: text });
 
 const steps = {
   async "a mail scanner uses nothing up"() {
@@ -289,10 +250,7 @@ const steps = {
   },
 
   async "somebody with an account opens it, too"() {
-    const page = await visit(API + "/rooms/" + ROOM);
-    await page.getByText("I have an account").click();
-    await page.getByLabel("Token").fill(TOKEN);
-    await page.getByRole("button", { name: "Open the room" }).click();
+    const page = await withAccount(TOKEN);
     await message(page, "Gus is gone.").waitFor();
     await page.getByLabel("Message", { exact: true }).fill("From the page.");
     await page.keyboard.press("Enter");
@@ -300,10 +258,7 @@ const steps = {
   },
 
   async "a broker with an account accepts what is offered"() {
-    const page = await visit(API + "/rooms/" + ROOM);
-    await page.getByText("I have an account").click();
-    await page.getByLabel("Token").fill(BROKER);
-    await page.getByRole("button", { name: "Open the room" }).click();
+    const page = await withAccount(BROKER);
     await page.getByText("Nothing is offered yet.").waitFor();
     const guest = await visit((await invite("looker@example.net")).link);
     await enter(guest, "Looker", "");
@@ -314,7 +269,7 @@ const steps = {
     assert.equal(await accept.count(), 0, "it is not offered yet");
     await rest("POST", `/v1/quotes/${quote.id}/offer`);
     await page.locator("#log .fact", { hasText: "Offered at $14250." }).getByRole("button").waitFor();
-    await page.locator("#deal").getByRole("button").waitFor();
+    await page.locator("#deal").getByRole("button", { name: "Accept" }).waitFor();
     await shot(page, "offer");
     page.once("dialog", (d) => d.dismiss());
     await accept.first().click();
@@ -332,16 +287,4 @@ const steps = {
   },
 };
 
-const shared = {};
-for (const [name, step] of Object.entries(steps)) {
-  try {
-    await step.call(shared);
-    assert.deepEqual(faults, []);
-  } catch (e) {
-    for (const [i, context] of browser.contexts().entries()) for (const page of context.pages()) await shot(page, "failed-" + i);
-    console.error(name + ":");
-    throw e;
-  }
-}
-await browser.close();
-console.log("ok");
+await run(steps);
