@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"cloud.google.com/go/civil"
+	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/openinsure/openinsure/internal/access"
 	"github.com/openinsure/openinsure/internal/fault"
@@ -110,15 +111,28 @@ func agreementOf(a delegated.Agreement, today civil.Date) agreementBody {
 
 type createAgreementInput struct {
 	Body struct {
-		CarrierID       carrier.ID      `json:"carrierId"`
-		ProgramID       quote.ProgramID `json:"programId"`
+		CarrierID       carrier.ID      `json:"carrierId" minLength:"1"`
+		ProgramID       quote.ProgramID `json:"programId" minLength:"1"`
 		AgreementNumber string          `json:"agreementNumber,omitempty" maxLength:"100" doc:"The carrier's own."`
 		EffectiveDate   Date            `json:"effectiveDate" doc:"It covers policies that take effect from this day on."`
 		ExpirationDate  Date            `json:"expirationDate" doc:"The first day on which it covers none; ten years later at most."`
 		AgreementTerms
-		ExternalID string            `json:"externalId,omitempty" minLength:"1" maxLength:"255"`
-		Metadata   map[string]string `json:"metadata,omitempty" doc:"At most 50 keys of 40 characters with values of 500."`
+		ExternalID string   `json:"externalId,omitempty" minLength:"1" maxLength:"255"`
+		Metadata   Metadata `json:"metadata,omitempty"`
 	}
+}
+
+func (in *createAgreementInput) agreement() delegated.Agreement {
+	b := in.Body
+	return delegated.Agreement{
+		Carrier: b.CarrierID, Program: b.ProgramID, Number: b.AgreementNumber, Effective: b.EffectiveDate.Date, Expiration: b.ExpirationDate.Date,
+		Status: delegated.Active, Terms: b.terms(), ExternalID: b.ExternalID, Metadata: b.Metadata,
+	}
+}
+
+// Resolve implements huma.Resolver.
+func (in *createAgreementInput) Resolve(ctx huma.Context) []error {
+	return foreseen(ctx, in.agreement().Check())
 }
 
 type patchAgreementInput struct {
@@ -148,8 +162,8 @@ type patchAgreementInput struct {
 		ProducerCommissionBps *int           `json:"producerCommissionBps,omitempty" minimum:"0" maximum:"10000"`
 		MGAOverrideBps        *int           `json:"mgaOverrideBps,omitempty" minimum:"0" maximum:"10000"`
 
-		Remove   []string          `json:"remove,omitempty" nullable:"false" maxItems:"5" enum:"quarterlyGwpLimit,maxAccumulatedLimit,maxInsuredRevenue,maxTiv,minYearsInBusiness" doc:"Bounds that there are to be no more."`
-		Metadata map[string]string `json:"metadata,omitempty"`
+		Remove   []string `json:"remove,omitempty" nullable:"false" maxItems:"5" enum:"quarterlyGwpLimit,maxAccumulatedLimit,maxInsuredRevenue,maxTiv,minYearsInBusiness" doc:"Bounds that there are to be no more."`
+		Metadata Metadata `json:"metadata,omitempty"`
 	}
 }
 
@@ -202,6 +216,13 @@ func (in *patchAgreementInput) apply(a *delegated.Agreement) {
 	}
 }
 
+// Resolve implements huma.Resolver.
+func (in *patchAgreementInput) Resolve(ctx huma.Context) []error {
+	var a delegated.Agreement
+	in.apply(&a)
+	return foreseenOfChange(ctx, a.Check())
+}
+
 type listAgreementsInput struct {
 	Page
 	CarrierID  carrier.ID      `query:"carrierId"`
@@ -250,14 +271,7 @@ func (a *API) registerAgreements(p Platform) {
 		Method: http.MethodPost, Path: path, ID: "create-da-agreement", Tag: daTag, Scope: write, Summary: "Add an agreement of delegated authority",
 		Description: "For administrators and keys. A program that has an agreement binds nothing outside of one.", Example: exampleAgreement, Answer: answerAgreement,
 	}, func(ctx context.Context, in *createAgreementInput) (*bodyOf[agreementBody], error) {
-		b := in.Body
-		if err := checkMetadata(b.Metadata); err != nil {
-			return nil, err
-		}
-		made, err := p.Desk.AddAgreement(ctx, access.From(ctx), delegated.Agreement{
-			Carrier: b.CarrierID, Program: b.ProgramID, Number: b.AgreementNumber, Effective: b.EffectiveDate.Date, Expiration: b.ExpirationDate.Date,
-			Terms: b.terms(), ExternalID: b.ExternalID, Metadata: b.Metadata,
-		})
+		made, err := p.Desk.AddAgreement(ctx, access.From(ctx), in.agreement())
 		return asOfToday(ctx, p, made, err, agreementOf)
 	})
 	register(a, operation{
@@ -298,9 +312,6 @@ func (a *API) registerAgreements(p Platform) {
 	}, func(ctx context.Context, in *patchAgreementInput) (*bodyOf[agreementBody], error) {
 		var id delegated.ID
 		if err := pathID(&id, in.ID); err != nil {
-			return nil, err
-		}
-		if err := checkMetadata(in.Body.Metadata); err != nil {
 			return nil, err
 		}
 		changed, err := p.Desk.ChangeAgreement(ctx, access.From(ctx), id, in.Check, in.apply)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"cloud.google.com/go/civil"
+	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/openinsure/openinsure/internal/access"
 	"github.com/openinsure/openinsure/internal/insurance/producer"
@@ -40,6 +41,42 @@ func appointmentOf(a producer.Appointment, today civil.Date) appointmentBody {
 	}
 }
 
+type createAppointmentInput struct {
+	ByID
+	Body struct {
+		Carrier      string   `json:"carrier" minLength:"1" maxLength:"200"`
+		State        USState  `json:"state"`
+		Lines        []string `json:"lines,omitempty" nullable:"false" maxItems:"7" enum:"GL,CYBER,EO,WC,PROPERTY,UMBRELLA,COMMERCIAL_AUTO" doc:"None: all lines."`
+		ContractDate *Date    `json:"contractDate,omitempty" doc:"Today when not given."`
+	}
+}
+
+// Resolve implements huma.Resolver.
+func (in *createAppointmentInput) Resolve(ctx huma.Context) []error {
+	return found(ctx, distinct("lines", in.Body.Lines))
+}
+
+type stepAppointmentInput struct {
+	ByID
+	ApptID string `path:"apptId" maxLength:"64"`
+	Body   struct {
+		Status             string `json:"status" enum:"filed,active,rejected,terminated,noticed"`
+		On                 *Date  `json:"on,omitempty" doc:"When; today when not given, and not in the future."`
+		ConfirmationNumber string `json:"confirmationNumber,omitempty" maxLength:"100"`
+		Reason             string `json:"reason,omitempty" maxLength:"500"`
+	}
+}
+
+func (in *stepAppointmentInput) step() producer.Step {
+	b := in.Body
+	return producer.Step{To: producer.AppointmentStatus(b.Status), On: dayIn(b.On), Confirmation: b.ConfirmationNumber, Cause: b.Reason}
+}
+
+// Resolve implements huma.Resolver.
+func (in *stepAppointmentInput) Resolve(ctx huma.Context) []error {
+	return foreseen(ctx, in.step().Check())
+}
+
 func (a *API) registerAppointments(p Platform) {
 	const tag, path = "Producers", "/v1/producers/{id}/appointments"
 	register(a, operation{
@@ -55,43 +92,21 @@ func (a *API) registerAppointments(p Platform) {
 	register(a, operation{
 		Method: http.MethodPost, Path: path, ID: "create-appointment", Tag: tag, Scope: "producers:write", Summary: "Appoint a producer",
 		Description: "It may sell from the contract date on; the appointment has to be filed with the state within 15 days.",
-	}, func(ctx context.Context, in *struct {
-		ByID
-		Body struct {
-			Carrier      string   `json:"carrier" minLength:"1" maxLength:"200"`
-			State        string   `json:"state" pattern:"^[A-Z]{2}$" doc:"Two letters."`
-			Lines        []string `json:"lines,omitempty" nullable:"false" maxItems:"7" enum:"GL,CYBER,EO,WC,PROPERTY,UMBRELLA,COMMERCIAL_AUTO" doc:"None: all lines."`
-			ContractDate *Date    `json:"contractDate,omitempty" doc:"Today when not given."`
-		}
-	},
-	) (*bodyOf[appointmentBody], error) {
+	}, func(ctx context.Context, in *createAppointmentInput) (*bodyOf[appointmentBody], error) {
 		id, err := parseProducer(in.ID)
 		if err != nil {
 			return nil, err
 		}
 		b := in.Body
-		if err := distinct("lines", b.Lines); err != nil {
-			return nil, err
-		}
 		made, err := p.Desk.Appoint(ctx, access.From(ctx), producer.Appointment{
-			Producer: id, Carrier: b.Carrier, State: b.State, Lines: b.Lines, Contract: dayIn(b.ContractDate),
+			Producer: id, Carrier: b.Carrier, State: string(b.State), Lines: b.Lines, Contract: dayIn(b.ContractDate),
 		})
 		return asOfToday(ctx, p, made, err, appointmentOf)
 	})
 	register(a, operation{
 		Method: http.MethodPatch, Path: path + "/{apptId}", ID: "update-appointment", Tag: tag, Scope: "producers:write", Summary: "Bring an appointment into its next state",
 		Description: "pending, filed, active (with the state's confirmation number) or rejected; terminated (with a reason), then noticed, within 30 days.",
-	}, func(ctx context.Context, in *struct {
-		ByID
-		ApptID string `path:"apptId" maxLength:"64"`
-		Body   struct {
-			Status             string `json:"status" enum:"filed,active,rejected,terminated,noticed"`
-			On                 *Date  `json:"on,omitempty" doc:"When; today when not given, and not in the future."`
-			ConfirmationNumber string `json:"confirmationNumber,omitempty" maxLength:"100"`
-			Reason             string `json:"reason,omitempty" maxLength:"500"`
-		}
-	},
-	) (*bodyOf[appointmentBody], error) {
+	}, func(ctx context.Context, in *stepAppointmentInput) (*bodyOf[appointmentBody], error) {
 		id, err := parseProducer(in.ID)
 		if err != nil {
 			return nil, err
@@ -100,10 +115,7 @@ func (a *API) registerAppointments(p Platform) {
 		if err := pathID(&appointment, in.ApptID); err != nil {
 			return nil, err
 		}
-		b := in.Body
-		moved, err := p.Desk.StepAppointment(ctx, access.From(ctx), id, appointment, producer.Step{
-			To: producer.AppointmentStatus(b.Status), On: dayIn(b.On), Confirmation: b.ConfirmationNumber, Cause: b.Reason,
-		})
+		moved, err := p.Desk.StepAppointment(ctx, access.From(ctx), id, appointment, in.step())
 		return asOfToday(ctx, p, moved, err, appointmentOf)
 	})
 }

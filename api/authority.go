@@ -6,9 +6,9 @@ import (
 	"time"
 
 	"cloud.google.com/go/civil"
+	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/openinsure/openinsure/internal/access"
-	"github.com/openinsure/openinsure/internal/fault"
 	"github.com/openinsure/openinsure/internal/insurance/authority"
 	"github.com/openinsure/openinsure/internal/insurance/calendar"
 	"github.com/openinsure/openinsure/internal/insurance/money"
@@ -85,6 +85,11 @@ func profileOf(p authority.Profile) profileBody {
 
 type createProfileInput struct{ Body ProfileInput }
 
+// Resolve implements huma.Resolver.
+func (in *createProfileInput) Resolve(ctx huma.Context) []error {
+	return foreseen(ctx, in.Body.profile().Check())
+}
+
 type patchProfileInput struct {
 	ByID
 	IfMatch
@@ -120,10 +125,17 @@ func (in *patchProfileInput) apply(p *authority.Profile) {
 	}
 }
 
+// Resolve implements huma.Resolver.
+func (in *patchProfileInput) Resolve(ctx huma.Context) []error {
+	var p authority.Profile
+	in.apply(&p)
+	return foreseenOfChange(ctx, p.Check())
+}
+
 type assignInput struct {
 	ByID
 	Body struct {
-		UserID string `json:"userId" maxLength:"64" example:"usr_01J8K3M4N5P6Q7R8S9T0V1W2X3"`
+		UserID access.UserID `json:"userId" minLength:"1" maxLength:"64" example:"usr_01J8K3M4N5P6Q7R8S9T0V1W2X3"`
 	}
 }
 
@@ -159,11 +171,21 @@ func delegationOf(d authority.Delegation) delegationBody {
 
 type createDelegationInput struct {
 	Body struct {
-		DelegatorID string     `json:"delegatorId,omitempty" maxLength:"64" doc:"Your own authority without it; an administrator may name others."`
-		DelegateID  string     `json:"delegateId" maxLength:"64" example:"usr_01J8K3M4N5P6Q7R8S9T0V1W2X4"`
-		From        *time.Time `json:"from,omitempty" doc:"Now without it."`
-		Until       time.Time  `json:"until" example:"2199-01-01T00:00:00Z" doc:"At most 366 days after from."`
+		DelegatorID access.UserID `json:"delegatorId,omitempty" maxLength:"64" doc:"Your own authority without it; an administrator may name others."`
+		DelegateID  access.UserID `json:"delegateId" minLength:"1" maxLength:"64" example:"usr_01J8K3M4N5P6Q7R8S9T0V1W2X4"`
+		From        *time.Time    `json:"from,omitempty" doc:"Now without it."`
+		Until       time.Time     `json:"until" example:"2199-01-01T00:00:00Z" doc:"At most 366 days after from."`
 	}
+}
+
+// Resolve implements huma.Resolver.
+func (in *createDelegationInput) Resolve(ctx huma.Context) []error {
+	d := authority.Delegation{From: in.Body.DelegatorID, To: in.Body.DelegateID, Ends: in.Body.Until}
+	set(&d.Starts, in.Body.From)
+	if by := access.From(ctx.Context()); d.From.IsZero() && by.Kind == access.User {
+		_ = d.From.UnmarshalText([]byte(by.ID)) // his own
+	}
+	return foreseen(ctx, d.CheckAlone())
 }
 
 type rulesBody struct {
@@ -224,6 +246,12 @@ func (in RulesInput) rules() referral.Rules {
 type setRulesInput struct {
 	IfMatch
 	Body RulesInput
+}
+
+// Resolve implements huma.Resolver.
+func (in *setRulesInput) Resolve(ctx huma.Context) []error {
+	_, err := in.Body.rules().Pace()
+	return foreseen(ctx, err)
 }
 
 func (a *API) registerAuthority(p Platform) {
@@ -316,30 +344,22 @@ func (a *API) registerAssignments(p Platform) {
 		if err := pathID(&id, in.ID); err != nil {
 			return nil, err
 		}
-		var user access.UserID
-		if user.UnmarshalText([]byte(in.Body.UserID)) != nil || user.IsZero() {
-			return nil, fault.ErrValidation.Field("userId", "id")
-		}
-		made, err := p.Desk.Assign(ctx, access.From(ctx), id, user)
+		made, err := p.Desk.Assign(ctx, access.From(ctx), id, in.Body.UserID)
 		return &bodyOf[assignmentBody]{assignmentOf(made)}, err
 	})
 	register(a, operation{
 		Method: http.MethodGet, Path: "/v1/authority/assignments", ID: "list-authority-assignments", Tag: tag, Summary: "List who has which authority profile, newest first",
 	}, func(ctx context.Context, in *struct {
 		Page
-		UserID       string `query:"userId" maxLength:"64"`
-		IncludeEnded bool   `query:"includeEnded"`
+		UserID       access.UserID `query:"userId" maxLength:"64"`
+		IncludeEnded bool          `query:"includeEnded"`
 	},
 	) (*bodyOf[List[assignmentBody]], error) {
 		by := access.From(ctx)
-		var user access.UserID
-		if user.UnmarshalText([]byte(in.UserID)) != nil {
-			return nil, fault.ErrValidation.Field("userId", "id")
-		}
 		if err := viewDesk(ctx, p, by); err != nil {
 			return nil, err
 		}
-		as, err := p.DB.As(by).Assignments(ctx, user, in.IncludeEnded, in.page())
+		as, err := p.DB.As(by).Assignments(ctx, in.UserID, in.IncludeEnded, in.page())
 		return &bodyOf[List[assignmentBody]]{listOf(as, in.Limit, assignmentOf, func(v authority.Assignment) Cursor { return Cursor{v.CreatedAt, v.ID} })}, err
 	})
 	register(a, operation{
@@ -360,20 +380,9 @@ func (a *API) registerDelegations(p Platform) {
 		Method: http.MethodPost, Path: "/v1/authority/delegations", ID: "create-authority-delegation", Tag: tag, Summary: "Lend authority for a time",
 		Description: "The delegate decides by the delegator's profile from one instant up to another, and it is written down for whom. What is lent is not lent on, and no delegation leads back to whoever delegates.",
 	}, func(ctx context.Context, in *createDelegationInput) (*bodyOf[delegationBody], error) {
-		var from, to access.UserID
-		bad := fault.ErrValidation
-		if from.UnmarshalText([]byte(in.Body.DelegatorID)) != nil {
-			bad = bad.Field("delegatorId", "id")
-		}
-		if to.UnmarshalText([]byte(in.Body.DelegateID)) != nil || to.IsZero() {
-			bad = bad.Field("delegateId", "id")
-		}
-		if len(bad.Fields()) > 0 {
-			return nil, bad
-		}
 		var starts time.Time
 		set(&starts, in.Body.From)
-		made, err := p.Desk.Lend(ctx, access.From(ctx), from, to, starts, in.Body.Until)
+		made, err := p.Desk.Lend(ctx, access.From(ctx), in.Body.DelegatorID, in.Body.DelegateID, starts, in.Body.Until)
 		return &bodyOf[delegationBody]{delegationOf(made)}, err
 	})
 	register(a, operation{

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
+
 	"github.com/openinsure/openinsure/internal/access"
 	"github.com/openinsure/openinsure/internal/insurance/carrier"
 	"github.com/openinsure/openinsure/internal/insurance/delegated"
@@ -77,11 +79,21 @@ func rowOf(r delegated.Row) rowBody {
 
 type createBordereauInput struct {
 	Body struct {
-		AgreementID delegated.ID `json:"agreementId"`
+		AgreementID delegated.ID `json:"agreementId" minLength:"1"`
 		Type        string       `json:"type,omitempty" enum:"premium" default:"premium"`
 		PeriodStart Date         `json:"periodStart"`
 		PeriodEnd   Date         `json:"periodEnd" doc:"The first day after; today at the latest."`
 	}
+}
+
+func (in *createBordereauInput) bordereau() delegated.Bordereau {
+	b := in.Body
+	return delegated.Bordereau{Agreement: b.AgreementID, Type: delegated.PremiumBordereau, From: b.PeriodStart.Date, To: b.PeriodEnd.Date}
+}
+
+// Resolve implements huma.Resolver.
+func (in *createBordereauInput) Resolve(ctx huma.Context) []error {
+	return foreseen(ctx, in.bordereau().Check())
 }
 
 type listBordereauxInput struct {
@@ -98,10 +110,7 @@ func (a *API) registerBordereaux(p Platform) {
 			"reported twice or never. What is bound outside production is never reported.",
 		Example: exampleBordereau, Answer: answerBordereau,
 	}, func(ctx context.Context, in *createBordereauInput) (*bodyOf[bordereauBody], error) {
-		b := in.Body
-		made, err := p.Desk.Report(ctx, access.From(ctx), delegated.Bordereau{
-			Agreement: b.AgreementID, Type: delegated.PremiumBordereau, From: b.PeriodStart.Date, To: b.PeriodEnd.Date,
-		})
+		made, err := p.Desk.Report(ctx, access.From(ctx), in.bordereau())
 		return &bodyOf[bordereauBody]{bordereauOf(made)}, err
 	})
 	register(a, operation{

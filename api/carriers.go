@@ -64,12 +64,12 @@ func carrierOf(c carrier.Carrier) carrierBody {
 
 type createCarrierInput struct {
 	Body struct {
-		Name            string            `json:"name" minLength:"1" maxLength:"200"`
-		NAICNumber      string            `json:"naicNumber,omitempty" pattern:"^[0-9]{5}$" doc:"Its number at the regulators' association."`
-		Email           string            `json:"email,omitempty" format:"email" maxLength:"320"`
-		BordereauConfig *reportingBody    `json:"bordereauConfig,omitempty" doc:"What it wants to be told, and when."`
-		ExternalID      string            `json:"externalId,omitempty" minLength:"1" maxLength:"255"`
-		Metadata        map[string]string `json:"metadata,omitempty" doc:"At most 50 keys of 40 characters with values of 500."`
+		Name            string         `json:"name" minLength:"1" maxLength:"200"`
+		NAICNumber      string         `json:"naicNumber,omitempty" pattern:"^[0-9]{5}$" doc:"Its number at the regulators' association."`
+		Email           string         `json:"email,omitempty" format:"email" maxLength:"320"`
+		BordereauConfig *reportingBody `json:"bordereauConfig,omitempty" doc:"What it wants to be told, and when."`
+		ExternalID      string         `json:"externalId,omitempty" minLength:"1" maxLength:"255"`
+		Metadata        Metadata       `json:"metadata,omitempty"`
 	}
 }
 
@@ -77,12 +77,12 @@ type patchCarrierInput struct {
 	ByID
 	IfMatch
 	Body struct {
-		Name            *string           `json:"name,omitempty" minLength:"1" maxLength:"200"`
-		NAICNumber      *string           `json:"naicNumber,omitempty" pattern:"^([0-9]{5})?$"`
-		Email           *string           `json:"email,omitempty" maxLength:"320" pattern:"^([^@\\s]+@[^@\\s]+)?$"`
-		Status          *string           `json:"status,omitempty" enum:"active,inactive"`
-		BordereauConfig *reportingPatch   `json:"bordereauConfig,omitempty"`
-		Metadata        map[string]string `json:"metadata,omitempty"`
+		Name            *string         `json:"name,omitempty" minLength:"1" maxLength:"200"`
+		NAICNumber      *string         `json:"naicNumber,omitempty" pattern:"^([0-9]{5})?$"`
+		Email           *string         `json:"email,omitempty" maxLength:"320" pattern:"^([^@\\s]+@[^@\\s]+)?$"`
+		Status          *string         `json:"status,omitempty" enum:"active,inactive"`
+		BordereauConfig *reportingPatch `json:"bordereauConfig,omitempty"`
+		Metadata        Metadata        `json:"metadata,omitempty"`
 	}
 }
 
@@ -120,9 +120,6 @@ func (a *API) registerCarriers(p Platform) {
 		Description: "For administrators and keys.", Example: exampleCarrier, Answer: answerCarrier,
 	}, func(ctx context.Context, in *createCarrierInput) (*bodyOf[carrierBody], error) {
 		b := in.Body
-		if err := checkMetadata(b.Metadata); err != nil {
-			return nil, err
-		}
 		made, err := p.Desk.AddCarrier(ctx, access.From(ctx), carrier.Carrier{
 			Name: b.Name, NAIC: b.NAICNumber, Email: b.Email, Reporting: b.BordereauConfig.reporting(), ExternalID: b.ExternalID, Metadata: b.Metadata,
 		})
@@ -159,9 +156,6 @@ func (a *API) registerCarriers(p Platform) {
 	}, func(ctx context.Context, in *patchCarrierInput) (*bodyOf[carrierBody], error) {
 		var id carrier.ID
 		if err := pathID(&id, in.ID); err != nil {
-			return nil, err
-		}
-		if err := checkMetadata(in.Body.Metadata); err != nil {
 			return nil, err
 		}
 		c, err := p.Desk.ChangeCarrier(ctx, access.From(ctx), id, in.Check, in.apply)

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
+
 	"github.com/openinsure/openinsure/internal/access"
 	"github.com/openinsure/openinsure/internal/insurance"
 	"github.com/openinsure/openinsure/internal/insurance/billing"
@@ -172,6 +174,11 @@ type withdrawBody struct {
 
 func (b withdrawBody) ending() submission.Ending {
 	return submission.Ending{Reasons: []submission.Reason{submission.Reason(b.Reason)}, Message: b.Message}
+}
+
+// Resolve implements huma.Resolver.
+func (b *withdrawBody) Resolve(ctx huma.Context) []error {
+	return foreseen(ctx, b.ending().Check(submission.Withdraw))
 }
 
 type bindRequestBody struct {

@@ -26,7 +26,8 @@ var (
 )
 
 // jsonFormat reads bodies for huma: once into an any, which it validates, and
-// once into the input. Both name each bad field.
+// once into the input. Both name each bad field, and the input has what all the
+// others say, so that they can be looked at, too.
 var jsonFormat = huma.Format{
 	Marshal: func(w io.Writer, v any) error {
 		b, err := marshal(v)
@@ -43,7 +44,9 @@ var jsonFormat = huma.Format{
 		if err == nil {
 			return nil
 		}
-		fields := blame(b, reflect.TypeOf(v).Elem(), "")
+		to := reflect.ValueOf(v).Elem()
+		to.SetZero()
+		fields := fill(to, b, "")
 		if len(fields) == 0 {
 			fields = []fault.Field{{Field: "body", Rule: "type"}}
 		}
@@ -104,15 +107,20 @@ func normal(v any, path string, bad *[]fault.Field) any {
 	return v
 }
 
-// blame finds the fields of a value of type t that cannot be read from raw.
-// encoding/json names the field only of some errors, and only of the first.
-func blame(raw []byte, t reflect.Type, path string) []fault.Field {
+// fill reads raw into v as far as it can be read, and names the fields that
+// cannot, which stay zero. encoding/json names the field only of some errors, and
+// only of the first, and reads nothing after it.
+func fill(v reflect.Value, raw []byte, path string) []fault.Field {
 	if string(bytes.TrimSpace(raw)) == "null" {
 		return nil
 	}
-	for t.Kind() == reflect.Pointer {
-		t = t.Elem()
+	for v.Kind() == reflect.Pointer {
+		if v.IsNil() {
+			v.Set(reflect.New(v.Type().Elem()))
+		}
+		v = v.Elem()
 	}
+	t := v.Type()
 	whole := reflect.PointerTo(t).Implements(unmarshalerType) || reflect.PointerTo(t).Implements(textUnmarshalerType)
 	var fields []fault.Field
 	switch {
@@ -129,7 +137,7 @@ func blame(raw []byte, t reflect.Type, path string) []fault.Field {
 					name = f.Name
 				}
 				if m, ok := members[name]; ok {
-					fields = append(fields, blame(m, f.Type, join(path, name))...)
+					fields = append(fields, fill(v.FieldByIndex(f.Index), m, join(path, name))...)
 				}
 			}
 			return fields
@@ -137,21 +145,26 @@ func blame(raw []byte, t reflect.Type, path string) []fault.Field {
 	case t.Kind() == reflect.Slice && t.Elem().Kind() != reflect.Uint8:
 		var items []json.RawMessage
 		if json.Unmarshal(raw, &items) == nil {
+			v.Set(reflect.MakeSlice(t, len(items), len(items)))
 			for i, item := range items {
-				fields = append(fields, blame(item, t.Elem(), path+"["+strconv.Itoa(i)+"]")...)
+				fields = append(fields, fill(v.Index(i), item, path+"["+strconv.Itoa(i)+"]")...)
 			}
 			return fields
 		}
 	case t.Kind() == reflect.Map:
 		var members map[string]json.RawMessage
 		if json.Unmarshal(raw, &members) == nil {
+			v.Set(reflect.MakeMapWithSize(t, len(members)))
 			for k, m := range members {
-				fields = append(fields, blame(m, t.Elem(), join(path, k))...)
+				one := reflect.New(t.Elem()).Elem()
+				fields = append(fields, fill(one, m, join(path, k))...)
+				v.SetMapIndex(reflect.ValueOf(k).Convert(t.Key()), one)
 			}
 			return fields
 		}
 	}
-	if err := json.Unmarshal(raw, reflect.New(t).Interface()); err != nil {
+	if err := json.Unmarshal(raw, v.Addr().Interface()); err != nil {
+		v.SetZero()
 		if path == "" {
 			path = "body"
 		}

@@ -12,20 +12,23 @@ import (
 
 type createDraftInput struct {
 	Body struct {
-		InsuredName    string `json:"insuredName" minLength:"1" maxLength:"200"`
-		LineOfBusiness string `json:"lineOfBusiness" enum:"GL,CYBER,EO,WC,PROPERTY,UMBRELLA,COMMERCIAL_AUTO"`
-		NAICSCode      string `json:"naicsCode,omitempty" pattern:"^[0-9]{2,6}$" example:"236220"`
-		AnnualRevenue  *Money `json:"annualRevenue,omitempty" minimum:"0" maximum:"100000000000" doc:"Dollars a year."`
-		RequestedLimit Money  `json:"requestedLimit,omitempty" minimum:"1" maximum:"100000000000" doc:"Dollars per occurrence."`
-		EffectiveDate  *Date  `json:"effectiveDate,omitempty"`
-		State          string `json:"state,omitempty" pattern:"^[A-Z]{2}$" doc:"Two letters."`
-		ProducerID     string `json:"producerId,omitempty" maxLength:"64" doc:"Who brings it; none: direct business."`
-		RiskBody
-		Insured    *submission.Insured `json:"insured,omitempty"`
-		Priority   string              `json:"priority,omitempty" enum:"normal,high" doc:"normal without it."`
-		ExternalID string              `json:"externalId,omitempty" minLength:"1" maxLength:"255" doc:"Your own id. It is taken when the draft is submitted."`
-		Metadata   map[string]string   `json:"metadata,omitempty" doc:"At most 50 keys of 40 characters with values of 500."`
+		InsuredName    string  `json:"insuredName" minLength:"1" maxLength:"200"`
+		LineOfBusiness string  `json:"lineOfBusiness" enum:"GL,CYBER,EO,WC,PROPERTY,UMBRELLA,COMMERCIAL_AUTO"`
+		NAICSCode      string  `json:"naicsCode,omitempty" pattern:"^[0-9]{2,6}$" example:"236220"`
+		AnnualRevenue  *Money  `json:"annualRevenue,omitempty" minimum:"0" maximum:"100000000000" doc:"Dollars a year."`
+		RequestedLimit Money   `json:"requestedLimit,omitempty" minimum:"1" maximum:"100000000000" doc:"Dollars per occurrence."`
+		EffectiveDate  *Date   `json:"effectiveDate,omitempty"`
+		State          USState `json:"state,omitempty"`
+		BroughtBody
 	}
+}
+
+func (in *createDraftInput) draft() submission.Submission {
+	b := in.Body
+	return b.of(submission.Submission{
+		InsuredName: b.InsuredName, NAICS: b.NAICSCode, AnnualRevenue: money.Cents(*cmp.Or(b.AnnualRevenue, new(Money(submission.UnknownRevenue)))),
+		RequestedLimit: money.Cents(b.RequestedLimit), EffectiveDate: dayIn(b.EffectiveDate), State: string(b.State), LineOfBusiness: b.LineOfBusiness,
+	})
 }
 
 func (a *API) registerDrafts(p Platform) {
@@ -64,19 +67,7 @@ func (a *API) registerDrafts(p Platform) {
 }
 
 func (p Platform) createDraft(ctx context.Context, in *createDraftInput) (*bodyOf[submissionBody], error) {
-	b := in.Body
-	if err := checkMetadata(b.Metadata); err != nil {
-		return nil, err
-	}
-	brought, err := producerField(b.ProducerID)
-	if err != nil {
-		return nil, err
-	}
-	s, err := p.Desk.Draft(ctx, access.From(ctx), submission.Submission{
-		ExternalID: b.ExternalID, InsuredName: b.InsuredName, NAICS: b.NAICSCode, AnnualRevenue: money.Cents(*cmp.Or(b.AnnualRevenue, new(Money(submission.UnknownRevenue)))),
-		RequestedLimit: money.Cents(b.RequestedLimit), EffectiveDate: dayIn(b.EffectiveDate), State: b.State, LineOfBusiness: b.LineOfBusiness,
-		Producer: brought, Exposure: b.RiskBody.risk(), Insured: b.Insured, Priority: submission.Priority(b.Priority), Metadata: b.Metadata,
-	})
+	s, err := p.Desk.Draft(ctx, access.From(ctx), in.draft())
 	return &bodyOf[submissionBody]{submissionFor(s)}, err
 }
 

@@ -72,12 +72,12 @@ func TestDraft(t *testing.T) {
 	if got := names(c.want(400, "una", "POST", s+"/submit", "")); got != "naicsCode required, annualRevenue required, requestedLimit required, effectiveDate required, state required" {
 		t.Errorf("missing: %s", got)
 	}
-	c.want(412, "una", "PATCH", s, `{"state":"XX"}`, "If-Match", `"2"`)
-	got := c.want(200, "una", "PATCH", s, `{"state":"XX","annualRevenue":0,"requestedLimit":1000,"deductible":2000}`)
-	if got["status"] != "draft" || got["annualRevenue"] != 0.0 || got["state"] != "XX" {
+	c.want(412, "una", "PATCH", s, `{"naicsCode":"001"}`, "If-Match", `"2"`)
+	got := c.want(200, "una", "PATCH", s, `{"naicsCode":"001","annualRevenue":0,"requestedLimit":1000,"deductible":2000}`)
+	if got["status"] != "draft" || got["annualRevenue"] != 0.0 || got["naicsCode"] != "001" {
 		t.Errorf("corrected: %v", got)
 	}
-	if got := names(c.want(400, "una", "POST", s+"/submit", "")); got != "naicsCode required, effectiveDate required, state enum, deductible max" {
+	if got := names(c.want(400, "una", "POST", s+"/submit", "")); got != "effectiveDate required, state required, naicsCode enum, deductible max" {
 		t.Errorf("missing and wrong: %s", got)
 	}
 	got = c.want(200, "ada", "PATCH", s, `{"state":"OR","naicsCode":"236220","annualRevenue":8000000,"effectiveDate":"2026-05-01","unset":["deductible"],"insuredName":"Viktor Zelezny Morosenco"}`)

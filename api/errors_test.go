@@ -113,3 +113,48 @@ func faults(t *testing.T) map[string]fault.Kind {
 	}
 	return found
 }
+
+// blamed finds the rule in code that blames a field.
+var blamed = regexp.MustCompile(`(?:\.Field\([^\n]*|(?:when|wrong)\([^\n]*, [^,\n]+), "([A-Za-z]+)"\)|ruleError\("([A-Za-z]+)"\)|^\t\t&validation\.Msg\w+: +"([A-Za-z]+)",`)
+
+// TestRulesAreDocumented compares the rules of docs/errors.md with those that the
+// program names: none is without its row, and none has two.
+func TestRulesAreDocumented(t *testing.T) {
+	page, err := os.ReadFile("../docs/errors.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rules, _ := strings.Cut(string(page), "\n## Rules\n")
+	documented := map[string]int{}
+	for _, line := range strings.Split(rules, "\n") {
+		if row, _, ok := strings.Cut(strings.TrimPrefix(line, "| "), " | "); ok && strings.HasPrefix(row, "`") {
+			for _, rule := range strings.Split(row, ", ") {
+				documented[strings.Trim(rule, "`")]++
+			}
+		}
+	}
+	for rule, n := range documented {
+		if n > 1 {
+			t.Errorf("%s has %d rows", rule, n)
+		}
+	}
+	found := 0
+	err = filepath.WalkDir("..", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") || strings.Contains(path, "/.ci/") {
+			return err
+		}
+		source, err := os.ReadFile(path) //nolint:gosec // of this repository
+		for _, line := range strings.Split(string(source), "\n") {
+			for _, m := range blamed.FindAllStringSubmatch(line, -1) {
+				found++
+				if rule := m[1] + m[2] + m[3]; documented[rule] == 0 {
+					t.Errorf("%s names the rule %s, which has no row in docs/errors.md", path, rule)
+				}
+			}
+		}
+		return err
+	})
+	if err != nil || found < 150 {
+		t.Errorf("%d rules found, %v", found, err)
+	}
+}

@@ -19,7 +19,7 @@ type askFinanceBody struct {
 
 // Resolve implements huma.Resolver: an agreement goes with PREMIUM_FINANCE, and
 // with no other plan.
-func (in *bindInput) Resolve(huma.Context) []error {
+func (in *bindInput) Resolve(ctx huma.Context) []error {
 	wrong := fault.ErrValidation
 	financed := in.Body.InstallmentPlan == string(billing.PremiumFinance)
 	f := in.Body.PremiumFinance
@@ -32,10 +32,7 @@ func (in *bindInput) Resolve(huma.Context) []error {
 	if f != nil && f.DownPayment != nil && f.DownPaymentPercent != 0 {
 		wrong = wrong.Field("premiumFinance.downPaymentPercent", "unexpected")
 	}
-	if len(wrong.Fields()) == 0 {
-		return nil
-	}
-	return []error{wrong}
+	return found(ctx, wrong)
 }
 
 func (b *askFinanceBody) finance() *billing.Finance {

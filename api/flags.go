@@ -115,7 +115,7 @@ func (p Platform) setFlag(ctx context.Context, in *putFlagInput) (*bodyOf[flagBo
 			return nil, err
 		}
 		if in.Body.Description != nil {
-			return nil, fault.ErrValidation.Field("description", "global")
+			return nil, fault.ErrValidation.Field("description", "unexpected")
 		}
 		err := p.DB.InTx(ctx, by, func(tx *store.Tx) error { return tx.SetFlag(ctx, by, in.Key, in.Body.Value, p.now()) })
 		if err != nil {

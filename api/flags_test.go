@@ -116,7 +116,7 @@ func TestBadFlags(t *testing.T) {
 	for body, want := range map[string]string{
 		`{}`:                                  "value required",
 		`{"value":null}`:                      "value type",
-		`{"value":true,"description":"mine"}`: "description global",
+		`{"value":true,"description":"mine"}`: "description unexpected",
 	} {
 		got := c.want(400, "ada", "PUT", guestFlag, body)
 		d, _ := got["details"].(map[string]any)

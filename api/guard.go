@@ -151,6 +151,7 @@ func (a *API) readable(w http.ResponseWriter, r *http.Request, op operation, sha
 			} else if !soundJSON(body) {
 				return errMalformedJSON
 			}
+			st.body, st.bodyType = body, shape.of
 		}
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		r.ContentLength = int64(len(body))

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"cloud.google.com/go/civil"
+	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/openinsure/openinsure/internal/access"
 	"github.com/openinsure/openinsure/internal/insurance/producer"
@@ -34,6 +35,34 @@ func licenseOf(l producer.License, today civil.Date) licenseBody {
 	}
 }
 
+type addLicenseInput struct {
+	ByID
+	Body struct {
+		Number         string   `json:"number" minLength:"1" maxLength:"60"`
+		Type           string   `json:"type" enum:"property_casualty,life_health,surplus_lines,adjuster,consultant"`
+		State          USState  `json:"state"`
+		Lines          []string `json:"lines,omitempty" nullable:"false" maxItems:"7" enum:"GL,CYBER,EO,WC,PROPERTY,UMBRELLA,COMMERCIAL_AUTO" doc:"None: all lines of its type."`
+		EffectiveDate  Date     `json:"effectiveDate"`
+		ExpirationDate Date     `json:"expirationDate" doc:"The first day on which it is good no more."`
+		Status         string   `json:"status,omitempty" enum:"active,pending_renewal,suspended,revoked" default:"active"`
+	}
+}
+
+// license is what is noted of a producer.
+func (in *addLicenseInput) license(of producer.ID) producer.License {
+	b := in.Body
+	return producer.License{
+		Producer: of, Number: b.Number, Type: producer.LicenseType(b.Type), State: string(b.State), Lines: b.Lines, Effective: b.EffectiveDate.Date,
+		Expiration: b.ExpirationDate.Date, Status: producer.LicenseStatus(b.Status),
+	}
+}
+
+// Resolve implements huma.Resolver.
+func (in *addLicenseInput) Resolve(ctx huma.Context) []error {
+	foreseen(ctx, in.license(producer.ID{}).Check())
+	return found(ctx, distinct("lines", in.Body.Lines))
+}
+
 func (a *API) registerLicenses(p Platform) {
 	const tag, path = "Producers", "/v1/producers/{id}/licenses"
 	register(a, operation{
@@ -48,31 +77,12 @@ func (a *API) registerLicenses(p Platform) {
 	})
 	register(a, operation{
 		Method: http.MethodPost, Path: path, ID: "add-license", Tag: tag, Scope: "producers:write", Summary: "Note a license of a producer",
-	}, func(ctx context.Context, in *struct {
-		ByID
-		Body struct {
-			Number         string   `json:"number" minLength:"1" maxLength:"60"`
-			Type           string   `json:"type" enum:"property_casualty,life_health,surplus_lines,adjuster,consultant"`
-			State          string   `json:"state" pattern:"^[A-Z]{2}$" doc:"Two letters."`
-			Lines          []string `json:"lines,omitempty" nullable:"false" maxItems:"7" enum:"GL,CYBER,EO,WC,PROPERTY,UMBRELLA,COMMERCIAL_AUTO" doc:"None: all lines of its type."`
-			EffectiveDate  Date     `json:"effectiveDate"`
-			ExpirationDate Date     `json:"expirationDate" doc:"The first day on which it is good no more."`
-			Status         string   `json:"status,omitempty" enum:"active,pending_renewal,suspended,revoked" default:"active"`
-		}
-	},
-	) (*bodyOf[licenseBody], error) {
+	}, func(ctx context.Context, in *addLicenseInput) (*bodyOf[licenseBody], error) {
 		id, err := parseProducer(in.ID)
 		if err != nil {
 			return nil, err
 		}
-		b := in.Body
-		if err := distinct("lines", b.Lines); err != nil {
-			return nil, err
-		}
-		l, err := p.Desk.AddLicense(ctx, access.From(ctx), producer.License{
-			Producer: id, Number: b.Number, Type: producer.LicenseType(b.Type), State: b.State, Lines: b.Lines, Effective: b.EffectiveDate.Date,
-			Expiration: b.ExpirationDate.Date, Status: producer.LicenseStatus(b.Status),
-		})
+		l, err := p.Desk.AddLicense(ctx, access.From(ctx), in.license(id))
 		return asOfToday(ctx, p, l, err, licenseOf)
 	})
 	register(a, operation{

@@ -72,17 +72,17 @@ func dateOf(d civil.Date) *Date {
 
 type createProducerInput struct {
 	Body struct {
-		Type             string            `json:"type" enum:"individual,agency,mga,wholesaler"`
-		LegalName        string            `json:"legalName" minLength:"1" maxLength:"200" example:"Harbor Brokers LLC"`
-		DBA              string            `json:"dba,omitempty" maxLength:"200"`
-		EIN              string            `json:"ein,omitempty" pattern:"^[0-9]{9}$" doc:"Nine digits."`
-		NPN              string            `json:"npn" pattern:"^[0-9]{1,10}$" doc:"Of the national registry; unique among those who are not terminated." example:"1234567"`
-		Email            string            `json:"email" format:"email" maxLength:"320"`
-		Phone            string            `json:"phone,omitempty" maxLength:"40"`
-		ParentProducerID string            `json:"parentProducerId,omitempty" maxLength:"64"`
-		FirmOrgID        string            `json:"firmOrgId,omitempty" maxLength:"64" doc:"Of a firm whose people were in one of your deal rooms."`
-		ExternalID       string            `json:"externalId,omitempty" minLength:"1" maxLength:"255"`
-		Metadata         map[string]string `json:"metadata,omitempty" doc:"At most 50 keys of 40 characters with values of 500."`
+		Type             string       `json:"type" enum:"individual,agency,mga,wholesaler"`
+		LegalName        string       `json:"legalName" minLength:"1" maxLength:"200" example:"Harbor Brokers LLC"`
+		DBA              string       `json:"dba,omitempty" maxLength:"200"`
+		EIN              string       `json:"ein,omitempty" pattern:"^[0-9]{9}$" doc:"Nine digits."`
+		NPN              string       `json:"npn" pattern:"^[0-9]{1,10}$" doc:"Of the national registry; unique among those who are not terminated." example:"1234567"`
+		Email            string       `json:"email" format:"email" maxLength:"320"`
+		Phone            string       `json:"phone,omitempty" maxLength:"40"`
+		ParentProducerID producer.ID  `json:"parentProducerId,omitempty" maxLength:"64"`
+		FirmOrgID        access.OrgID `json:"firmOrgId,omitempty" maxLength:"64" doc:"Of a firm whose people were in one of your deal rooms."`
+		ExternalID       string       `json:"externalId,omitempty" minLength:"1" maxLength:"255"`
+		Metadata         Metadata     `json:"metadata,omitempty"`
 	}
 }
 
@@ -90,14 +90,14 @@ type patchProducerInput struct {
 	ByID
 	IfMatch
 	Body struct {
-		LegalName        *string           `json:"legalName,omitempty" minLength:"1" maxLength:"200"`
-		DBA              *string           `json:"dba,omitempty" maxLength:"200"`
-		EIN              *string           `json:"ein,omitempty" pattern:"^([0-9]{9})?$"`
-		Email            *string           `json:"email,omitempty" format:"email" maxLength:"320"`
-		Phone            *string           `json:"phone,omitempty" maxLength:"40"`
-		ParentProducerID *string           `json:"parentProducerId,omitempty" maxLength:"64" doc:"Empty: none."`
-		FirmOrgID        *string           `json:"firmOrgId,omitempty" maxLength:"64" doc:"Empty: none."`
-		Metadata         map[string]string `json:"metadata,omitempty"`
+		LegalName        *string       `json:"legalName,omitempty" minLength:"1" maxLength:"200"`
+		DBA              *string       `json:"dba,omitempty" maxLength:"200"`
+		EIN              *string       `json:"ein,omitempty" pattern:"^([0-9]{9})?$"`
+		Email            *string       `json:"email,omitempty" format:"email" maxLength:"320"`
+		Phone            *string       `json:"phone,omitempty" maxLength:"40"`
+		ParentProducerID *producer.ID  `json:"parentProducerId,omitempty" maxLength:"64" doc:"Empty: none."`
+		FirmOrgID        *access.OrgID `json:"firmOrgId,omitempty" maxLength:"64" doc:"Empty: none."`
+		Metadata         Metadata      `json:"metadata,omitempty"`
 	}
 }
 
@@ -183,39 +183,10 @@ func parseProducer(s string) (producer.ID, error) {
 	return id, err
 }
 
-// producerField reads the id of a producer in a body or query; empty is none.
-func producerField(s string) (producer.ID, error) {
-	var id producer.ID
-	if s != "" && (id.UnmarshalText([]byte(s)) != nil || id.IsZero()) {
-		return id, fault.ErrValidation.Field("producerId", "id")
-	}
-	return id, nil
-}
-
-// orgField reads the id of a firm's organisation; empty is none.
-func orgField(s string) (access.OrgID, error) {
-	var id access.OrgID
-	if s != "" && (id.UnmarshalText([]byte(s)) != nil || id.IsZero()) {
-		return id, fault.ErrValidation.Field("firmOrgId", "id")
-	}
-	return id, nil
-}
-
 func (p Platform) createProducer(ctx context.Context, in *createProducerInput) (*bodyOf[ProducerBody], error) {
 	b := in.Body
-	if err := checkMetadata(b.Metadata); err != nil {
-		return nil, err
-	}
-	parent, err := producerField(b.ParentProducerID)
-	if err != nil {
-		return nil, producer.ErrParent
-	}
-	firm, err := orgField(b.FirmOrgID)
-	if err != nil {
-		return nil, err
-	}
 	made, err := p.Desk.TakeOn(ctx, access.From(ctx), producer.Producer{
-		Type: producer.Type(b.Type), LegalName: b.LegalName, DBA: b.DBA, EIN: b.EIN, NPN: b.NPN, Email: b.Email, Phone: b.Phone, Parent: parent, Firm: firm,
+		Type: producer.Type(b.Type), LegalName: b.LegalName, DBA: b.DBA, EIN: b.EIN, NPN: b.NPN, Email: b.Email, Phone: b.Phone, Parent: b.ParentProducerID, Firm: b.FirmOrgID,
 		ExternalID: b.ExternalID, Metadata: b.Metadata,
 	})
 	return &bodyOf[ProducerBody]{producerOf(made)}, err
@@ -279,33 +250,14 @@ func (p Platform) patchProducer(ctx context.Context, in *patchProducerInput) (*b
 		return nil, err
 	}
 	b := in.Body
-	if err := checkMetadata(b.Metadata); err != nil {
-		return nil, err
-	}
-	var parent producer.ID
-	var firm access.OrgID
-	if b.ParentProducerID != nil {
-		if parent, err = producerField(*b.ParentProducerID); err != nil {
-			return nil, producer.ErrParent
-		}
-	}
-	if b.FirmOrgID != nil {
-		if firm, err = orgField(*b.FirmOrgID); err != nil {
-			return nil, err
-		}
-	}
 	changed, err := p.Desk.AmendProducer(ctx, access.From(ctx), id, func(to *producer.Producer) {
 		set(&to.LegalName, b.LegalName)
 		set(&to.DBA, b.DBA)
 		set(&to.EIN, b.EIN)
 		set(&to.Email, b.Email)
 		set(&to.Phone, b.Phone)
-		if b.ParentProducerID != nil {
-			to.Parent = parent
-		}
-		if b.FirmOrgID != nil {
-			to.Firm = firm
-		}
+		set(&to.Parent, b.ParentProducerID)
+		set(&to.Firm, b.FirmOrgID)
 		if b.Metadata != nil {
 			to.Metadata = b.Metadata
 		}

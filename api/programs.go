@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
+
 	"github.com/openinsure/openinsure/internal/access"
 	"github.com/openinsure/openinsure/internal/insurance/money"
 	"github.com/openinsure/openinsure/internal/insurance/quote"
@@ -46,6 +48,11 @@ func (f ProgramFields) program() quote.Program {
 }
 
 type createProgramInput struct{ Body ProgramFields }
+
+// Resolve implements huma.Resolver.
+func (in *createProgramInput) Resolve(ctx huma.Context) []error {
+	return foreseen(ctx, in.Body.program().Check())
+}
 
 type listProgramsInput struct {
 	Page

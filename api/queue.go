@@ -121,6 +121,14 @@ type queueInput struct {
 	Clock          string      `query:"clock" enum:"running,at_risk,breached,paused" doc:"How the clock that is due first stands."`
 }
 
+// Resolve implements huma.Resolver: what is somebody's is not unclaimed.
+func (in *queueInput) Resolve(ctx huma.Context) []error {
+	if in.Mine && in.Unclaimed {
+		return found(ctx, fault.ErrValidation.Field("unclaimed", "unexpected"))
+	}
+	return nil
+}
+
 func (a *API) registerQueue(p Platform) {
 	register(a, operation{
 		Method: http.MethodGet, Path: "/v1/submissions/queue", ID: "list-submission-queue", Tag: "Submissions", Scope: "submissions:read",
@@ -136,9 +144,6 @@ func (p Platform) listQueue(ctx context.Context, in *queueInput) (*bodyOf[List[q
 	f := store.QueueFilter{Unclaimed: in.Unclaimed, Lane: in.Lane, LineOfBusiness: in.LineOfBusiness, Clock: sla.State(in.Clock)}
 	if in.Mine {
 		f.Assignee = by.ID
-	}
-	if in.Mine && in.Unclaimed {
-		return nil, fault.ErrValidation.Field("unclaimed", "unexpected")
 	}
 	q, err := p.Desk.Queue(ctx, by, f, in.Cursor.QueueKey, in.Limit)
 	if err != nil {

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
+
 	"github.com/openinsure/openinsure/internal/access"
 	"github.com/openinsure/openinsure/internal/insurance/money"
 	"github.com/openinsure/openinsure/internal/insurance/quote"
@@ -149,10 +151,19 @@ func rateTableOf(t quote.RateTable) rateTableBody {
 
 type createRateTableInput struct {
 	Body struct {
-		ProgramID     quote.ProgramID `json:"programId"`
+		ProgramID     quote.ProgramID `json:"programId" minLength:"1"`
 		EffectiveDate Date            `json:"effectiveDate" doc:"It prices the effective days from this one on, until the next version's."`
 		Book          bookBody        `json:"book"`
 	}
+}
+
+func (in *createRateTableInput) table() quote.RateTable {
+	return quote.RateTable{Program: in.Body.ProgramID, Effective: in.Body.EffectiveDate.Date, Book: in.Body.Book.book()}
+}
+
+// Resolve implements huma.Resolver.
+func (in *createRateTableInput) Resolve(ctx huma.Context) []error {
+	return foreseen(ctx, in.table().Check())
 }
 
 type listRateTablesInput struct {
@@ -168,9 +179,7 @@ func (a *API) registerRateTables(p Platform) {
 		Description: "For administrators and keys. It prices nothing before it is published, and never changes: to mend one, post the next.",
 		Example:     exampleRateTable, Answer: answerDraft,
 	}, func(ctx context.Context, in *createRateTableInput) (*bodyOf[rateTableBody], error) {
-		t, err := p.Desk.DraftRates(ctx, access.From(ctx), quote.RateTable{
-			Program: in.Body.ProgramID, Effective: in.Body.EffectiveDate.Date, Book: in.Body.Book.book(),
-		})
+		t, err := p.Desk.DraftRates(ctx, access.From(ctx), in.table())
 		return &bodyOf[rateTableBody]{rateTableOf(t)}, err
 	})
 	register(a, operation{

@@ -86,7 +86,7 @@ func TestUnsoundRatesAreRefusedWithAll(t *testing.T) {
 	body := `{"programId":"` + w.generalLiability() + `","effectiveDate":"2026-06-01","book":{"baseRates": {"OR": {"perUnit": "free", "minimumPremium": -1}, "Texas": {"perUnit": "1", "minimumPremium": 1}},
 		"limitFactors": [{"upTo": 5, "factor": "2"}, {"upTo": 4, "factor": "1"}], "revenueBands": [], "deductibleCredits": [{"from": 1, "credit": "1.5"}], "scheduleMax": 40}}`
 	got := w.must(400, w.token(w.ada), "POST", "/v1/rate-tables", body)
-	want := "book.baseRates.OR min, book.baseRates.Texas pattern, book.limitFactors[1] min, book.limitFactors[1] ascending, book.deductibleCredits[0] max, book.revenueBands required, book.scheduleMax max"
+	want := "book.baseRates.OR.perUnit format, book.baseRates.OR.minimumPremium min, book.baseRates.Texas pattern, book.limitFactors[1].upTo min, book.limitFactors[1].factor ascending, book.deductibleCredits[0].credit max, book.revenueBands required, book.scheduleMax max"
 	if fieldsOfProblem(got) != want {
 		t.Errorf("%s\nwant %s", fieldsOfProblem(got), want)
 	}

@@ -5,11 +5,13 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
+
 	"github.com/openinsure/openinsure/internal/access"
-	"github.com/openinsure/openinsure/internal/fault"
 	"github.com/openinsure/openinsure/internal/insurance/authority"
 	"github.com/openinsure/openinsure/internal/insurance/money"
 	"github.com/openinsure/openinsure/internal/insurance/referral"
+	"github.com/openinsure/openinsure/rooms/room"
 	"github.com/openinsure/openinsure/store"
 )
 
@@ -144,23 +146,42 @@ func referralOf(r referral.Referral) referralBody {
 
 type createReferralInput struct {
 	Body struct {
-		EntityType string `json:"entityType" enum:"submission,quote,policy"`
-		EntityID   string `json:"entityId" maxLength:"64" example:"quo_01J8K3M4N5P6Q7R8S9T0V1W2X3"`
-		Reason     string `json:"reason" enum:"authority_exceeded,coverage_question,risk_quality,reinsurance_required,appetite_check,capacity_constraint,prior_losses,financial_condition,regulatory,other" example:"prior_losses"`
-		Rationale  string `json:"rationale" minLength:"1" maxLength:"5000" example:"Two water damage losses in three years."`
-		DealRoomID string `json:"dealRoomId,omitempty" maxLength:"64" example:"room_01J8K3M4N5P6Q7R8S9T0V1W2X3" doc:"The deal room of the entity's submission, to show cards of the referral there. Without it no other company hears of it."`
+		EntityType string  `json:"entityType" enum:"submission,quote,policy"`
+		EntityID   string  `json:"entityId" maxLength:"64" example:"quo_01J8K3M4N5P6Q7R8S9T0V1W2X3"`
+		Reason     string  `json:"reason" enum:"authority_exceeded,coverage_question,risk_quality,reinsurance_required,appetite_check,capacity_constraint,prior_losses,financial_condition,regulatory,other" example:"prior_losses"`
+		Rationale  string  `json:"rationale" minLength:"1" maxLength:"5000" example:"Two water damage losses in three years."`
+		DealRoomID room.ID `json:"dealRoomId,omitempty" maxLength:"64" example:"room_01J8K3M4N5P6Q7R8S9T0V1W2X3" doc:"The deal room of the entity's submission, to show cards of the referral there. Without it no other company hears of it."`
 
 		Issue *issueBody `json:"issue,omitempty" doc:"A fact beside the money that authority is asked for."`
 		Draft bool       `json:"draft,omitempty" doc:"Nobody is asked before it is submitted."`
 	}
 }
 
+// ask reads what is asked, and what is wrong with it.
+func (in *createReferralInput) ask() (referral.Ask, error) {
+	b := in.Body
+	a := referral.Ask{Reason: referral.Reason(b.Reason), Rationale: b.Rationale, Draft: b.Draft, Room: b.DealRoomID}
+	if b.Issue != nil {
+		a.Issue = &authority.Issue{Name: b.Issue.Name, Comparator: authority.Comparator(b.Issue.Comparator), Value: b.Issue.Value}
+	}
+	var err error
+	a.Entity, err = referral.ParseEntity(referral.EntityType(b.EntityType), b.EntityID)
+	return a, err
+}
+
+// Resolve implements huma.Resolver.
+func (in *createReferralInput) Resolve(ctx huma.Context) []error {
+	a, err := in.ask()
+	foreseen(ctx, a.Check())
+	return found(ctx, err)
+}
+
 type listReferralsInput struct {
 	Page
-	Status     string `query:"status" enum:"draft,open,in_review,info_requested,pending_second,decided,withdrawn,expired,superseded,revoked,lapsed,consumed"`
-	EntityType string `query:"entityType" enum:"submission,quote,policy"`
-	EntityID   string `query:"entityId" maxLength:"64"`
-	DealRoomID string `query:"dealRoomId" maxLength:"64"`
+	Status     string  `query:"status" enum:"draft,open,in_review,info_requested,pending_second,decided,withdrawn,expired,superseded,revoked,lapsed,consumed"`
+	EntityType string  `query:"entityType" enum:"submission,quote,policy"`
+	EntityID   string  `query:"entityId" maxLength:"64"`
+	DealRoomID room.ID `query:"dealRoomId" maxLength:"64"`
 }
 
 type decideReferralInput struct {
@@ -178,6 +199,12 @@ type decideReferralInput struct {
 		AllowEdit     bool `json:"allowEdit,omitempty" doc:"With approve: it survives changes of the risk that stay within that."`
 		Override      bool `json:"override,omitempty" doc:"With approve: although no profile covers it. Takes canOverride, and a second person."`
 	}
+}
+
+// Resolve implements huma.Resolver; what is to be in the future is looked at by
+// the organisation's clock.
+func (in *decideReferralInput) Resolve(ctx huma.Context) []error {
+	return foreseen(ctx, in.decision().Check(time.Time{}))
 }
 
 // decision reads what was answered.
@@ -237,17 +264,9 @@ func (a *API) registerReferrals(p Platform) {
 }
 
 func (p Platform) createReferral(ctx context.Context, in *createReferralInput) (*bodyOf[referralBody], error) {
-	b := in.Body
-	about, err := referral.ParseEntity(referral.EntityType(b.EntityType), b.EntityID)
+	ask, err := in.ask()
 	if err != nil {
 		return nil, err
-	}
-	ask := referral.Ask{Entity: about, Reason: referral.Reason(b.Reason), Rationale: b.Rationale, Draft: b.Draft}
-	if b.Issue != nil {
-		ask.Issue = &authority.Issue{Name: b.Issue.Name, Comparator: authority.Comparator(b.Issue.Comparator), Value: b.Issue.Value}
-	}
-	if ask.Room.UnmarshalText([]byte(b.DealRoomID)) != nil {
-		return nil, fault.ErrValidation.Field("dealRoomId", "id")
 	}
 	r, err := p.Desk.Refer(ctx, access.From(ctx), ask)
 	return &bodyOf[referralBody]{referralOf(r)}, err
@@ -255,15 +274,12 @@ func (p Platform) createReferral(ctx context.Context, in *createReferralInput) (
 
 func (p Platform) listReferrals(ctx context.Context, in *listReferralsInput) (*bodyOf[List[referralBody]], error) {
 	by := access.From(ctx)
-	f := store.ReferralFilter{Status: in.Status, EntityType: in.EntityType}
+	f := store.ReferralFilter{Status: in.Status, EntityType: in.EntityType, Room: in.DealRoomID}
 	if in.EntityID != "" {
 		var err error
 		if f.Entity, err = referral.ParseEntity(referral.EntityType(in.EntityType), in.EntityID); err != nil {
 			return nil, err
 		}
-	}
-	if f.Room.UnmarshalText([]byte(in.DealRoomID)) != nil {
-		return nil, fault.ErrValidation.Field("dealRoomId", "id")
 	}
 	r := p.DB.As(by)
 	see, err := access.Visible(ctx, r, by, access.Referral)

@@ -3,9 +3,13 @@ package api
 import (
 	"context"
 	"net/http"
+	"strings"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
+
 	"github.com/openinsure/openinsure/internal/access"
+	"github.com/openinsure/openinsure/internal/fault"
 	"github.com/openinsure/openinsure/internal/insurance"
 	"github.com/openinsure/openinsure/internal/insurance/authority"
 	"github.com/openinsure/openinsure/internal/insurance/referral"
@@ -116,6 +120,14 @@ type counterAnswerBody struct {
 	Rationale string `json:"rationale,omitempty" maxLength:"5000" doc:"Why not; needed to refuse."`
 }
 
+// Resolve implements huma.Resolver.
+func (b *counterAnswerBody) Resolve(ctx huma.Context) []error {
+	if b.Accept || strings.TrimSpace(b.Rationale) != "" {
+		return nil
+	}
+	return found(ctx, referral.ErrRationale)
+}
+
 type conditionChangeInput struct {
 	ByID
 	ConditionID string `path:"conditionId" maxLength:"64"`
@@ -124,6 +136,14 @@ type conditionChangeInput struct {
 		Action string `json:"action" enum:"submit,accept,reject,waive" example:"submit" doc:"submit says that it is met; accept and reject answer that; waive does without it."`
 		Note   string `json:"note,omitempty" maxLength:"5000" example:"The report is in the room." doc:"What was submitted, or why it is rejected or waived; accept needs none."`
 	}
+}
+
+// Resolve implements huma.Resolver.
+func (in *conditionChangeInput) Resolve(ctx huma.Context) []error {
+	if in.Body.Action == "accept" || strings.TrimSpace(in.Body.Note) != "" {
+		return nil
+	}
+	return found(ctx, fault.ErrValidation.Field("note", "required"))
 }
 
 type taskBody struct {

@@ -62,7 +62,8 @@ func (op operation) idempotent() bool {
 
 // inputShape is what the guard must know of an input type.
 type inputShape struct {
-	body         bool // has a Body or RawBody
+	body         bool         // has a Body or RawBody
+	of           reflect.Type // of the Body; nil: there is none
 	bodyRequired bool
 	orgID        bool // reads ?orgId= itself
 }
@@ -72,7 +73,7 @@ func shapeOf(t reflect.Type) inputShape {
 	for _, f := range reflect.VisibleFields(t) {
 		switch {
 		case f.Name == "Body":
-			s.body = true
+			s.body, s.of = true, f.Type
 			s.bodyRequired = f.Type.Kind() != reflect.Pointer && f.Type.Kind() != reflect.Interface
 		case f.Name == "RawBody":
 			s.body = true
@@ -91,7 +92,7 @@ func shapeOf(t reflect.Type) inputShape {
 // with a Body (JSON, or []byte with a Content-Type header field), and maybe
 // Status int and string fields with a header tag. A Body with a method ETag()
 // string sets that header. Do not tag a list uniqueItems: huma panics when a
-// client sends objects in it; check in the handler, rule "unique".
+// client sends objects in it; check in a resolver, see found, rule "unique".
 func register[I, O any](a *API, op operation, handler func(context.Context, *I) (*O, error)) {
 	shape := shapeOf(reflect.TypeFor[I]())
 	out := outputOf(reflect.TypeFor[O]())

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"reflect"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"github.com/openinsure/openinsure/internal/access"
+	"github.com/openinsure/openinsure/internal/fault"
 )
 
 // state is what the frame learns about a request on its way, for the log line
@@ -35,6 +37,9 @@ type state struct {
 	reason          string       // why it was refused, beyond the code that he is told
 	key             *IdempotencyKey
 	form            *form          // of an upload
+	body            []byte         // JSON
+	bodyType        reflect.Type   // into which it is read
+	foreseen        []*fault.Error // what a use case would say of it
 	cookies         []*http.Cookie // of a page's request
 }
 

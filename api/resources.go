@@ -129,25 +129,3 @@ func member(ctx context.Context, p Platform, by access.Actor) error {
 
 // bodyOf is the output of an operation that answers a resource.
 type bodyOf[T any] struct{ Body T }
-
-// metadataOf is never null in an answer.
-func metadataOf(m map[string]string) map[string]string {
-	if m == nil {
-		return map[string]string{}
-	}
-	return m
-}
-
-// checkMetadata bounds metadata by the contract: 50 keys of 40 characters with
-// values of 500.
-func checkMetadata(m map[string]string) error {
-	if len(m) > 50 {
-		return fault.ErrValidation.Field("metadata", "maxProperties")
-	}
-	for k, v := range m {
-		if k == "" || len([]rune(k)) > 40 || len([]rune(v)) > 500 {
-			return fault.ErrValidation.Field("metadata", "maxLength")
-		}
-	}
-	return nil
-}

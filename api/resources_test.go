@@ -250,7 +250,7 @@ func TestBadInputWritesNothing(t *testing.T) {
 		"absurd date":        {`2026-05-01`, `9999-05-01`, 400, "validation_failed", "effectiveDate", "date"},
 		"no state":           {`"OR"`, `"XX"`, 400, "validation_failed", "state", "enum"},
 		"line without rates": {`"GL"`, `"CYBER"`, 422, "line_not_offered", "lineOfBusiness", "enum"},
-		"fat metadata":       {`{"a":"b"}`, `{"a":"` + strings.Repeat("x", 501) + `"}`, 400, "validation_failed", "metadata", "maxLength"},
+		"fat metadata":       {`{"a":"b"}`, `{"a":"` + strings.Repeat("x", 501) + `"}`, 400, "validation_failed", "metadata.a", "maxLength"},
 		"malformed":          {`"GL"`, `GL`, 400, "malformed_json", "", ""},
 	} {
 		got, m, _ := w.call(una, "POST", "/v1/submissions", strings.Replace(goodSubmission, tt.old, tt.now, 1))

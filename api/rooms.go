@@ -88,11 +88,11 @@ func roomDetailOf(by access.Actor, v rooms.View) roomDetailBody {
 
 type createRoomInput struct {
 	Body struct {
-		SubmissionID string            `json:"submissionId" minLength:"1" maxLength:"64"`
-		Title        string            `json:"title,omitempty" minLength:"1" maxLength:"200" doc:"The insured's name and the line when you give none."`
-		Participants []InvitationBody  `json:"participants,omitempty" nullable:"false" maxItems:"50"`
-		ExternalID   string            `json:"externalId,omitempty" minLength:"1" maxLength:"255" doc:"Your own id, unique in your organization."`
-		Metadata     map[string]string `json:"metadata,omitempty" doc:"At most 50 keys of 40 characters with values of 500."`
+		SubmissionID string           `json:"submissionId" minLength:"1" maxLength:"64"`
+		Title        string           `json:"title,omitempty" minLength:"1" maxLength:"200" doc:"The insured's name and the line when you give none."`
+		Participants []InvitationBody `json:"participants,omitempty" nullable:"false" maxItems:"50"`
+		ExternalID   string           `json:"externalId,omitempty" minLength:"1" maxLength:"255" doc:"Your own id, unique in your organization."`
+		Metadata     Metadata         `json:"metadata,omitempty"`
 	}
 }
 
@@ -143,9 +143,6 @@ func (a *API) registerRooms(p Platform) {
 
 func (p Platform) createRoom(ctx context.Context, in *createRoomInput) (*bodyOf[roomDetailBody], error) {
 	by, b := access.From(ctx), in.Body
-	if err := checkMetadata(b.Metadata); err != nil {
-		return nil, err
-	}
 	o := rooms.Opening{Title: b.Title, ExternalID: b.ExternalID, Metadata: b.Metadata}
 	if err := fieldID(&o.Submission, b.SubmissionID, "submissionId"); err != nil {
 		return nil, err

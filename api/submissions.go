@@ -6,11 +6,14 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
+
 	"github.com/openinsure/openinsure/internal/access"
 	"github.com/openinsure/openinsure/internal/fault"
 	"github.com/openinsure/openinsure/internal/insurance/billing"
 	"github.com/openinsure/openinsure/internal/insurance/money"
 	"github.com/openinsure/openinsure/internal/insurance/policy"
+	"github.com/openinsure/openinsure/internal/insurance/producer"
 	"github.com/openinsure/openinsure/internal/insurance/quote"
 	"github.com/openinsure/openinsure/internal/insurance/submission"
 	"github.com/openinsure/openinsure/store"
@@ -70,20 +73,46 @@ func submissionFor(s submission.Submission) submissionBody {
 
 type createSubmissionInput struct {
 	Body struct {
-		InsuredName    string `json:"insuredName" minLength:"1" maxLength:"200"`
-		NAICSCode      string `json:"naicsCode" pattern:"^[0-9]{2,6}$" example:"236220"`
-		AnnualRevenue  Money  `json:"annualRevenue" minimum:"0" maximum:"100000000000" doc:"Dollars a year."`
-		RequestedLimit Money  `json:"requestedLimit" minimum:"1" maximum:"100000000000" doc:"Dollars per occurrence."`
-		EffectiveDate  Date   `json:"effectiveDate"`
-		State          string `json:"state" pattern:"^[A-Z]{2}$" doc:"Two letters."`
-		LineOfBusiness string `json:"lineOfBusiness" enum:"GL,CYBER,EO,WC,PROPERTY,UMBRELLA,COMMERCIAL_AUTO"`
-		ProducerID     string `json:"producerId,omitempty" maxLength:"64" doc:"Who brings it; none: direct business."`
-		RiskBody
-		Insured    *submission.Insured `json:"insured,omitempty"`
-		Priority   string              `json:"priority,omitempty" enum:"normal,high" doc:"normal without it."`
-		ExternalID string              `json:"externalId,omitempty" minLength:"1" maxLength:"255" doc:"Your own id, unique in your organization."`
-		Metadata   map[string]string   `json:"metadata,omitempty" doc:"At most 50 keys of 40 characters with values of 500."`
+		InsuredName    string  `json:"insuredName" minLength:"1" maxLength:"200"`
+		NAICSCode      string  `json:"naicsCode" pattern:"^[0-9]{2,6}$" example:"236220"`
+		AnnualRevenue  Money   `json:"annualRevenue" minimum:"0" maximum:"100000000000" doc:"Dollars a year."`
+		RequestedLimit Money   `json:"requestedLimit" minimum:"1" maximum:"100000000000" doc:"Dollars per occurrence."`
+		EffectiveDate  Date    `json:"effectiveDate"`
+		State          USState `json:"state"`
+		LineOfBusiness string  `json:"lineOfBusiness" enum:"GL,CYBER,EO,WC,PROPERTY,UMBRELLA,COMMERCIAL_AUTO"`
+		BroughtBody
 	}
+}
+
+// BroughtBody is what whoever brings a submission may say besides, of a draft of
+// it, too; exported so that the document sees through its embedding.
+type BroughtBody struct {
+	ProducerID producer.ID `json:"producerId,omitempty" maxLength:"64" doc:"Who brings it; none: direct business."`
+	RiskBody
+	Insured    *submission.Insured `json:"insured,omitempty"`
+	Priority   string              `json:"priority,omitempty" enum:"normal,high" doc:"normal without it."`
+	ExternalID string              `json:"externalId,omitempty" minLength:"1" maxLength:"255" doc:"Your own id, unique in your organization; that of a draft is taken when it is submitted."`
+	Metadata   Metadata            `json:"metadata,omitempty"`
+}
+
+// of adds what b says to a submission.
+func (b BroughtBody) of(s submission.Submission) submission.Submission {
+	s.Producer, s.Exposure, s.Insured, s.Priority = b.ProducerID, b.risk(), b.Insured, submission.Priority(b.Priority)
+	s.ExternalID, s.Metadata = b.ExternalID, b.Metadata
+	return s
+}
+
+func (in *createSubmissionInput) submission() submission.Submission {
+	b := in.Body
+	return b.of(submission.Submission{
+		InsuredName: b.InsuredName, NAICS: b.NAICSCode, AnnualRevenue: money.Cents(b.AnnualRevenue), RequestedLimit: money.Cents(b.RequestedLimit),
+		EffectiveDate: b.EffectiveDate.Date, State: string(b.State), LineOfBusiness: b.LineOfBusiness,
+	})
+}
+
+// Resolve implements huma.Resolver.
+func (in *createSubmissionInput) Resolve(ctx huma.Context) []error {
+	return foreseen(ctx, in.submission().Check())
 }
 
 // RiskBody is what may be known of a risk besides; exported so that the document
@@ -144,28 +173,28 @@ func lossesOf(bs []lossBody) []submission.Loss {
 
 type listSubmissionsInput struct {
 	Page
-	Status         string `query:"status" enum:"draft,received,in_review,quoted,referred,declined,withdrawn,expired,bound" doc:"draft lists your own drafts, which are in no other list; those of all for administrators."`
-	LineOfBusiness string `query:"lineOfBusiness" enum:"GL,CYBER,EO,WC,PROPERTY,UMBRELLA,COMMERCIAL_AUTO"`
-	ExternalID     string `query:"externalId" maxLength:"255"`
-	ProducerID     string `query:"producerId" maxLength:"64"`
-	EffectiveFrom  Date   `query:"effectiveFrom" doc:"Effective on this day or later."`
-	EffectiveTo    Date   `query:"effectiveTo" doc:"Effective on this day or earlier."`
-	CreatedFrom    Date   `query:"createdFrom" doc:"Created on this day of UTC or later."`
-	CreatedTo      Date   `query:"createdTo" doc:"Created on this day of UTC or earlier."`
-	Assignee       string `query:"assignee" maxLength:"64" doc:"Who works on it, usr_…; of a broker's own submissions it finds none."`
-	Lane           string `query:"lane" enum:"auto_process,underwriter_review,escalate" doc:"Of its triage; likewise."`
-	Sanctions      string `query:"sanctionsReview" enum:"pending,cleared,blocked" doc:"Likewise."`
+	Status         string      `query:"status" enum:"draft,received,in_review,quoted,referred,declined,withdrawn,expired,bound" doc:"draft lists your own drafts, which are in no other list; those of all for administrators."`
+	LineOfBusiness string      `query:"lineOfBusiness" enum:"GL,CYBER,EO,WC,PROPERTY,UMBRELLA,COMMERCIAL_AUTO"`
+	ExternalID     string      `query:"externalId" maxLength:"255"`
+	ProducerID     producer.ID `query:"producerId" maxLength:"64"`
+	EffectiveFrom  Date        `query:"effectiveFrom" doc:"Effective on this day or later."`
+	EffectiveTo    Date        `query:"effectiveTo" doc:"Effective on this day or earlier."`
+	CreatedFrom    Date        `query:"createdFrom" doc:"Created on this day of UTC or later."`
+	CreatedTo      Date        `query:"createdTo" doc:"Created on this day of UTC or earlier."`
+	Assignee       string      `query:"assignee" maxLength:"64" doc:"Who works on it, usr_…; of a broker's own submissions it finds none."`
+	Lane           string      `query:"lane" enum:"auto_process,underwriter_review,escalate" doc:"Of its triage; likewise."`
+	Sanctions      string      `query:"sanctionsReview" enum:"pending,cleared,blocked" doc:"Likewise."`
 }
 
 type bindInput struct {
 	ByID
 	IfMatch
 	Body struct {
-		InstallmentPlan string            `json:"installmentPlan" enum:"PIF,TWO_PAY,QUARTERLY,MONTHLY_10,MONTHLY_12,PREMIUM_FINANCE"`
-		PremiumFinance  *askFinanceBody   `json:"premiumFinance,omitempty" doc:"The agreement that PREMIUM_FINANCE goes by; with no other plan."`
-		QuoteID         quote.ID          `json:"quoteId,omitempty" doc:"Which quote to bind; by default the accepted one, else the newest."`
-		ExternalID      string            `json:"externalId,omitempty" minLength:"1" maxLength:"255" doc:"Your own id of the policy, unique in your organization."`
-		Metadata        map[string]string `json:"metadata,omitempty" doc:"At most 50 keys of 40 characters with values of 500."`
+		InstallmentPlan string          `json:"installmentPlan" enum:"PIF,TWO_PAY,QUARTERLY,MONTHLY_10,MONTHLY_12,PREMIUM_FINANCE"`
+		PremiumFinance  *askFinanceBody `json:"premiumFinance,omitempty" doc:"The agreement that PREMIUM_FINANCE goes by; with no other plan."`
+		QuoteID         quote.ID        `json:"quoteId,omitempty" doc:"Which quote to bind; by default the accepted one, else the newest."`
+		ExternalID      string          `json:"externalId,omitempty" minLength:"1" maxLength:"255" doc:"Your own id of the policy, unique in your organization."`
+		Metadata        Metadata        `json:"metadata,omitempty"`
 	}
 }
 
@@ -193,9 +222,6 @@ func (a *API) registerSubmissions(p Platform) {
 		if err != nil {
 			return nil, err
 		}
-		if err := checkMetadata(in.Body.Metadata); err != nil {
-			return nil, err
-		}
 		b, err := p.Desk.Bind(ctx, access.From(ctx), id, policy.Order{
 			Plan: billing.Plan(in.Body.InstallmentPlan), Finance: in.Body.PremiumFinance.finance(), Quote: in.Body.QuoteID, ExternalID: in.Body.ExternalID, Metadata: in.Body.Metadata,
 		}, in.Check)
@@ -210,20 +236,8 @@ func parseSubmission(s string) (submission.ID, error) {
 }
 
 func (p Platform) createSubmission(ctx context.Context, in *createSubmissionInput) (*bodyOf[submissionBody], error) {
-	b := in.Body
-	if err := checkMetadata(b.Metadata); err != nil {
-		return nil, err
-	}
-	brought, err := producerField(b.ProducerID)
-	if err != nil {
-		return nil, err
-	}
 	by := access.From(ctx)
-	s, err := p.Desk.Submit(ctx, by, submission.Submission{
-		ExternalID: b.ExternalID, InsuredName: b.InsuredName, NAICS: b.NAICSCode, AnnualRevenue: money.Cents(b.AnnualRevenue),
-		RequestedLimit: money.Cents(b.RequestedLimit), EffectiveDate: b.EffectiveDate.Date, State: b.State, LineOfBusiness: b.LineOfBusiness,
-		Producer: brought, Exposure: b.RiskBody.risk(), Insured: b.Insured, Priority: submission.Priority(b.Priority), Metadata: b.Metadata,
-	})
+	s, err := p.Desk.Submit(ctx, by, in.submission())
 	if err != nil {
 		return nil, err
 	}
@@ -291,12 +305,8 @@ func (p Platform) listSubmissions(ctx context.Context, in *listSubmissionsInput)
 	if err != nil {
 		return nil, err
 	}
-	brought, err := producerField(in.ProducerID)
-	if err != nil {
-		return nil, err
-	}
 	filter := store.SubmissionFilter{
-		Status: in.Status, LineOfBusiness: in.LineOfBusiness, ExternalID: in.ExternalID, Producer: brought,
+		Status: in.Status, LineOfBusiness: in.LineOfBusiness, ExternalID: in.ExternalID, Producer: in.ProducerID,
 		EffectiveFrom: in.EffectiveFrom.Date, EffectiveTo: in.EffectiveTo.Date, CreatedFrom: in.CreatedFrom.Date, CreatedTo: in.CreatedTo.Date,
 		Assignee: in.Assignee, Lane: in.Lane, Sanctions: in.Sanctions,
 	}

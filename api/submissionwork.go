@@ -3,9 +3,12 @@ package api
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/http"
 	"slices"
 	"time"
+
+	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/openinsure/openinsure/internal/access"
 	"github.com/openinsure/openinsure/internal/fault"
@@ -111,9 +114,9 @@ type correctSubmissionInput struct {
 		AnnualRevenue   *Money              `json:"annualRevenue,omitempty" minimum:"0" maximum:"100000000000"`
 		RequestedLimit  *Money              `json:"requestedLimit,omitempty" minimum:"1" maximum:"100000000000"`
 		EffectiveDate   *Date               `json:"effectiveDate,omitempty"`
-		State           *string             `json:"state,omitempty" pattern:"^[A-Z]{2}$"`
+		State           *USState            `json:"state,omitempty"`
 		LineOfBusiness  *string             `json:"lineOfBusiness,omitempty" enum:"GL,CYBER,EO,WC,PROPERTY,UMBRELLA,COMMERCIAL_AUTO"`
-		ProducerID      *string             `json:"producerId,omitempty" maxLength:"64" doc:"Who brings it from now on; empty: nobody."`
+		ProducerID      *producer.ID        `json:"producerId,omitempty" maxLength:"64" doc:"Who brings it from now on; empty: nobody."`
 		AggregateLimit  *Money              `json:"aggregateLimit,omitempty" minimum:"1" maximum:"100000000000"`
 		Deductible      *Money              `json:"deductible,omitempty" minimum:"1" maximum:"100000000000"`
 		Payroll         *Money              `json:"payroll,omitempty" minimum:"1" maximum:"100000000000"`
@@ -127,73 +130,69 @@ type correctSubmissionInput struct {
 		Insured         *submission.Insured `json:"insured,omitempty" doc:"All of it."`
 		Priority        *string             `json:"priority,omitempty" enum:"normal,high"`
 		ExternalID      *string             `json:"externalId,omitempty" minLength:"1" maxLength:"255"`
-		Metadata        map[string]string   `json:"metadata,omitempty" doc:"All of it. At most 50 keys of 40 characters with values of 500."`
+		Metadata        Metadata            `json:"metadata,omitempty" doc:"All of it: at most 50 keys of 40 characters with values of 500."`
 		Unset           []string            `json:"unset,omitempty" nullable:"false" maxItems:"14" enum:"aggregateLimit,deductible,payroll,tiv,employees,vehicles,yearsInBusiness,experienceMod,postalCode,lossHistory,insured,externalId" doc:"What is not known any more."`
 	}
 }
 
-// change reads what is to be corrected.
-func (in *correctSubmissionInput) change() (func(*submission.Submission), error) {
+// Resolve implements huma.Resolver: nothing is both set and unset, and what is
+// set is in itself without contradiction.
+func (in *correctSubmissionInput) Resolve(ctx huma.Context) []error {
 	b := in.Body
 	bad := fault.ErrValidation
-	var brings producer.ID
-	if b.ProducerID != nil {
-		var err error
-		if brings, err = producerField(*b.ProducerID); err != nil {
-			bad = bad.Field("producerId", "id")
-		}
-	}
 	set := map[string]bool{
 		"aggregateLimit": b.AggregateLimit != nil, "deductible": b.Deductible != nil, "payroll": b.Payroll != nil, "tiv": b.TIV != nil,
 		"employees": b.Employees != nil, "vehicles": b.Vehicles != nil, "yearsInBusiness": b.YearsInBusiness != nil, "experienceMod": b.ExperienceMod != nil,
 		"postalCode": b.PostalCode != nil, "lossHistory": b.LossHistory != nil, "insured": b.Insured != nil, "externalId": b.ExternalID != nil,
 	}
-	for name, is := range set {
-		if is && slices.Contains(b.Unset, name) {
+	for _, name := range slices.Sorted(maps.Keys(set)) {
+		if set[name] && slices.Contains(b.Unset, name) {
 			bad = bad.Field(name, "unexpected")
 		}
 	}
-	if len(bad.Fields()) > 0 {
-		return nil, bad
+	var s submission.Submission
+	in.change(&s)
+	foreseenOfChange(ctx, s.Check())
+	return found(ctx, bad)
+}
+
+// change corrects a submission.
+func (in *correctSubmissionInput) change(s *submission.Submission) {
+	b := in.Body
+	put(&s.InsuredName, b.InsuredName)
+	put(&s.NAICS, b.NAICSCode)
+	put(&s.AnnualRevenue, (*money.Cents)(b.AnnualRevenue))
+	put(&s.RequestedLimit, (*money.Cents)(b.RequestedLimit))
+	if b.EffectiveDate != nil {
+		s.EffectiveDate = b.EffectiveDate.Date
 	}
-	return func(s *submission.Submission) {
-		put(&s.InsuredName, b.InsuredName)
-		put(&s.NAICS, b.NAICSCode)
-		put(&s.AnnualRevenue, (*money.Cents)(b.AnnualRevenue))
-		put(&s.RequestedLimit, (*money.Cents)(b.RequestedLimit))
-		if b.EffectiveDate != nil {
-			s.EffectiveDate = b.EffectiveDate.Date
-		}
-		put(&s.State, b.State)
-		put(&s.LineOfBusiness, b.LineOfBusiness)
-		if b.ProducerID != nil {
-			s.Producer = brings
-		}
-		unset(s, b.Unset)
-		r := &s.Exposure
-		put(&r.AggregateLimit, (*money.Cents)(b.AggregateLimit))
-		put(&r.Deductible, (*money.Cents)(b.Deductible))
-		put(&r.Payroll, (*money.Cents)(b.Payroll))
-		put(&r.InsuredValue, (*money.Cents)(b.TIV))
-		put(&r.Employees, b.Employees)
-		put(&r.Vehicles, b.Vehicles)
-		put(&r.ExperienceMod, b.ExperienceMod)
-		put(&r.PostalCode, b.PostalCode)
-		if b.YearsInBusiness != nil {
-			r.YearsInBusiness = b.YearsInBusiness
-		}
-		if b.LossHistory != nil {
-			r.Losses = lossesOf(*b.LossHistory)
-		}
-		if b.Insured != nil {
-			s.Insured = b.Insured
-		}
-		put(&s.Priority, (*submission.Priority)(b.Priority))
-		put(&s.ExternalID, b.ExternalID)
-		if b.Metadata != nil {
-			s.Metadata = b.Metadata
-		}
-	}, nil
+	put(&s.State, (*string)(b.State))
+	put(&s.LineOfBusiness, b.LineOfBusiness)
+	put(&s.Producer, b.ProducerID)
+	unset(s, b.Unset)
+	r := &s.Exposure
+	put(&r.AggregateLimit, (*money.Cents)(b.AggregateLimit))
+	put(&r.Deductible, (*money.Cents)(b.Deductible))
+	put(&r.Payroll, (*money.Cents)(b.Payroll))
+	put(&r.InsuredValue, (*money.Cents)(b.TIV))
+	put(&r.Employees, b.Employees)
+	put(&r.Vehicles, b.Vehicles)
+	put(&r.ExperienceMod, b.ExperienceMod)
+	put(&r.PostalCode, b.PostalCode)
+	if b.YearsInBusiness != nil {
+		r.YearsInBusiness = b.YearsInBusiness
+	}
+	if b.LossHistory != nil {
+		r.Losses = lossesOf(*b.LossHistory)
+	}
+	if b.Insured != nil {
+		s.Insured = b.Insured
+	}
+	put(&s.Priority, (*submission.Priority)(b.Priority))
+	put(&s.ExternalID, b.ExternalID)
+	if b.Metadata != nil {
+		s.Metadata = b.Metadata
+	}
 }
 
 // put sets what was sent.
@@ -250,6 +249,19 @@ type declineSubmissionInput struct {
 	}
 }
 
+func (in *declineSubmissionInput) ending() submission.Ending {
+	e := submission.Ending{Rationale: in.Body.Rationale, Message: in.Body.Message}
+	for _, r := range in.Body.Reasons {
+		e.Reasons = append(e.Reasons, submission.Reason(r))
+	}
+	return e
+}
+
+// Resolve implements huma.Resolver.
+func (in *declineSubmissionInput) Resolve(ctx huma.Context) []error {
+	return foreseen(ctx, in.ending().Check(submission.Decline))
+}
+
 type withdrawSubmissionInput struct {
 	ByID
 	IfMatch
@@ -268,17 +280,10 @@ func (a *API) registerSubmissionWork(p Platform) {
 		if err != nil {
 			return nil, err
 		}
-		if err := checkMetadata(in.Body.Metadata); err != nil {
-			return nil, err
-		}
-		change, err := in.change()
-		if err != nil {
-			return nil, err
-		}
 		by := access.From(ctx)
-		s, err := p.Desk.Correct(ctx, by, id, change, in.Check)
+		s, err := p.Desk.Correct(ctx, by, id, in.change, in.Check)
 		if errors.Is(err, submission.ErrState) { // of a draft, it may be
-			s, err = p.Desk.Redraft(ctx, by, id, change, in.Check)
+			s, err = p.Desk.Redraft(ctx, by, id, in.change, in.Check)
 			return &bodyOf[submissionBody]{submissionFor(s)}, err
 		}
 		if err != nil {
@@ -302,11 +307,7 @@ func (a *API) registerSubmissionWork(p Platform) {
 			"Who brought it learns the reasons that he may know, and the message.",
 		Example: exampleDecline,
 	}, func(ctx context.Context, in *declineSubmissionInput) (*bodyOf[submissionBody], error) {
-		e := submission.Ending{Rationale: in.Body.Rationale, Message: in.Body.Message}
-		for _, r := range in.Body.Reasons {
-			e.Reasons = append(e.Reasons, submission.Reason(r))
-		}
-		return p.endSubmission(ctx, in.ID, e, in.Check, p.Desk.Decline)
+		return p.endSubmission(ctx, in.ID, in.ending(), in.Check, p.Desk.Decline)
 	})
 	register(a, operation{
 		Method: http.MethodPost, Path: "/v1/submissions/{id}/withdraw", ID: "withdraw-submission", Tag: tag, Scope: write, Status: http.StatusOK, IfMatch: true,

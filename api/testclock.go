@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
+
 	"github.com/openinsure/openinsure/internal/access"
 	"github.com/openinsure/openinsure/internal/fault"
 	"github.com/openinsure/openinsure/internal/insurance"
@@ -63,18 +65,30 @@ type moveClockInput struct {
 	}
 }
 
+// Resolve implements huma.Resolver.
+func (in *moveClockInput) Resolve(ctx huma.Context) []error {
+	_, err := in.to()
+	return foreseen(ctx, err)
+}
+
 // to reads where a clock is to be moved.
 func (in *moveClockInput) to() (func(time.Time) time.Time, error) {
 	b := in.Body
-	switch {
-	case b.Advance == "" && b.Now == nil:
-		return nil, fault.ErrValidation.Field("advance", "required")
-	case b.Advance != "" && b.Now != nil:
-		return nil, fault.ErrValidation.Field("now", "unexpected")
-	case b.Now != nil:
+	if b.Advance == "" {
+		if b.Now == nil {
+			return nil, fault.ErrValidation.Field("advance", "required")
+		}
 		return func(time.Time) time.Time { return *b.Now }, nil
 	}
-	return readDuration(b.Advance, "advance")
+	move, err := readDuration(b.Advance, "advance")
+	if b.Now != nil {
+		bad := fault.ErrValidation.Field("now", "unexpected")
+		if err != nil {
+			bad = bad.Field("advance", "format")
+		}
+		return nil, bad
+	}
+	return move, err
 }
 
 var isoDuration = regexp.MustCompile(`^P(?:(\d{1,4})Y)?(?:(\d{1,4})M)?(?:(\d{1,4})W)?(?:(\d{1,6})D)?(?:T(?:(\d{1,7})H)?(?:(\d{1,9})M)?(?:(\d{1,9})S)?)?$`)

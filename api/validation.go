@@ -81,17 +81,18 @@ var setHumaOnce = sync.OnceFunc(func() {
 	huma.ValidateStrictCasing = true
 	huma.NewErrorWithContext = func(hctx huma.Context, status int, msg string, errs ...error) huma.StatusError {
 		st := stateOf(hctx.Context())
-		p := st.api.problem(hctx.Context(), humaFault(status, msg, errs))
+		p := st.api.problem(hctx.Context(), humaFault(status, msg, errs, st))
 		st.errorCode = p.Code
 		return p
 	}
 	huma.NewError = func(status int, msg string, errs ...error) huma.StatusError {
-		return newProblem(context.Background(), humaFault(status, msg, errs))
+		return newProblem(context.Background(), humaFault(status, msg, errs, &state{}))
 	}
 })
 
-// humaFault turns what huma found into a fault.
-func humaFault(status int, msg string, errs []error) error {
+// humaFault turns what huma found into a fault: what the schema says, then what
+// cannot be read, then what the resolvers say.
+func humaFault(status int, msg string, errs []error, st *state) error {
 	switch status {
 	case 413:
 		return errBodyTooLarge
@@ -103,16 +104,20 @@ func humaFault(status int, msg string, errs []error) error {
 	default:
 		return errInternal.Because(errors.Join(append([]error{errors.New(msg)}, errs...)...))
 	}
-	var fields []fault.Field
+	var fields complaint
+	var resolved []*fault.Error
 	for _, err := range errs {
 		var f *fault.Error
 		var d huma.ErrorDetailer
 		switch {
 		case errors.As(err, &f):
-			fields = append(fields, f.Fields()...)
+			resolved = append(resolved, f)
 		case errors.As(err, &d):
 			fields = append(fields, fieldsOf(d.ErrorDetail())...)
 		}
+	}
+	if resolved = append(resolved, st.foreseen...); len(fields) == 0 && len(resolved) == 1 {
+		return resolved[0] // with what else it says
 	}
 	// Huma walks maps, so what is unknown comes in any order.
 	slices.SortStableFunc(fields, func(a, b fault.Field) int {
@@ -121,8 +126,13 @@ func humaFault(status int, msg string, errs []error) error {
 		}
 		return strings.Compare(a.Field, b.Field)
 	})
+	fields = fields.and(st.unreadable())
+	var rules []fault.Field
+	for _, f := range resolved {
+		rules = append(rules, f.Fields()...)
+	}
 	invalid := fault.ErrValidation
-	for _, f := range fields {
+	for _, f := range fields.and(rules) {
 		invalid = invalid.Field(f.Field, f.Rule)
 	}
 	return invalid

@@ -312,7 +312,7 @@ func TestLentAuthority(t *testing.T) {
 	if _, err := lend(h.maria, h.ada, h.maria, noon, week); !errors.Is(err, fault.ErrForbidden) {
 		t.Errorf("she takes it: %v", err)
 	}
-	if _, err := lend(h.ada, h.ada, h.ada, noon, noon); blame(err) != "delegateId until until" {
+	if _, err := lend(h.ada, h.ada, h.ada, noon, noon); blame(err) != "delegateId until" {
 		t.Errorf("to herself, for no time: %v", err)
 	}
 	tomorrow, err := lend(h.ada, h.ada, h.maria, noon.AddDate(0, 0, 1), week)

@@ -41,21 +41,37 @@ func (d Delegation) Holds(at time.Time) bool {
 	return d.EndedAt == nil && !at.Before(d.Starts) && at.Before(d.Ends)
 }
 
-// Check reports everything that is wrong with a delegation made at a time, given
-// those that there are.
-func (d Delegation) Check(at time.Time, others []Delegation) error {
+// CheckAlone reports everything that is wrong with a delegation, whenever it is
+// made and whatever others there are. Of somebody or an instant that is not known
+// it says nothing.
+func (d Delegation) CheckAlone() error { return d.check(time.Time{}) }
+
+// check is CheckAlone for a delegation that is made at a time, when that is known.
+func (d Delegation) check(at time.Time) error {
 	bad := fault.ErrValidation
 	wrong := func(is bool, field, rule string) {
 		if is {
 			bad = bad.Field(field, rule)
 		}
 	}
-	wrong(d.From == d.To, "delegateId", "different")
-	wrong(!d.Ends.After(d.Starts), "until", "min")
-	wrong(!d.Ends.After(at), "until", "min")
-	wrong(d.Ends.Sub(d.Starts) > MaxDelegation, "until", "max")
+	wrong(d.From == d.To && !d.To.IsZero(), "delegateId", "different")
+	if !d.Ends.IsZero() {
+		wrong(!d.Ends.After(d.Starts) || !d.Ends.After(at), "until", "min")
+	}
+	if !d.Starts.IsZero() && !d.Ends.IsZero() {
+		wrong(d.Ends.Sub(d.Starts) > MaxDelegation, "until", "max")
+	}
 	if len(bad.Fields()) > 0 {
 		return bad
+	}
+	return nil
+}
+
+// Check reports everything that is wrong with a delegation made at a time, given
+// those that there are.
+func (d Delegation) Check(at time.Time, others []Delegation) error {
+	if err := d.check(at); err != nil {
+		return err
 	}
 	if d.circular(others) {
 		return ErrCircle

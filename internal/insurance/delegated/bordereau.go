@@ -121,17 +121,27 @@ var (
 	ErrSandbox  = fault.New(fault.Refused, "not_reported", "What is bound outside production is never reported to carriers.")
 )
 
+// Check reports a period that is none, or too long.
+func (b Bordereau) Check() error {
+	switch {
+	case b.From.IsZero() || b.To.IsZero():
+		return nil // a schema says so
+	case !b.From.Before(b.To):
+		return fault.ErrValidation.Field("periodEnd", "min")
+	case b.To.DaysSince(b.From) > longestPeriod:
+		return fault.ErrValidation.Field("periodEnd", "max")
+	}
+	return nil
+}
+
 // CheckPeriod reports a period that is none, too long, or not over yet: a day
 // that is not over may still bring a row.
 func (b Bordereau) CheckPeriod(today civil.Date) error {
-	bad := fault.ErrValidation
-	switch {
-	case !b.From.Before(b.To):
-		bad = bad.Field("periodEnd", "min")
-	case b.To.DaysSince(b.From) > longestPeriod, b.To.After(today):
-		bad = bad.Field("periodEnd", "max")
-	default:
-		return nil
+	if err := b.Check(); err != nil {
+		return err
 	}
-	return bad
+	if b.To.After(today) {
+		return fault.ErrValidation.Field("periodEnd", "max")
+	}
+	return nil
 }

@@ -146,8 +146,12 @@ func (a Agreement) Check() error {
 			bad = bad.Field(field, rule)
 		}
 	}
-	when(!a.Effective.Before(a.Expiration), "expirationDate", "min")
-	when(a.Effective.AddYears(longest).Before(a.Expiration), "expirationDate", "max")
+	when(a.Effective.IsZero(), "effectiveDate", "required")
+	when(a.Expiration.IsZero(), "expirationDate", "required")
+	if !a.Effective.IsZero() && !a.Expiration.IsZero() {
+		when(!a.Effective.Before(a.Expiration), "expirationDate", "min")
+		when(a.Effective.AddYears(longest).Before(a.Expiration), "expirationDate", "max")
+	}
 	when(a.Status != Active && a.Status != Suspended, "status", "enum")
 	a.Terms.check(when)
 	if len(bad.Fields()) > 0 {
@@ -172,7 +176,7 @@ func (t Terms) check(when func(bool, string, string)) {
 	amount("maxPremiumPerPolicy", t.MaxPremium, 1)
 	amount("annualGwpLimit", t.AnnualPremium, 1)
 	maybe("quarterlyGwpLimit", t.QuarterlyPremium)
-	when(t.QuarterlyPremium != nil && *t.QuarterlyPremium > t.AnnualPremium, "quarterlyGwpLimit", "max")
+	when(t.QuarterlyPremium != nil && t.AnnualPremium > 0 && *t.QuarterlyPremium > t.AnnualPremium, "quarterlyGwpLimit", "max")
 	maybe("maxAccumulatedLimit", t.Accumulated)
 	maybe("maxInsuredRevenue", t.MaxRevenue)
 	maybe("maxTiv", t.MaxTIV)

@@ -115,10 +115,24 @@ type Step struct {
 	Cause        string     // needed to end
 }
 
+// Check reports what a step lacks, wherever it comes from.
+func (s Step) Check() error {
+	switch {
+	case s.To == AppointmentActive && s.Confirmation == "":
+		return ErrConfirmation
+	case s.To == AppointmentTerminated && s.Cause == "":
+		return ErrCause
+	}
+	return nil
+}
+
 // Take returns the appointment after a step.
 func (a Appointment) Take(s Step, at time.Time) (Appointment, error) {
 	if !slices.Contains(nextAppointment[a.Status], s.To) {
 		return a, ErrAppointmentState.With("status", a.Status)
+	}
+	if err := s.Check(); err != nil {
+		return a, err
 	}
 	today := dayOf(at)
 	if s.On.IsZero() {
@@ -134,14 +148,8 @@ func (a Appointment) Take(s Step, at time.Time) (Appointment, error) {
 	case AppointmentFiled:
 		a.FiledOn = s.On
 	case AppointmentActive:
-		if s.Confirmation == "" {
-			return a, ErrConfirmation
-		}
 		a.Confirmation = s.Confirmation
 	case AppointmentTerminated:
-		if s.Cause == "" {
-			return a, ErrCause
-		}
 		a.Ended, a.Cause = s.On, s.Cause
 	case AppointmentNoticed:
 		if s.On.Before(a.Ended) {

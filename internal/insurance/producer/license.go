@@ -54,7 +54,7 @@ const expiresSoon = 60
 
 // Faults of licences.
 var (
-	ErrDates          = fault.ErrValidation.Field("expirationDate", "after")
+	ErrDates          = fault.ErrValidation.Field("expirationDate", "min")
 	ErrLicenseRevoked = fault.New(fault.Refused, "license_revoked", "A licence that was revoked stays so; note another one.")
 )
 
@@ -74,9 +74,9 @@ type License struct {
 	UpdatedAt  time.Time
 }
 
-// Check reports dates in the wrong order.
+// Check reports dates in the wrong order, when both are known.
 func (l License) Check() error {
-	if !l.Effective.Before(l.Expiration) {
+	if !l.Effective.IsZero() && !l.Expiration.IsZero() && !l.Effective.Before(l.Expiration) {
 		return ErrDates
 	}
 	return nil

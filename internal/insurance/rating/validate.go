@@ -28,13 +28,13 @@ func (b Book) Validate() error {
 	c.rates(b.BaseRates)
 	for _, place := range slices.Sorted(maps.Keys(b.TerritoryFactors)) {
 		c.when(!territory.MatchString(place), "territoryFactors."+place, "pattern")
-		c.when(!positive(b.TerritoryFactors[place]), "territoryFactors."+place, "min")
+		c.factor("territoryFactors."+place, b.TerritoryFactors[place])
 	}
 	for _, class := range slices.Sorted(maps.Keys(b.ClassModifiers)) {
 		if !naicsPrefix(class) {
 			c.when(true, "classModifiers."+class, "pattern")
 		} else {
-			c.when(!positive(b.ClassModifiers[class]), "classModifiers."+class, "min")
+			c.factor("classModifiers."+class, b.ClassModifiers[class])
 		}
 	}
 	for i, class := range b.ExcludedClasses {
@@ -43,15 +43,15 @@ func (b Book) Validate() error {
 	}
 	c.when(len(b.LimitFactors) == 0, "limitFactors", "required")
 	c.bands("limitFactors", b.LimitFactors)
-	c.rising("limitFactors", factorsOf(b.LimitFactors))
+	c.rising("limitFactors", "factor", factorsOf(b.LimitFactors))
 	c.bands("aggregateFactors", b.AggregateFactors)
-	c.rising("aggregateFactors", factorsOf(b.AggregateFactors))
+	c.rising("aggregateFactors", "factor", factorsOf(b.AggregateFactors))
 	c.credits(b.DeductibleCredits)
 	c.when(len(b.RevenueBands) == 0, "revenueBands", "required")
 	c.bands("revenueBands", b.RevenueBands)
 	c.counts(b.ClaimFactors)
 	c.bands("incurredFactors", b.IncurredFactors)
-	c.rising("incurredFactors", factorsOf(b.IncurredFactors))
+	c.rising("incurredFactors", "factor", factorsOf(b.IncurredFactors))
 	c.when(b.ScheduleMax < 0, "scheduleMax", "min")
 	c.when(b.ScheduleMax > MaxSchedule, "scheduleMax", "max")
 	for _, table := range []struct {
@@ -117,6 +117,19 @@ func (c *check) result() error {
 	return nil
 }
 
+// decimal blames what is no number, or a negative one.
+func (c *check) decimal(field, s string) {
+	abs, negative := strings.CutPrefix(s, "-")
+	c.when(!number(abs), field, "format")
+	c.when(number(abs) && negative, field, "min")
+}
+
+// factor blames what is no number above zero.
+func (c *check) factor(field, s string) {
+	c.decimal(field, s)
+	c.when(number(s) && !positive(s), field, "min")
+}
+
 func (c *check) rates(rates map[string]BaseRate) {
 	c.when(len(rates) == 0, "baseRates", "required")
 	for _, state := range slices.Sorted(maps.Keys(rates)) {
@@ -124,8 +137,9 @@ func (c *check) rates(rates map[string]BaseRate) {
 		c.when(!stateKey.MatchString(state), field, "pattern")
 		_, known := units[r.basis()]
 		c.when(!known, field+".basis", "enum")
-		c.when(!positive(r.PerUnit) || r.MinimumPremium < 0, field, "min")
-		c.when(r.MinimumPremium > money.Max, field, "max")
+		c.factor(field+".perUnit", r.PerUnit)
+		c.when(r.MinimumPremium < 0, field+".minimumPremium", "min")
+		c.when(r.MinimumPremium > money.Max, field+".minimumPremium", "max")
 	}
 }
 
@@ -135,7 +149,8 @@ func (c *check) bands(name string, bands []Band) {
 		last = 0 // no band for nothing
 	}
 	for i, band := range bands {
-		c.when(!positive(band.Factor) || band.UpTo <= last, fmt.Sprintf("%s[%d]", name, i), "min")
+		c.factor(fmt.Sprintf("%s[%d].factor", name, i), band.Factor)
+		c.when(band.UpTo <= last, fmt.Sprintf("%s[%d].upTo", name, i), "min")
 		last = band.UpTo
 	}
 }
@@ -144,34 +159,36 @@ func (c *check) counts(bands []CountBand) {
 	last := -1
 	factors := make([]string, len(bands))
 	for i, band := range bands {
-		c.when(!positive(band.Factor) || band.UpTo <= last, fmt.Sprintf("claimFactors[%d]", i), "min")
+		c.factor(fmt.Sprintf("claimFactors[%d].factor", i), band.Factor)
+		c.when(band.UpTo <= last, fmt.Sprintf("claimFactors[%d].upTo", i), "min")
 		last, factors[i] = band.UpTo, band.Factor
 	}
-	c.rising("claimFactors", factors)
+	c.rising("claimFactors", "factor", factors)
 }
 
 func (c *check) credits(credits []Credit) {
 	last, factors := money.Cents(0), make([]string, len(credits))
 	for i, credit := range credits {
 		field := fmt.Sprintf("deductibleCredits[%d]", i)
-		c.when(!number(credit.Credit) || credit.From <= last, field, "min")
+		c.decimal(field+".credit", credit.Credit)
+		c.when(credit.From <= last, field+".from", "min")
 		r, ok := new(big.Rat).SetString(credit.Credit)
-		c.when(ok && number(credit.Credit) && r.Cmp(big.NewRat(1, 1)) >= 0, field, "max") // nothing would be left to pay
+		c.when(ok && number(credit.Credit) && r.Cmp(big.NewRat(1, 1)) >= 0, field+".credit", "max") // nothing would be left to pay
 		last, factors[i] = credit.From, credit.Credit
 	}
-	c.rising("deductibleCredits", factors)
+	c.rising("deductibleCredits", "credit", factors)
 }
 
 // rising blames factors that fall where the risk grows: more cover, or more
 // losses, must never cost less.
-func (c *check) rising(name string, factors []string) {
+func (c *check) rising(name, member string, factors []string) {
 	var last *big.Rat
 	for i, f := range factors {
 		if !number(f) {
 			continue
 		}
 		r, _ := new(big.Rat).SetString(f)
-		c.when(last != nil && r.Cmp(last) < 0, fmt.Sprintf("%s[%d]", name, i), "ascending")
+		c.when(last != nil && r.Cmp(last) < 0, fmt.Sprintf("%s[%d].%s", name, i, member), "ascending")
 		last = r
 	}
 }

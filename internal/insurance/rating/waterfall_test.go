@@ -199,7 +199,7 @@ func TestGapsNamesEveryHole(t *testing.T) {
 	book.DeductibleCredits[1].Credit = "1.00" // a mistake, in the same answer
 	got, _ := errors.AsType[*fault.Error](book.Gaps(rating.Reach{States: []string{"TX", "VT", "WY"}, MaxLimit: 100_000_000}))
 	want := []fault.Field{
-		{Field: "deductibleCredits[1]", Rule: "max"}, {Field: "deductibleCredits[2]", Rule: "ascending"},
+		{Field: "deductibleCredits[1].credit", Rule: "max"}, {Field: "deductibleCredits[2].credit", Rule: "ascending"},
 		{Field: "baseRates.VT", Rule: "gap"}, {Field: "baseRates.WY", Rule: "gap"},
 		{Field: "territoryFactors.VT", Rule: "gap"}, {Field: "territoryFactors.WY", Rule: "gap"},
 		{Field: "limitFactors", Rule: "gap"}, {Field: "aggregateFactors", Rule: "gap"}, {Field: "revenueBands", Rule: "gap"},
@@ -220,12 +220,12 @@ func TestNewTablesAreChecked(t *testing.T) {
 		{"state in words", func(b *rating.Book) { b.BaseRates["Oregon"] = rating.BaseRate{PerUnit: "1"} }, fault.Field{Field: "baseRates.Oregon", Rule: "pattern"}},
 		{"territory in words", func(b *rating.Book) { b.TerritoryFactors = map[string]string{"coast": "1"} }, fault.Field{Field: "territoryFactors.coast", Rule: "pattern"}},
 		{"territory for nothing", func(b *rating.Book) { b.TerritoryFactors = map[string]string{"OR-972": "0"} }, fault.Field{Field: "territoryFactors.OR-972", Rule: "min"}},
-		{"more cover for less", func(b *rating.Book) { b.LimitFactors[3].Factor = "0.89" }, fault.Field{Field: "limitFactors[3]", Rule: "ascending"}},
-		{"more losses for less", func(b *rating.Book) { b.ClaimFactors[1].Factor = "0.9" }, fault.Field{Field: "claimFactors[1]", Rule: "ascending"}},
-		{"costlier losses for less", func(b *rating.Book) { b.IncurredFactors[1].Factor = "0.9" }, fault.Field{Field: "incurredFactors[1]", Rule: "ascending"}},
-		{"the same count twice", func(b *rating.Book) { b.ClaimFactors[1].UpTo = 0 }, fault.Field{Field: "claimFactors[1]", Rule: "min"}},
-		{"a larger deductible saves less", func(b *rating.Book) { b.DeductibleCredits[1].Credit = "0.01" }, fault.Field{Field: "deductibleCredits[1]", Rule: "ascending"}},
-		{"a credit below nothing", func(b *rating.Book) { b.DeductibleCredits[0].Credit = "-0.01" }, fault.Field{Field: "deductibleCredits[0]", Rule: "min"}},
+		{"more cover for less", func(b *rating.Book) { b.LimitFactors[3].Factor = "0.89" }, fault.Field{Field: "limitFactors[3].factor", Rule: "ascending"}},
+		{"more losses for less", func(b *rating.Book) { b.ClaimFactors[1].Factor = "0.9" }, fault.Field{Field: "claimFactors[1].factor", Rule: "ascending"}},
+		{"costlier losses for less", func(b *rating.Book) { b.IncurredFactors[1].Factor = "0.9" }, fault.Field{Field: "incurredFactors[1].factor", Rule: "ascending"}},
+		{"the same count twice", func(b *rating.Book) { b.ClaimFactors[1].UpTo = 0 }, fault.Field{Field: "claimFactors[1].upTo", Rule: "min"}},
+		{"a larger deductible saves less", func(b *rating.Book) { b.DeductibleCredits[1].Credit = "0.01" }, fault.Field{Field: "deductibleCredits[1].credit", Rule: "ascending"}},
+		{"a credit below nothing", func(b *rating.Book) { b.DeductibleCredits[0].Credit = "-0.01" }, fault.Field{Field: "deductibleCredits[0].credit", Rule: "min"}},
 		{"judgement without bounds", func(b *rating.Book) { b.ScheduleMax = 26 }, fault.Field{Field: "scheduleMax", Rule: "max"}},
 		{"too many classes", func(b *rating.Book) { b.ExcludedClasses = strings.Fields(strings.Repeat("11 ", 5001)) }, fault.Field{Field: "excludedClasses", Rule: "maxItems"}},
 	}

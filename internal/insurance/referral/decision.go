@@ -142,7 +142,7 @@ func (r Referral) Decide(by access.Actor, d Decision, on Bench, at time.Time) (R
 	if err != nil {
 		return r, event.Event{}, err
 	}
-	if err := d.check(at); err != nil {
+	if err := d.Check(at); err != nil {
 		return r, event.Event{}, err
 	}
 	taken.UpdatedAt = at
@@ -223,17 +223,16 @@ func (r Referral) refusal() error {
 	return ErrState.With("status", r.Status)
 }
 
-// check reports everything that is wrong with what was answered.
-func (d Decision) check(at time.Time) error {
-	if strings.TrimSpace(d.Rationale) == "" {
-		return ErrRationale
-	}
+// Check reports everything that is wrong with what is answered at a time.
+func (d Decision) Check(at time.Time) error {
 	bad := fault.ErrValidation
 	wrong := func(is bool, field, rule string) {
 		if is {
 			bad = bad.Field(field, rule)
 		}
 	}
+	unsaid := strings.TrimSpace(d.Rationale) == ""
+	wrong(unsaid, "rationale", "required")
 	wrong(d.Verb != Approve && d.Verb != Reject && d.Verb != RequestMoreInfo, "decision", "enum")
 	wrong(d.Verb != RequestMoreInfo && len(d.Questions) > 0, "questions", "unexpected")
 	wrong(d.Verb != Approve && len(d.Conditions) > 0, "conditions", "unexpected")
@@ -256,7 +255,10 @@ func (d Decision) check(at time.Time) error {
 	if c := d.Counter; c != nil {
 		wrong(c.Premium == nil && c.Limit == nil && c.Deductible == nil && len(c.Exclusions) == 0, "counter", "required")
 	}
-	if len(bad.Fields()) > 0 {
+	switch n := len(bad.Fields()); {
+	case n == 1 && unsaid:
+		return ErrRationale
+	case n > 0:
 		return bad
 	}
 	return nil

@@ -173,16 +173,34 @@ type Ask struct {
 	Risk       string           // looked up
 }
 
+// Check reports everything that is wrong with what is asked.
+func (a Ask) Check() error {
+	bad := fault.ErrValidation
+	wrong := func(is bool, field, rule string) {
+		if is {
+			bad = bad.Field(field, rule)
+		}
+	}
+	unsaid := strings.TrimSpace(a.Rationale) == ""
+	wrong(!slices.Contains(Reasons, a.Reason), "reason", "enum")
+	wrong(unsaid, "rationale", "required")
+	if i := a.Issue; i != nil {
+		wrong(strings.TrimSpace(i.Name) == "", "issue.name", "required")
+		wrong(i.Comparator != authority.AtMost && i.Comparator != authority.AtLeast, "issue.comparator", "enum")
+	}
+	switch n := len(bad.Fields()); {
+	case n == 1 && unsaid:
+		return ErrRationale
+	case n > 0:
+		return bad
+	}
+	return nil
+}
+
 // Raise opens a referral and says what to tell; of a draft, nothing.
 func Raise(by access.Actor, a Ask, at time.Time) (Referral, event.Event, error) {
-	if !slices.Contains(Reasons, a.Reason) {
-		return Referral{}, event.Event{}, fault.ErrValidation.Field("reason", "enum")
-	}
-	if strings.TrimSpace(a.Rationale) == "" {
-		return Referral{}, event.Event{}, ErrRationale
-	}
-	if i := a.Issue; i != nil && (strings.TrimSpace(i.Name) == "" || i.Comparator != authority.AtMost && i.Comparator != authority.AtLeast) {
-		return Referral{}, event.Event{}, fault.ErrValidation.Field("issue", "format")
+	if err := a.Check(); err != nil {
+		return Referral{}, event.Event{}, err
 	}
 	a.Value.Issue = a.Issue
 	r := Referral{

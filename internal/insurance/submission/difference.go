@@ -11,26 +11,26 @@ import (
 // another, as the fields of the API are called; nil when it is the same.
 func Differences(a, b Submission) []string {
 	var names []string
-	when := func(differs bool, name string) {
+	differs := func(differs bool, name string) {
 		if differs {
 			names = append(names, name)
 		}
 	}
-	when(a.ExternalID != b.ExternalID, "externalId")
-	when(a.InsuredName != b.InsuredName, "insuredName")
-	when(a.NAICS != b.NAICS, "naicsCode")
-	when(a.AnnualRevenue != b.AnnualRevenue, "annualRevenue")
-	when(a.RequestedLimit != b.RequestedLimit, "requestedLimit")
-	when(a.EffectiveDate != b.EffectiveDate, "effectiveDate")
-	when(a.State != b.State, "state")
-	when(a.LineOfBusiness != b.LineOfBusiness, "lineOfBusiness")
-	when(a.Producer != b.Producer, "producerId")
-	when(a.Urgent() != b.Urgent(), "priority")
-	when(!maps.Equal(a.Metadata, b.Metadata), "metadata")
-	when(a.Insured != b.Insured && (a.Insured == nil || b.Insured == nil || *a.Insured != *b.Insured), "insured")
+	differs(a.ExternalID != b.ExternalID, "externalId")
+	differs(a.InsuredName != b.InsuredName, "insuredName")
+	differs(a.NAICS != b.NAICS, "naicsCode")
+	differs(a.AnnualRevenue != b.AnnualRevenue, "annualRevenue")
+	differs(a.RequestedLimit != b.RequestedLimit, "requestedLimit")
+	differs(a.EffectiveDate != b.EffectiveDate, "effectiveDate")
+	differs(a.State != b.State, "state")
+	differs(a.LineOfBusiness != b.LineOfBusiness, "lineOfBusiness")
+	differs(a.Producer != b.Producer, "producerId")
+	differs(a.Urgent() != b.Urgent(), "priority")
+	differs(!maps.Equal(a.Metadata, b.Metadata), "metadata")
+	differs(a.Insured != b.Insured && (a.Insured == nil || b.Insured == nil || *a.Insured != *b.Insured), "insured")
 	x, y := a.Exposure.members(), b.Exposure.members()
 	for _, name := range slices.Sorted(maps.Keys(union(x, y))) {
-		when(!reflect.DeepEqual(x[name], y[name]), name)
+		differs(!reflect.DeepEqual(x[name], y[name]), name)
 	}
 	return names
 }

@@ -94,9 +94,15 @@ var States = strings.Fields(states)
 // nobody has classified.
 const sectors = "11 21 22 23 31 32 33 42 44 45 48 49 51 52 53 54 55 56 61 62 71 72 81 92 99"
 
-// Check reports everything that a schema cannot: a state or class that is none,
-// terms that contradict each other, losses of years that are not past or that
-// come twice.
+// UnknownRevenue is the revenue of a draft of which nobody has said any: none at
+// all is one, too.
+const UnknownRevenue money.Cents = -1
+
+// Check reports everything that keeps a submission from being received: what
+// every submission has to say and this one does not, a state or class that is
+// none, terms that contradict each other, losses of years that are not past or
+// that come twice. What is compared with something that is missing is looked at
+// when it is there.
 func (s Submission) Check() error {
 	bad := fault.ErrValidation
 	when := func(wrong bool, field, rule string) {
@@ -104,15 +110,24 @@ func (s Submission) Check() error {
 			bad = bad.Field(field, rule)
 		}
 	}
-	when(!slices.Contains(States, s.State), "state", "enum")
-	when(len(s.NAICS) < 2 || !slices.Contains(strings.Fields(sectors), s.NAICS[:2]), "naicsCode", "enum")
+	when(s.InsuredName == "", "insuredName", "required")
+	when(s.NAICS == "", "naicsCode", "required")
+	when(s.AnnualRevenue < 0, "annualRevenue", "required")
+	when(s.RequestedLimit <= 0, "requestedLimit", "required")
+	when(s.EffectiveDate.IsZero(), "effectiveDate", "required")
+	when(s.State == "", "state", "required")
+	when(s.LineOfBusiness == "", "lineOfBusiness", "required")
+	when(s.State != "" && !slices.Contains(States, s.State), "state", "enum")
+	when(s.NAICS != "" && !slices.ContainsFunc(strings.Fields(sectors), func(sector string) bool { return strings.HasPrefix(s.NAICS, sector) }), "naicsCode", "enum")
 	when(s.Exposure.AggregateLimit > 0 && s.Exposure.AggregateLimit < s.RequestedLimit, "aggregateLimit", "min")
-	when(s.Exposure.Deductible > 0 && s.Exposure.Deductible >= s.RequestedLimit, "deductible", "max")
+	when(s.RequestedLimit > 0 && s.Exposure.Deductible >= s.RequestedLimit, "deductible", "max")
 	seen := map[int]bool{}
 	for i, l := range s.Exposure.Losses {
 		field := fmt.Sprintf("lossHistory[%d].year", i)
-		when(l.Year < s.EffectiveDate.Year-2*LossYears, field, "min")
-		when(l.Year > s.EffectiveDate.Year, field, "max")
+		if !s.EffectiveDate.IsZero() {
+			when(l.Year < s.EffectiveDate.Year-2*LossYears, field, "min")
+			when(l.Year > s.EffectiveDate.Year, field, "max")
+		}
 		when(seen[l.Year], field, "unique")
 		when(l.Claims == 0 && l.Incurred > 0, fmt.Sprintf("lossHistory[%d].claims", i), "min")
 		seen[l.Year] = true

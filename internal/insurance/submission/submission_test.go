@@ -29,7 +29,7 @@ func TestOnlyLegalTransitions(t *testing.T) {
 
 func sound() submission.Submission {
 	return submission.Submission{
-		State: "OR", NAICS: "236220", RequestedLimit: 100_000_000, EffectiveDate: civil.Date{Year: 2026, Month: 5, Day: 1},
+		InsuredName: "Pacific Coast Builders", LineOfBusiness: "GL", State: "OR", NAICS: "236220", RequestedLimit: 100_000_000, EffectiveDate: civil.Date{Year: 2026, Month: 5, Day: 1},
 		Exposure: submission.Risk{AggregateLimit: 100_000_000, Deductible: 99_999_999, Losses: []submission.Loss{{Year: 2026, Claims: 1, Incurred: 1}, {Year: 2021}, {Year: 2016, Claims: 2, Incurred: 500_000}}},
 	}
 }
@@ -45,14 +45,14 @@ func TestCheckNamesEverything(t *testing.T) {
 		{"no state", func(s *submission.Submission) { s.State = "XX" }, []fault.Field{{Field: "state", Rule: "enum"}}},
 		{"small letters", func(s *submission.Submission) { s.State = "or" }, []fault.Field{{Field: "state", Rule: "enum"}}},
 		{"a sector that is none", func(s *submission.Submission) { s.NAICS = "346220" }, []fault.Field{{Field: "naicsCode", Rule: "enum"}}},
-		{"no class", func(s *submission.Submission) { s.NAICS = "" }, []fault.Field{{Field: "naicsCode", Rule: "enum"}}},
+		{"no class", func(s *submission.Submission) { s.NAICS = "" }, []fault.Field{{Field: "naicsCode", Rule: "required"}}},
 		{"aggregate below one loss", func(s *submission.Submission) { s.Exposure.AggregateLimit = 99_999_999 }, []fault.Field{{Field: "aggregateLimit", Rule: "min"}}},
 		{"deductible of all", func(s *submission.Submission) { s.Exposure.Deductible = 100_000_000 }, []fault.Field{{Field: "deductible", Rule: "max"}}},
 		{"next year's losses", func(s *submission.Submission) { s.Exposure.Losses[0].Year = 2027 }, []fault.Field{{Field: "lossHistory[0].year", Rule: "max"}}},
 		{"another age's losses", func(s *submission.Submission) { s.Exposure.Losses[2].Year = 2015 }, []fault.Field{{Field: "lossHistory[2].year", Rule: "min"}}},
 		{"a year twice", func(s *submission.Submission) { s.Exposure.Losses[1].Year = 2026 }, []fault.Field{{Field: "lossHistory[1].year", Rule: "unique"}}},
 		{"a cost of no claim", func(s *submission.Submission) { s.Exposure.Losses[1].Incurred = 1 }, []fault.Field{{Field: "lossHistory[1].claims", Rule: "min"}}},
-		{"all at once", func(s *submission.Submission) { s.State, s.NAICS, s.Exposure.Deductible = "", "00", 1e12 }, []fault.Field{{Field: "state", Rule: "enum"}, {Field: "naicsCode", Rule: "enum"}, {Field: "deductible", Rule: "max"}}},
+		{"all at once", func(s *submission.Submission) { s.State, s.NAICS, s.Exposure.Deductible = "", "00", 1e12 }, []fault.Field{{Field: "state", Rule: "required"}, {Field: "naicsCode", Rule: "enum"}, {Field: "deductible", Rule: "max"}}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -1,0 +1,120 @@
+package api
+
+import (
+	"encoding/json"
+	"errors"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/openinsure/openinsure/internal/fault"
+)
+
+// found is what a huma.Resolver returns of the rules that its schema cannot say
+// and no use case knows: that a field goes with another, that a list holds nothing
+// twice. Whoever sent the request learns of them together with what the schema has
+// found.
+//
+// Of a field that was not sent there is nothing to say but that it is required.
+func found(ctx huma.Context, errs ...error) []error {
+	var out []error
+	for _, f := range about(ctx, errs, true) {
+		out = append(out, f)
+	}
+	return out
+}
+
+// foreseen is found for rules that the use case checks itself, at its time and by
+// what is stored: dates in the wrong order, limits that contradict each other. They
+// are told now when the schema has something to say, so that nothing is left to be
+// told after that.
+func foreseen(ctx huma.Context, errs ...error) []error {
+	st := stateOf(ctx.Context())
+	st.foreseen = append(st.foreseen, about(ctx, errs, true)...)
+	return nil
+}
+
+// foreseenOfChange is foreseen for a change, which need not say everything: of a
+// field that was not sent there is nothing to say.
+func foreseenOfChange(ctx huma.Context, errs ...error) []error {
+	st := stateOf(ctx.Context())
+	st.foreseen = append(st.foreseen, about(ctx, errs, false)...)
+	return nil
+}
+
+// about is what errs say of the form of what was sent, and, of a whole thing, of
+// what is missing in it.
+func about(ctx huma.Context, errs []error, whole bool) []*fault.Error {
+	st := stateOf(ctx.Context())
+	var sent map[string]json.RawMessage
+	if st.body != nil && json.Unmarshal(st.body, &sent) != nil {
+		return nil // no object: that is said already
+	}
+	var out []*fault.Error
+	for _, err := range errs {
+		f, ok := errors.AsType[*fault.Error](err)
+		if !ok || f.Kind() != fault.Invalid {
+			continue
+		}
+		all := f.Fields()
+		said := slices.DeleteFunc(slices.Clone(all), func(b fault.Field) bool {
+			_, is := sent[topOf(b.Field)]
+			return sent != nil && !is && (b.Rule != "required" || !whole)
+		})
+		switch {
+		case len(said) == 0:
+		case len(said) == len(all):
+			out = append(out, f)
+		default:
+			part := fault.ErrValidation
+			for _, b := range said {
+				part = part.Field(b.Field, b.Rule)
+			}
+			out = append(out, part)
+		}
+	}
+	return out
+}
+
+// topOf is the field of the body that a path begins with.
+func topOf(field string) string {
+	if i := strings.IndexAny(field, ".["); i >= 0 {
+		return field[:i]
+	}
+	return field
+}
+
+// within reports whether a path is that of a field, or of something in it.
+func within(path, field string) bool {
+	rest, ok := strings.CutPrefix(path, field)
+	return field == "body" || ok && (rest == "" || rest[0] == '.' || rest[0] == '[')
+}
+
+// A complaint is a list of what is wrong with a request that grows from what the
+// schema says to what other rules say.
+type complaint []fault.Field
+
+// and adds what is wrong with fields of which nothing was said before: a value
+// that is out of bounds need not be told as well to be in the wrong order. What
+// should not be there at all is told in any case.
+func (c complaint) and(more []fault.Field) complaint {
+	before := c
+	for _, f := range more {
+		if !slices.Contains(c, f) && (f.Rule == "unexpected" || !slices.ContainsFunc(before, func(b fault.Field) bool { return within(f.Field, b.Field) })) {
+			c = append(c, f)
+		}
+	}
+	return c
+}
+
+// unreadable names the fields of the request's body that could not be read into
+// the operation's input; huma tells of them only when the schema has nothing to
+// say.
+func (st *state) unreadable() []fault.Field {
+	if st.body == nil || st.bodyType == nil {
+		return nil
+	}
+	return fill(reflect.New(st.bodyType).Elem(), st.body, "")
+}

@@ -1,0 +1,124 @@
+package api
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/openinsure/openinsure/store/storetest"
+)
+
+// TestEverythingAtOnce sends requests in which all is wrong that can be: what the
+// schema refuses, what cannot be read, and what contradicts itself. Each answer
+// names all of it, each thing once, and nothing has changed.
+func TestEverythingAtOnce(t *testing.T) {
+	c := newCast(t)
+	const some = "_01J8K3M4N5P6Q7R8S9T0V1W2X3"
+	sub := "/v1/submissions/" + c.submission()
+	before := rowsOf(t, c)
+	for _, tt := range []struct{ name, who, method, path, body, want string }{
+		{"submission", "una", "POST", "/v1/submissions", `{"insuredName":"","naicsCode":"001234","annualRevenue":1.005,"requestedLimit":1000,"effectiveDate":"2026-02-30","state":"XX",
+			"lineOfBusiness":"PETS","producerId":"prd_1","aggregateLimit":999,"deductible":1000,"employees":-1,"yearsInBusiness":1.5,
+			"lossHistory":[{"year":2025,"claims":0,"incurred":5},{"year":2025,"claims":1,"incurred":-5}],"priority":"now","metadata":{"":"x","k":"` + strings.Repeat("v", 501) + `"},"colour":"red"}`,
+			`aggregateLimit min, annualRevenue money, colour unknown, deductible max, effectiveDate date, employees min, insuredName minLength, lineOfBusiness enum,
+			lossHistory[0].claims min, lossHistory[1].incurred min, lossHistory[1].year unique, metadata maxLength, metadata.k maxLength, naicsCode enum, priority enum, producerId id, state enum, yearsInBusiness type`},
+		{"submission of little", "una", "POST", "/v1/submissions", `{"aggregateLimit":5,"lossHistory":[{"year":2025,"claims":0,"incurred":0},{"year":2025,"claims":0,"incurred":0}]}`,
+			`annualRevenue required, effectiveDate required, insuredName required, lineOfBusiness required, lossHistory[1].year unique, naicsCode required, requestedLimit required, state required`},
+		{"submission of another time", "una", "POST", "/v1/submissions", `{"insuredName":"A","naicsCode":"236220","annualRevenue":1,"requestedLimit":100000000001,"effectiveDate":"2026-05-01","state":"OR","lineOfBusiness":"GL",
+			"aggregateLimit":1,"deductible":2,"lossHistory":[{"year":2015,"claims":0,"incurred":0},{"year":2027,"claims":0,"incurred":0}]}`,
+			`lossHistory[0].year min, lossHistory[1].year max, requestedLimit max`},
+		{"no object", "una", "POST", "/v1/submissions", `[]`, `body type`},
+		{"draft", "una", "POST", "/v1/submissions/drafts", `{"insuredName":"","state":"XX","annualRevenue":0.001,"producerId":"nobody","effectiveDate":"tomorrow"}`,
+			`annualRevenue money, effectiveDate date, insuredName minLength, lineOfBusiness required, producerId id, state enum`},
+		{"correction", "una", "PATCH", sub, `{"naicsCode":"00","state":"oregon","requestedLimit":10,"aggregateLimit":5,"deductible":10,"unset":["deductible","taste"],"priority":"now"}`,
+			`aggregateLimit min, deductible max, deductible unexpected, naicsCode enum, priority enum, state enum, unset[1] enum`},
+		{"quote", "una", "POST", sub + "/quote", `{"requestedLimit":-1,"schedule":{"percent":26,"reason":"mood"},"alternative":"yes"}`,
+			`alternative type, requestedLimit min, schedule.percent max, schedule.reason enum`},
+		{"bind", "una", "POST", sub + "/bind", `{"installmentPlan":"MONTHLY_13","quoteId":"quo_1","premiumFinance":{"financier":" ","downPayment":1,"downPaymentPercent":100},"metadata":{"` + strings.Repeat("k", 41) + `":""}}`,
+			`installmentPlan enum, metadata maxLength, premiumFinance unexpected, premiumFinance.agreementNumber required, premiumFinance.downPaymentPercent max, premiumFinance.downPaymentPercent unexpected, premiumFinance.financier pattern, quoteId id`},
+		{"decline", "una", "POST", sub + "/decline", `{"reasons":["other","other","mood"],"rationale":""}`,
+			`message required, rationale minLength, reasons[1] unique, reasons[2] enum`},
+		{"withdrawal", "una", "POST", sub + "/withdraw", `{"reason":"other","colour":"red"}`, `colour unknown, message required`},
+		{"program", "ada", "POST", "/v1/programs", `{"name":"","lineOfBusiness":"GL","states":["OR","OR","XX"],"maxLimit":0,"autoBindThreshold":-1,"referAbove":10,"declineAbove":5,"maxExperienceMod":"high"}`,
+			`autoBindThreshold min, declineAbove min, maxExperienceMod pattern, maxLimit min, name minLength, states[1] unique, states[2] enum`},
+		{"rate table", "ada", "POST", "/v1/rate-tables", `{"programId":"prg_1","effectiveDate":"2026-13-01","book":{"baseRates":{"OR":{"perUnit":"free","basis":"luck","minimumPremium":-1}},
+			"limitFactors":[{"upTo":10,"factor":"1"},{"upTo":5,"factor":"x"}],"revenueBands":[],"scheduleMax":30}}`,
+			`book.baseRates.OR.basis enum, book.baseRates.OR.minimumPremium min, book.baseRates.OR.perUnit format, book.limitFactors[1].factor format, book.limitFactors[1].upTo min, book.revenueBands required, book.scheduleMax max, effectiveDate date, programId id`},
+		{"agreement", "ada", "POST", "/v1/da-agreements", `{"carrierId":"car_1","programId":"","effectiveDate":"2026-01-02","expirationDate":"2026-01-01","maxOccurrenceLimit":10,"maxAggregateLimit":5,"maxPremiumPerPolicy":-1,
+			"authorizedStates":["XX"],"excludedNaicsCodes":["a"],"annualGwpLimit":10,"quarterlyGwpLimit":11,"producerCommissionBps":9000,"mgaOverrideBps":1001,"referralTriggers":[{"type":"STATE","description":"x","threshold":1}]}`,
+			`authorizedStates[0] enum, carrierId id, excludedNaicsCodes[0] pattern, expirationDate min, maxAggregateLimit min, maxPremiumPerPolicy min, mgaOverrideBps max, programId minLength, quarterlyGwpLimit max, referralTriggers[0].threshold unexpected, referralTriggers[0].values required`},
+		{"agreement, changed", "ada", "PATCH", "/v1/da-agreements/daa" + some, `{"status":"ended","authorizedStates":["OR","OR"],"quarterlyGwpLimit":1}`,
+			`authorizedStates[1] unique, status enum`},
+		{"carrier", "ada", "POST", "/v1/carriers", `{"name":"","naicNumber":"1","email":"nobody","bordereauConfig":{"premiumFrequency":"daily","reportingLag":91},"metadata":{"":""}}`,
+			`bordereauConfig.premiumFrequency enum, bordereauConfig.reportingLag max, email email, metadata maxLength, naicNumber pattern, name minLength`},
+		{"bordereau", "ada", "POST", "/v1/bordereaux", `{"agreementId":"daa_1","type":"claims","periodStart":"2026-02-01","periodEnd":"2026-01-01"}`, `agreementId id, periodEnd min, type enum`},
+		{"producer", "ada", "POST", "/v1/producers", `{"type":"firm","legalName":"A","npn":"x","email":"a","parentProducerId":"prd_1","firmOrgId":"org_1","metadata":{"":""}}`,
+			`email email, firmOrgId id, metadata maxLength, npn pattern, parentProducerId id, type enum`},
+		{"producer, changed", "ada", "PATCH", "/v1/producers/prd" + some, `{"legalName":"","parentProducerId":"prd_1","firmOrgId":"org_1"}`, `firmOrgId id, legalName minLength, parentProducerId id`},
+		{"license", "ada", "POST", "/v1/producers/prd" + some + "/licenses", `{"number":"1","type":"none","state":"XX","lines":["GL","GL"],"effectiveDate":"2026-01-02","expirationDate":"2026-01-02"}`,
+			`expirationDate min, lines unique, state enum, type enum`},
+		{"appointment", "ada", "POST", "/v1/producers/prd" + some + "/appointments", `{"carrier":"","state":"XX","lines":["GL","GL"],"contractDate":"soon"}`,
+			`carrier minLength, contractDate date, lines unique, state enum`},
+		{"appointment, ended", "ada", "PATCH", "/v1/producers/prd" + some + "/appointments/apt" + some, `{"status":"terminated","on":"soon"}`, `on date, reason required`},
+		{"profile", "ada", "POST", "/v1/authority/profiles", `{"name":" ","level":11,"maxLimit":-1,"authorizedLobs":[],"prohibitedStates":["ny"],"constraints":[{"name":"a","comparator":"like","value":1},{"name":"a","comparator":"at_most","value":1}]}`,
+			`authorizedLobs minItems, constraints[0].comparator enum, constraints[1].name unique, level max, maxLimit min, name required, prohibitedStates[0] format`},
+		{"profile, changed", "ada", "PATCH", "/v1/authority/profiles/aup" + some, `{"level":0,"authorizedLobs":[]}`, `authorizedLobs minItems, level min`},
+		{"assignment", "ada", "POST", "/v1/authority/profiles/aup" + some + "/assign", `{"userId":"me","until":"ever"}`, `until unknown, userId id`},
+		{"delegation", "ada", "POST", "/v1/authority/delegations", `{"delegatorId":"me","delegateId":"usr_1","from":"2026-01-02T00:00:00Z","until":"2026-01-01T00:00:00Z","for":"x"}`,
+			`delegateId id, delegatorId id, for unknown, until min`},
+		{"delegation to himself", "ada", "POST", "/v1/authority/delegations", `{"delegateId":"` + c.id("ada") + `","from":"2026-01-02T00:00:00Z","until":"2028-01-01T00:00:00Z"}`, `delegateId different, until max`},
+		{"rules", "ada", "PUT", "/v1/referral-rules", `{"fourEyesAbove":-1,"decideWithinMinutes":0,"answerWithinMinutes":1,"expiresAfterDays":367,"calendar":{"timeZone":"Mars","opens":"17:00","closes":"09:00","workdays":["mon","mon"],"holidays":["soon"]}}`,
+			`calendar.closes min, calendar.holidays[0] date, calendar.timeZone timezone, calendar.workdays[1] unique, decideWithinMinutes min, expiresAfterDays max, fourEyesAbove min`},
+		{"referral", "una", "POST", "/v1/referrals", `{"entityType":"quote","entityId":"sub` + some + `","reason":"mood","rationale":" ","dealRoomId":"here","issue":{"name":" ","comparator":"like","value":"x"}}`,
+			`dealRoomId id, entityId id, issue.comparator enum, issue.name required, issue.value type, rationale required, reason enum`},
+		{"decision", "una", "POST", "/v1/referrals/ref" + some + "/decision", `{"decision":"reject","rationale":" ","questions":[""],"conditions":[{"kind":"later","action":" "}],"offsetPercent":101,"validUntil":"soon","allowEdit":true}`,
+			`allowEdit unexpected, conditions unexpected, conditions[0].action required, conditions[0].kind enum, offsetPercent max, offsetPercent unexpected, questions unexpected, questions[0] minLength, rationale required, validUntil datetime, validUntil unexpected`},
+		{"counter refused", "una", "POST", "/v1/referrals/ref" + some + "/answer-counter", `{"accept":false,"colour":"red"}`, `colour unknown, rationale required`},
+		{"condition", "una", "POST", "/v1/referrals/ref" + some + "/conditions/cnd" + some, `{"action":"reject","colour":"red"}`, `colour unknown, note required`},
+		{"test clock", "ada", "POST", "/v1/test-clock", `{"advance":"a while","now":"later"}`, `advance format, now datetime, now unexpected`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			status, got, _ := c.as(tt.who, tt.method, tt.path, tt.body)
+			if status != 400 || got["error"] != "validation_failed" {
+				t.Fatalf("%d %v", status, got)
+			}
+			want := strings.Split(strings.Join(strings.Fields(tt.want), " "), ", ")
+			if all := wrongs(got); !slices.Equal(all, want) {
+				t.Errorf("got  %s\nwant %s", strings.Join(all, ", "), strings.Join(want, ", "))
+			}
+		})
+	}
+	if after := rowsOf(t, c); !maps.Equal(before, after) {
+		t.Errorf("rows of each table before %v, after %v", before, after)
+	}
+}
+
+// wrongs is what an answer says is wrong, in order.
+func wrongs(answer map[string]any) []string {
+	details, _ := answer["details"].(map[string]any)
+	list, several := details["errors"].([]any)
+	if !several {
+		list = []any{details}
+	}
+	var out []string
+	for _, e := range list {
+		out = append(out, fmt.Sprintf("%v %v", e.(map[string]any)["field"], e.(map[string]any)["rule"]))
+	}
+	slices.Sort(out)
+	return out
+}
+
+// rowsOf counts the rows of every table but that of requests.
+func rowsOf(t *testing.T, c *cast) map[string]int {
+	t.Helper()
+	raw := storetest.Value[string](t, c.db, `SELECT json_object_agg(relname, (xpath('/row/n/text()', query_to_xml(format('SELECT count(*) AS n FROM %I', relname), false, true, '')))[1]::text::int)
+		FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace AND relname <> 'request'`)
+	var out map[string]int
+	if err := json.Unmarshal([]byte(raw), &out); err != nil || out["submission"] != 1 {
+		t.Fatal(raw, err)
+	}
+	return out
+}
