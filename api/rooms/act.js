@@ -51,9 +51,9 @@ export function choice(of, name, legend, options) {
   return set;
 }
 
-export function submit(label, className = "", value = "", more = {}) {
+export function submit(label, className = "", value = "") {
   const b = make("button", className, label);
-  Object.assign(b, { type: "submit", value, ...more });
+  Object.assign(b, { type: "submit", value });
   b.dataset.of = "submit " + value;
   return b;
 }
@@ -81,7 +81,7 @@ export function act(title, to, ...children) {
   form.addEventListener("input", ({ target }) => unsay(target.closest("[data-field]")));
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
-    if (form.ariaBusy) return;
+    if (isBusy(form)) return;
     clear(form);
     $("deal-error").textContent = "";
     const wanted = to(event.submitter?.value);
@@ -89,17 +89,20 @@ export function act(title, to, ...children) {
     for (const e of empty) say(e, e.dataset.missing);
     if (empty.length) return empty[0].focus();
     if (wanted.sure && !confirm(wanted.sure)) return;
-    form.ariaBusy = "true";
+    form.setAttribute("aria-busy", "true");
     try {
       await move(wanted.path, wanted.body);
       form.reset(); // what was sent is nothing to keep
     } catch (e) {
       await refused(form, e);
     }
-    form.ariaBusy = null;
+    form.removeAttribute("aria-busy");
   });
   return form;
 }
+
+// isBusy reports whether a form waits for its answer.
+export const isBusy = (form) => form.hasAttribute("aria-busy");
 
 const say = (e, sentence) => {
   document.getElementById(e.id + "-wrong").textContent = sentence;
@@ -140,6 +143,7 @@ async function refused(form, e) {
     const t = [...now.querySelectorAll("[data-field]")].find((n) => n.dataset.of === c.dataset.of);
     if (t) say(t, s);
   }
+  for (let d = now.closest(".more"); d; d = d.parentElement.closest(".more")) d.open = true;
   now.querySelector("[data-of=alert]").textContent = sentence;
   const first = now.querySelector("[aria-invalid]");
   (first?.matches("fieldset") ? first.querySelector("input:checked") : first)?.focus();

@@ -7,7 +7,7 @@ import { money, termsOf } from "./quotes.js";
 const of = (r) => "/referrals/" + r.id;
 
 function block(r, title, ...children) {
-  const b = make("div", "block turn", make("h4", "", title), ...children);
+  const b = make("div", "block turn", make("h3", "", title), ...children);
   b.dataset.referral = r.id;
   return b;
 }
@@ -60,7 +60,7 @@ export function keepCondition(keep, r, c, may, now) {
     b.classList.toggle("turn", now);
     if (c.status === "rejected") b.append(make("p", "error", `What was sent is not enough${c.note ? ": " + c.note : ""}`));
     if (!may) return b;
-    const note = text("note", "note", "How it is met", "Say how it is met, or where what shows it is.");
+    const note = text("note", "note", "How it is met (files go into the conversation)", "Say how it is met, or where what shows it is.");
     b.append(more("met", "Say that it is met", false, act("Condition " + c.id,
       () => ({ path: `${of(r)}/conditions/${c.id}/submit`, needs: [note.querySelector("textarea")], body: { note: note.querySelector("textarea").value.trim() } }), note, submit("Say that it is met"))));
     return b;

@@ -1,6 +1,7 @@
 // How the deal of the room stands, and what one may do about it.
 import { api, inRoom } from "./session.js";
 import { state } from "./state.js";
+import { newID } from "./uuid.js";
 
 let draw = () => {};
 let asked = 0; // of the last question about the deal: answers to those before come too late
@@ -19,9 +20,20 @@ export async function loadDeal() {
   } catch { /* the room itself says what is wrong */ }
 }
 
+let unanswered = {}; // the last change whose answer was lost: asked for again, it is made once
+
 // move changes the deal, as long as it is what the page shows.
 export async function move(path, body) {
-  const res = await api("POST", inRoom(path), body, { "If-Match": state.dealTag });
+  const what = JSON.stringify([path, body, state.dealTag]);
+  if (unanswered.what !== what) unanswered = { what, key: newID() };
+  let res;
+  try {
+    res = await api("POST", inRoom(path), body, { "If-Match": state.dealTag, "Idempotency-Key": unanswered.key });
+  } catch (e) {
+    if (e.status && e.status < 500) unanswered = {};
+    throw e;
+  }
+  unanswered = {};
   await took(res, ++asked);
 }
 

@@ -1,5 +1,5 @@
 // The box of the deal beside the conversation, and the buttons on its cards.
-import { keepWords } from "./act.js";
+import { isBusy, keepWords } from "./act.js";
 import { keepCondition, keepCounter, keepQuestions } from "./answers.js";
 import { drawnBy, inside, isOver, mayDeal, toBind, turns, turnsOf, waits } from "./deal.js";
 import { $, make, plain } from "./dom.js";
@@ -19,7 +19,7 @@ export function drawDeal() {
   const n = turns(d);
   $("deal-status").textContent = plain(d.status);
   $("deal-turns").textContent = n ? (may && !inside() ? `${n} for you` : `${n} with the broker`) : "";
-  const lost = stack.draw((keep) => blocks(keep, d, may, n)).filter((e) => !e.form.ariaBusy);
+  const lost = stack.draw((keep) => blocks(keep, d, may, n)).filter((e) => !isBusy(e.form));
   if (keepWords(lost)) stack.draw((keep) => blocks(keep, d, may, n));
   drawCards(d, may);
   if (stay) toEnd();
@@ -28,7 +28,7 @@ export function drawDeal() {
 drawnBy(drawDeal);
 
 function blocks(keep, d, may, n) {
-  const head = (key, title) => keep("head " + key, [title], () => make("h3", "", title));
+  const head = (key, title) => keep("head " + key, [title], () => make("h2", "", title));
   const shut = inside(); // who asks does not answer, as a rule
   for (const u of state.unsent) keepUnsent(keep, u);
   const conditions = d.referrals.flatMap((r) => r.conditions.map((c) => [r, c])).sort(([, a], [, b]) => (a.dueAt ?? "9").localeCompare(b.dueAt ?? "9"));
@@ -73,7 +73,7 @@ function keepUnsent(keep, u) {
       $("words").value = [$("words").value, u].filter(Boolean).join("\n");
       $("words").focus();
     });
-    return make("div", "block turn", make("h4", "", "This was not sent"), make("p", "soft", "What it was for is done, or is not asked of you any more."), make("p", "words", u),
+    return make("div", "block turn", make("h3", "", "What you wrote, kept"), make("p", "soft", "Its form is gone: what it was for is done, or is not asked of you any more."), make("p", "words", u),
       make("div", "buttons", ...(mayWrite ? [use] : []), button("Discard", "plain", () => {})));
   });
 }

@@ -15,8 +15,9 @@ export const money = (n) => (n === undefined ? "" : dollars(n));
 // acceptForm is the button that takes a quote; beside it, and on its card.
 export function acceptForm(q) {
   const price = dollars(q.grossPremium);
-  return act("Accept " + q.id, () => ({ path: `/quotes/${q.id}/accept`, sure: `Accept the quote at ${price}? The others are not taken up then.` }),
-    submit("Accept", "", "", { ariaLabel: `Accept the quote at ${price}` }));
+  const button = submit("Accept");
+  button.setAttribute("aria-label", `Accept the quote at ${price}`);
+  return act("Accept " + q.id, () => ({ path: `/quotes/${q.id}/accept`, sure: `Accept the quote at ${price}? The others are not taken up then.` }), button);
 }
 
 export function keepQuote(keep, q, may) {
@@ -38,7 +39,7 @@ export function keepQuote(keep, q, may) {
 export function keepBind(keep, q, may) {
   const before = state.binds.get(q.id);
   keep("bind " + q.id, [q, may, before], () => {
-    const title = make("h4", "", `Bind at ${dollars(q.grossPremium)}`);
+    const title = make("h3", "", `Bind at ${dollars(q.grossPremium)}`);
     const said = make("p", "soft", before ? `It was asked for, paid by: ${planName(before)}. An underwriter binds it.` : may ? "The quote is accepted. Say how it is to be paid, and underwriters bind it." : "The broker has yet to ask for it.");
     const block = make("div", may && !before ? "block turn" : "block", title, said);
     if (!may) return block;

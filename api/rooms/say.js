@@ -4,6 +4,7 @@ import { element, toEnd } from "./log.js";
 import { api, inRoom } from "./session.js";
 import { send } from "./socket.js";
 import { state } from "./state.js";
+import { newID } from "./uuid.js";
 
 const words = $("words");
 
@@ -24,7 +25,7 @@ $("say").addEventListener("submit", (event) => {
   const body = words.value.trim();
   if (!body && !state.attached.length) return;
   $("say-error").textContent = "";
-  const p = { id: crypto.randomUUID?.() ?? uuid(), body, attachments: state.attached };
+  const p = { id: newID(), body, attachments: state.attached };
   p.li = element({ author: { id: state.me }, at: new Date().toISOString(), body, attachments: p.attachments });
   p.li.classList.add("pending");
   p.li.append(make("p", "state", "sending…"));
@@ -37,15 +38,6 @@ $("say").addEventListener("submit", (event) => {
   drawAttached();
   sendPending(p);
 });
-
-// uuid is crypto.randomUUID for pages that are not served over https.
-function uuid() {
-  const b = crypto.getRandomValues(new Uint8Array(16));
-  b[6] = (b[6] & 0x0f) | 0x40;
-  b[8] = (b[8] & 0x3f) | 0x80;
-  const hex = [...b].map((x) => x.toString(16).padStart(2, "0")).join("");
-  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
-}
 
 // sendPending sends a message, again after a connection was lost: its clientId
 // makes it one.

@@ -88,7 +88,7 @@ const steps = {
     await box(page).getByLabel("Are both claims closed?").waitFor({ state: "detached" });
     const inside = (await una("GET", "/v1/referrals/" + id)).infoRequests[0].questions.map((q) => q.answer.text);
     assert.deepEqual(inside, ["Both are closed.", "A licensed inspector."]);
-    assert.equal(await box(page).getByText("This was not sent").count(), 0);
+    assert.equal(await box(page).getByText("What you wrote, kept").count(), 0);
     assert.equal(await page.evaluate(() => document.activeElement.tagName), "SUMMARY", "the focus is still in the box");
   },
 
@@ -109,13 +109,13 @@ const steps = {
     await behind(page, () => una("POST", `${room}/referrals/${this.other}/respond`, { answers: [{ question: 1, text: "Mr. Jones." }] }));
     await act(page, "Send the answer").click();
     await alert(page, "The deal has changed meanwhile");
-    await box(page).getByRole("heading", { name: "This was not sent" }).waitFor();
+    await box(page).getByRole("heading", { name: "What you wrote, kept" }).waitFor();
     await shot(page, "deal-unsent");
     await act(page, "Use it as a message").click();
     assert.equal(await page.evaluate(() => document.activeElement.value), "Mr. Smith.");
     await page.keyboard.press("Enter");
     await message(this.una, "Mr. Smith.").waitFor();
-    assert.equal(await box(page).getByText("This was not sent").count(), 0);
+    assert.equal(await box(page).getByText("What you wrote, kept").count(), 0);
   },
 
   async "who may only read is offered nothing"() {
@@ -143,7 +143,7 @@ const steps = {
     await decided(this.referral, { decision: "approve", conditions: [{ action: "Report the payroll.", kind: "post_bind" }, { action: "Send the roof inspection report.", dueAt: soon }] });
     const roof = box(page).locator(".block", { hasText: "Send the roof inspection report." });
     await roof.getByText("before the bind, due").filter({ hasText: "in 3 days" }).waitFor();
-    assert.deepEqual(await box(page).locator(".block h4").allTextContents(), ["Send the roof inspection report.", "Report the payroll."]);
+    assert.deepEqual(await box(page).locator(".block h3").allTextContents(), ["Send the roof inspection report.", "Report the payroll."]);
     await page.locator("#deal-turns", { hasText: "1 for you" }).waitFor(); // the other comes after the bind
     await card(page, "with conditions").getByRole("button", { name: "Answer in the deal" }).click();
     await roof.getByRole("button").click();
@@ -165,7 +165,7 @@ const steps = {
     await until("the second word", async () => (await condition()).status === "submitted");
     await una("POST", path, { action: "accept" });
     await box(page).locator(".block", { hasText: "Send the roof inspection report." }).getByText(/^Met: /).waitFor();
-    assert.equal(await box(page).getByText("This was not sent").count(), 0);
+    assert.equal(await box(page).getByText("What you wrote, kept").count(), 0);
   },
 
   async "other terms are refused with a reason, and taken after a question"() {
@@ -209,13 +209,24 @@ const steps = {
     await looks(page, "bind");
     await box(page).getByText("Payment plans (6)").click();
     await shot(page, "deal-plans");
+    const lose = async (route) => { // the answer, of a request that arrives
+      if (route.request().method() === "POST") await route.fetch();
+      await route.abort();
+    };
+    await page.route("**/bind-request", lose);
     await act(page, "Ask for the bind").click();
+    await alert(page, "The server cannot be reached.");
+    await page.unroute("**/bind-request", lose);
+    assert.equal(await plan("Monthly, 20% down").isChecked(), true);
+    await act(page, /^Ask (for the bind|with this plan)$/).click();
+    await box(page).getByText("The server cannot be reached.").waitFor({ state: "detached" });
     await card(this.una, "To be bound at $15000, paid by MONTHLY_10.").waitFor();
     await box(page).getByText("paid by: Monthly, 20% down").waitFor();
-    await box(page).getByText("Ask with another plan").click();
+    await box(page).locator(".more", { hasText: "Ask with another plan" }).evaluate((e) => { e.open = true; });
     await plan("Premium finance").check();
     await act(page, "Ask with this plan").click();
     await card(this.una, "To be bound at $15000, paid by PREMIUM_FINANCE.").waitFor();
+    assert.equal(await card(this.una, "paid by MONTHLY_10").count(), 1, "asked twice, done once");
     await page.reload();
     await box(page).getByText("paid by: Premium finance").waitFor();
   },
@@ -241,7 +252,7 @@ const steps = {
     await act(page, "Withdraw").click();
     await page.locator("#deal-status", { hasText: "withdrawn" }).waitFor();
     await card(this.una, "withdrawn").waitFor();
-    assert.equal(await box(page).getByText("This was not sent").count(), 0);
+    assert.equal(await box(page).getByText("What you wrote, kept").count(), 0);
     assert.equal((await una("GET", "/v1/submissions/" + submissionId)).ending.message, "The project was cancelled.");
     assert.equal(await box(page).getByRole("button").count(), 0);
   },
