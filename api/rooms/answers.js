@@ -43,7 +43,7 @@ export function keepCounter(keep, r, may, shut) {
     const form = act("Terms of " + r.id, (button) => (button === "take"
       ? { path: of(r) + "/counter", body: { accept: true }, sure: `Take these terms?\n\n${spoken}\n\nThe quote is made anew on them.` }
       : { path: of(r) + "/counter", needs: [why.querySelector("textarea")], body: { accept: false, rationale: why.querySelector("textarea").value.trim() } }),
-    why, make("div", "buttons", submit("Take these terms", "", "take"), submit("Refuse them", "plain", "refuse")));
+    why, make("div", "buttons", submit("Take these terms", "", "take"), submit("Refuse", "plain", "refuse")));
     return block(r, title, ...terms, shut ? more("shut", "Answer for the broker", false, form) : form);
   });
 }

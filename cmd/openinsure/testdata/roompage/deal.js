@@ -177,10 +177,10 @@ const steps = {
     await terms.getByText("$15,000").waitFor();
     for (const part of ["$500,000", "Roofing"]) await terms.getByText(part).waitFor();
     await looks(page, "counter");
-    await terms.getByRole("button", { name: "Refuse them" }).click();
+    await terms.getByRole("button", { name: "Refuse" }).click();
     await alert(page, "Say why");
     await terms.getByLabel("Why not").fill("Too little cover.");
-    await terms.getByRole("button", { name: "Refuse them" }).click();
+    await terms.getByRole("button", { name: "Refuse" }).click();
     await card(this.una, "The proposed terms were not accepted.").waitFor();
     await terms.waitFor({ state: "detached" });
     await decided(id, { decision: "approve", counter: { premium: 15000, exclusions: ["Roofing"] } });
