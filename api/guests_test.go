@@ -379,6 +379,15 @@ func TestPageOfRoom(t *testing.T) {
 		if !strings.Contains(string(html), `="/rooms/`+name+`"`) {
 			t.Errorf("the page does not name %s", name)
 		}
+		part, err := roomFiles.ReadFile("rooms/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, word := range []string{"innerHTML", "insertAdjacentHTML", "eval(", "http://", "https://"} { // what others wrote is text
+			if strings.Contains(string(part), word) {
+				t.Errorf("%s has %s", name, word)
+			}
+		}
 	}
 	for _, word := range []string{"style=", "onclick", "http://", "https://", "<script>"} {
 		if strings.Contains(string(html), word) {
