@@ -36,18 +36,18 @@ func (d *Desk) Bind(ctx context.Context, by access.Actor, id submission.ID, o po
 		if err != nil {
 			return err
 		}
+		made, first, invoices, unpayable := policy.Bind(s, q, o, by.ID, at)
 		var hold held
 		if quoted && s.Status != submission.Bound {
 			if err := d.pass(ctx, tx, bid{By: by, At: at, Submission: s, Quote: q, Program: p, Order: o, Held: &hold}); err != nil {
-				return err
+				return besides(err, unpayable)
 			}
 		}
 		if s, err = s.Bind(at); err != nil {
 			return err
 		}
-		made, first, invoices, err := policy.Bind(s, q, o, by.ID, at)
-		if err != nil {
-			return err
+		if unpayable != nil {
+			return unpayable
 		}
 		rules, err := tx.Rules(ctx)
 		if err != nil {
@@ -95,6 +95,21 @@ func (d *Desk) Bind(ctx context.Context, by access.Actor, id submission.ID, o po
 		return policy.Policy{}, fmt.Errorf("bind %s: %w", id, err)
 	}
 	return bound, nil
+}
+
+// besides adds to the blockers of a bind that its terms of payment are refused, too.
+func besides(err, unpayable error) error {
+	f, ok := errors.AsType[*fault.Error](err)
+	more, also := errors.AsType[*fault.Error](unpayable)
+	if !ok || !also || !errors.Is(err, quote.ErrNotBindable) {
+		return err
+	}
+	blockers, _ := f.Details()["blockers"].([]string)
+	f = f.With("blockers", append(slices.Clip(blockers), more.Code()))
+	for _, b := range more.Fields() {
+		f = f.Field(b.Field, b.Rule)
+	}
+	return f
 }
 
 func boundFact(s submission.Submission, q quote.Quote, p policy.Policy, under cover) audit.Fact {

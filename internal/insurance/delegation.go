@@ -166,7 +166,8 @@ func (d *Desk) use(ctx context.Context, tx *store.Tx, v cover, s submission.Subm
 
 // reserve keeps room for an accepted quote until it is bound, for a time;
 // delegated.ErrExceeded when there is none. What else the agreement has against
-// the quote is the bind's matter.
+// the quote is the bind's matter; but what could not be bound takes no room from
+// what can.
 func (d *Desk) reserve(ctx context.Context, tx *store.Tx, by access.Actor, s submission.Submission, q quote.Quote, at time.Time) error {
 	v, err := lockCover(ctx, tx, s, q, at)
 	if err != nil || !v.Is {
@@ -175,6 +176,9 @@ func (d *Desk) reserve(ctx context.Context, tx *store.Tx, by access.Actor, s sub
 	full := slices.DeleteFunc(v.Found, func(f delegated.Exceeding) bool { return !f.Rule.Capacity() })
 	if len(full) > 0 {
 		return delegated.ErrExceeded.With("exceeded", delegated.Codes(full))
+	}
+	if len(v.Found) > 0 {
+		return nil
 	}
 	until := at.Add(d.cfg.ReserveFor)
 	if until.After(q.ExpiresAt) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -392,6 +393,33 @@ func TestTriggersNeedAnApproval(t *testing.T) {
 }
 
 // An acceptance keeps its room, for a time and as long as it stands.
+// What the agreement could not have bound takes no room from what it can.
+func TestAcceptancesOutsideKeepNone(t *testing.T) {
+	tr := newTreaty(t, 3, func(t *delegated.Terms) { t.ExcludedStates = []string{"CA"} })
+	outside := tr.quote(func(s *submission.Submission) { s.State = "CA" })
+	if !slices.Contains(outside.Flags, "da_state") {
+		t.Fatalf("flags %v", outside.Flags)
+	}
+	if err := tr.accept(outside); err != nil {
+		t.Errorf("it is the bind's matter: %v", err)
+	}
+	if n := storetest.Value[int](t, tr.db, "SELECT count(*) FROM da_reservation"); n != 0 {
+		t.Errorf("%d reservations", n)
+	}
+	for range 3 {
+		inside := tr.quote()
+		if err := tr.accept(inside); err != nil {
+			t.Errorf("there is room: %v", err)
+		}
+		if _, err := tr.bind(inside); err != nil {
+			t.Errorf("there is room: %v", err)
+		}
+	}
+	if _, err := tr.bind(outside); !strings.HasPrefix(blockers(err), "[da_state") {
+		t.Errorf("outside: %v", err)
+	}
+}
+
 func TestAcceptancesKeepRoom(t *testing.T) {
 	tr := newTreaty(t, 2)
 	first, second, third := tr.quote(), tr.quote(), tr.quote()

@@ -4,17 +4,43 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
+	"cloud.google.com/go/civil"
+
 	"github.com/openinsure/openinsure/internal/access"
 	"github.com/openinsure/openinsure/internal/event"
+	"github.com/openinsure/openinsure/internal/fault"
 	"github.com/openinsure/openinsure/internal/insurance/billing"
+	"github.com/openinsure/openinsure/internal/insurance/delegated"
 	"github.com/openinsure/openinsure/internal/insurance/policy"
 	"github.com/openinsure/openinsure/internal/insurance/submission"
 	"github.com/openinsure/openinsure/store"
 	"github.com/openinsure/openinsure/store/storetest"
 )
+
+// Terms of payment that do not fit are told with whatever else is in the way.
+func TestBadTermsOfPaymentAreBlockers(t *testing.T) {
+	tr := newTreaty(t, 1, func(t *delegated.Terms) { t.ExcludedStates = []string{"OR"} })
+	q := tr.quote()
+	order := policy.Order{Plan: billing.PremiumFinance, Finance: &billing.Finance{
+		Financier: "Evergreen Premium Finance", Agreement: "EPF-1", Down: q.GrossPremium, FundingDue: civil.Date{Year: 2027, Month: 1, Day: 1},
+	}}
+	_, err := tr.desk.Bind(t.Context(), tr.una, q.Submission, order, whatever)
+	f, _ := errors.AsType[*fault.Error](err)
+	want := []fault.Field{{Field: "premiumFinance.downPayment", Rule: "exclusiveMax"}, {Field: "premiumFinance.fundingDue", Rule: "max"}}
+	if blockers(err) != "[da_state premium_finance_terms]" || !slices.Equal(f.Fields(), want) {
+		t.Errorf("%v %v", err, f)
+	}
+	if _, err := tr.desk.ChangeAgreement(t.Context(), tr.ada, tr.agreement.ID, whatever, func(a *delegated.Agreement) { a.Terms.ExcludedStates = nil }); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tr.desk.Bind(t.Context(), tr.una, q.Submission, order, whatever); !errors.Is(err, billing.ErrFinance) {
+		t.Errorf("with nothing else in the way: %v", err)
+	}
+}
 
 // What a financier owes is told to finance, and not to the policyholder, who
 // neither hears of it nor can read it.
