@@ -5,7 +5,6 @@ go 1.26.0
 require (
 	cloud.google.com/go v0.123.0
 	firebase.google.com/go/v4 v4.21.0
-	github.com/adrg/strutil v0.3.1
 	github.com/alecthomas/kong v1.17.0
 	github.com/authzed/authzed-go v1.10.0
 	github.com/coder/websocket v1.8.15

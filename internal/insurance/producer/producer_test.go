@@ -215,6 +215,8 @@ func TestScreen(t *testing.T) {
 		{"Compania Naviera Estrella Negra, Ltd.", producer.Block, "exact"},
 		{"Viktor Zhelezni Morozenko", producer.Block, "similar"},
 		{"Viktor Zelezny Morosenco", producer.Review, "similar"},
+		{"Viktor Zhelezni Morosenk", producer.Review, "similar"},
+		{"Viktor Zhelezny Morosenk", producer.Review, "similar"},
 	} {
 		s := l.Screen([]string{"Somebody Else", tt.name})
 		if s.Decision != tt.decision || tt.how == "" != (len(s.Matches) == 0) || tt.how != "" && s.Matches[0].Type != tt.how || s.List != "test" {

@@ -7,12 +7,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"strings"
 	"time"
 	"unicode"
 
-	"github.com/adrg/strutil/metrics"
 	"golang.org/x/text/runes"
 	"golang.org/x/text/transform"
 	"golang.org/x/text/unicode/norm"
@@ -86,14 +86,19 @@ type List struct {
 	entries []entry
 }
 
-// Version is the name of the list with a hash of what it says: another version
-// may say otherwise of the same name.
+// Version is the name of the list with a hash of what it says and of how names are
+// compared with it: another version may say otherwise of the same name.
 func (l *List) Version() string { return l.version }
 
 type entry struct {
 	Entry
 	names []string // folded: the name, then its aliases
 }
+
+// comparison is part of the version of a list: another one when Screen says
+// something else of the same names and list, so that those who passed are compared
+// again.
+const comparison = "Jaro-Winkler by Likeness"
 
 // mostEntries bounds a list.
 const mostEntries = 200_000
@@ -124,7 +129,7 @@ func ReadList(r io.Reader) (*List, error) {
 		l.entries = append(l.entries, entry{e, names})
 	}
 	said, _ := json.Marshal(in) // texts: never fails
-	h := sha256.Sum256(said)
+	h := sha256.Sum256(append(said, comparison...))
 	l.version = l.Name + " " + hex.EncodeToString(h[:8])
 	return l, nil
 }
@@ -132,13 +137,12 @@ func ReadList(r io.Reader) (*List, error) {
 // Screen compares names with the list.
 func (l *List) Screen(names []string) Screening {
 	s := Screening{Decision: Pass, List: l.Name, Matches: []Match{}}
-	jaro := metrics.NewJaroWinkler()
 	for _, e := range l.entries {
 		best := Match{EntryID: e.ID, Name: e.Name, Programs: e.Programs}
 		for _, name := range names {
 			folded := fold(name)
 			for n, theirs := range e.names {
-				score, how := jaro.Compare(folded, theirs), "similar"
+				score, how := math.Round(Likeness(folded, theirs)*1e4)/1e4, "similar" // what is decided by is what is told
 				if folded == theirs {
 					if score, how = 1, "exact"; n > 0 {
 						how = "alias"
