@@ -53,5 +53,6 @@ func TestRoomPage(t *testing.T) {
 	r.stop()
 }
 
-// TestRoomPageDeal is a broker's side of a deal.
+// TestRoomPageDeal is a broker's side of a deal, act by act, with an underwriter
+// in the room who sees each of them.
 func TestRoomPageDeal(t *testing.T) { browse(t, "deal.js").stop() }

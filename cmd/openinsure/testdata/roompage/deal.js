@@ -39,6 +39,7 @@ async function looks(page, name) {
       await shot(page, `deal-${name}-${size}-${colorScheme}`);
     }
     assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `${name} ${size} scrolls sideways`);
+    assert.deepEqual(await page.evaluate(() => [...document.querySelectorAll("#deal input, #deal select, #deal textarea")].filter((e) => e.labels.length !== 1).map((e) => e.outerHTML)), [], "without a label");
   }
   await page.emulateMedia({ colorScheme: "light" });
   await page.setViewportSize({ width: 1280, height: 900 });
@@ -177,6 +178,7 @@ const steps = {
     await terms.getByText("$15,000").waitFor();
     for (const part of ["$500,000", "Roofing"]) await terms.getByText(part).waitFor();
     await looks(page, "counter");
+    await shot(this.una, "deal-inside");
     await terms.getByRole("button", { name: "Refuse" }).click();
     await alert(page, "Say why");
     await terms.getByLabel("Why not").fill("Too little cover.");
