@@ -24,20 +24,21 @@ type profileBody struct {
 	CreatedAt time.Time `json:"createdAt"`
 	UpdatedAt time.Time `json:"updatedAt"`
 	ProfileInput
+	// One that was made before the lines and states were checked may say others.
+	AuthorizedLobs   []string `json:"authorizedLobs" nullable:"false" example:"[\"GL\"]" doc:"Lines of business; others are not allowed."`
+	ProhibitedStates []string `json:"prohibitedStates,omitempty" nullable:"false" example:"[\"NY\"]"`
 }
 
-// ProfileInput is what an administrator says of an authority profile; exported
-// so that the document sees through its embedding.
+// ProfileInput is what an administrator says of an authority profile, beside its
+// lines and states; exported so that the document sees through its embedding.
 type ProfileInput struct {
-	Name             string      `json:"name" minLength:"1" maxLength:"200" example:"Senior underwriter"`
-	Level            int         `json:"level" minimum:"1" maximum:"10" example:"5" doc:"10 is the most senior."`
-	MaxTIV           *Money      `json:"maxTiv,omitempty" minimum:"0" doc:"Without it, no authority for insured values."`
-	MaxLimit         *Money      `json:"maxLimit,omitempty" minimum:"0" doc:"Without it, no authority for limits."`
-	MaxPremium       *Money      `json:"maxPremium,omitempty" minimum:"0" doc:"Without it, no authority for premiums."`
-	AuthorizedLobs   []string    `json:"authorizedLobs" nullable:"false" maxItems:"50" example:"[\"GL\"]" doc:"Lines of business; others are not allowed."`
-	ProhibitedStates []string    `json:"prohibitedStates,omitempty" nullable:"false" maxItems:"60" example:"[\"NY\"]"`
-	CanOverride      bool        `json:"canOverride,omitempty" doc:"May, with a second person, approve what no profile covers."`
-	Constraints      []issueBody `json:"constraints,omitempty" nullable:"false" maxItems:"50" doc:"For issues beside money. One that is missing is not covered."`
+	Name        string      `json:"name" minLength:"1" maxLength:"200" example:"Senior underwriter"`
+	Level       int         `json:"level" minimum:"1" maximum:"10" example:"5" doc:"10 is the most senior."`
+	MaxTIV      *Money      `json:"maxTiv,omitempty" minimum:"0" doc:"Without it, no authority for insured values."`
+	MaxLimit    *Money      `json:"maxLimit,omitempty" minimum:"0" doc:"Without it, no authority for limits."`
+	MaxPremium  *Money      `json:"maxPremium,omitempty" minimum:"0" doc:"Without it, no authority for premiums."`
+	CanOverride bool        `json:"canOverride,omitempty" doc:"May, with a second person, approve what no profile covers."`
+	Constraints []issueBody `json:"constraints,omitempty" nullable:"false" maxItems:"50" doc:"For issues beside money. One that is missing is not covered."`
 }
 
 type issueBody struct {
@@ -58,15 +59,17 @@ func bodyOfIssue(i authority.Issue) issueBody {
 	return issueBody{Name: i.Name, Comparator: string(i.Comparator), Value: i.Value}
 }
 
-func (in ProfileInput) profile() authority.Profile {
-	p := authority.Profile{
+type newProfileBody struct {
+	ProfileInput
+	AuthorizedLobs   []string  `json:"authorizedLobs" nullable:"false" minItems:"1" maxItems:"7" enum:"GL,CYBER,EO,WC,PROPERTY,UMBRELLA,COMMERCIAL_AUTO" example:"[\"GL\"]" doc:"Lines of business, each once; others are not allowed."`
+	ProhibitedStates []USState `json:"prohibitedStates,omitempty" nullable:"false" maxItems:"51" example:"[\"NY\"]" doc:"Each once."`
+}
+
+func (in newProfileBody) profile() authority.Profile {
+	return authority.Profile{
 		Name: in.Name, Level: in.Level, MaxTIV: (*money.Cents)(in.MaxTIV), MaxLimit: (*money.Cents)(in.MaxLimit), MaxPremium: (*money.Cents)(in.MaxPremium),
-		Lines: in.AuthorizedLobs, ProhibitedStates: in.ProhibitedStates, CanOverride: in.CanOverride, Constraints: issuesOf(in.Constraints),
+		Lines: in.AuthorizedLobs, ProhibitedStates: statesOf(in.ProhibitedStates), CanOverride: in.CanOverride, Constraints: issuesOf(in.Constraints),
 	}
-	if p.ProhibitedStates == nil {
-		p.ProhibitedStates = []string{}
-	}
-	return p
 }
 
 func profileOf(p authority.Profile) profileBody {
@@ -74,8 +77,9 @@ func profileOf(p authority.Profile) profileBody {
 		versioned: versioned{p.Version}, ID: p.ID.String(), OrgID: p.Org.String(), Active: p.Active, CreatedBy: p.CreatedBy, CreatedAt: p.CreatedAt, UpdatedAt: p.UpdatedAt,
 		ProfileInput: ProfileInput{
 			Name: p.Name, Level: p.Level, MaxTIV: (*Money)(p.MaxTIV), MaxLimit: (*Money)(p.MaxLimit), MaxPremium: (*Money)(p.MaxPremium),
-			AuthorizedLobs: p.Lines, ProhibitedStates: p.ProhibitedStates, CanOverride: p.CanOverride, Constraints: []issueBody{},
+			CanOverride: p.CanOverride, Constraints: []issueBody{},
 		},
+		AuthorizedLobs: p.Lines, ProhibitedStates: p.ProhibitedStates,
 	}
 	for _, c := range p.Constraints {
 		b.Constraints = append(b.Constraints, bodyOfIssue(c))
@@ -83,7 +87,7 @@ func profileOf(p authority.Profile) profileBody {
 	return b
 }
 
-type createProfileInput struct{ Body ProfileInput }
+type createProfileInput struct{ Body newProfileBody }
 
 // Resolve implements huma.Resolver.
 func (in *createProfileInput) Resolve(ctx huma.Context) []error {
@@ -99,8 +103,8 @@ type patchProfileInput struct {
 		MaxTIV           *Money       `json:"maxTiv,omitempty" minimum:"0"`
 		MaxLimit         *Money       `json:"maxLimit,omitempty" minimum:"0"`
 		MaxPremium       *Money       `json:"maxPremium,omitempty" minimum:"0"`
-		AuthorizedLobs   *[]string    `json:"authorizedLobs,omitempty" nullable:"false" maxItems:"50"`
-		ProhibitedStates *[]string    `json:"prohibitedStates,omitempty" nullable:"false" maxItems:"60"`
+		AuthorizedLobs   *[]string    `json:"authorizedLobs,omitempty" nullable:"false" minItems:"1" maxItems:"7" enum:"GL,CYBER,EO,WC,PROPERTY,UMBRELLA,COMMERCIAL_AUTO"`
+		ProhibitedStates *[]USState   `json:"prohibitedStates,omitempty" nullable:"false" maxItems:"51"`
 		CanOverride      *bool        `json:"canOverride,omitempty"`
 		Constraints      *[]issueBody `json:"constraints,omitempty" nullable:"false" maxItems:"50"`
 		Active           *bool        `json:"active,omitempty" doc:"A profile that is not active gives nobody authority."`
@@ -112,7 +116,9 @@ func (in *patchProfileInput) apply(p *authority.Profile) {
 	set(&p.Name, b.Name)
 	set(&p.Level, b.Level)
 	set(&p.Lines, b.AuthorizedLobs)
-	set(&p.ProhibitedStates, b.ProhibitedStates)
+	if b.ProhibitedStates != nil {
+		p.ProhibitedStates = statesOf(*b.ProhibitedStates)
+	}
 	set(&p.CanOverride, b.CanOverride)
 	set(&p.Active, b.Active)
 	for to, from := range map[**money.Cents]*Money{&p.MaxTIV: b.MaxTIV, &p.MaxLimit: b.MaxLimit, &p.MaxPremium: b.MaxPremium} {

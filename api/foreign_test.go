@@ -31,7 +31,7 @@ var idFields = map[string]string{
 var textFields = []string{
 	"agreementNumber", "authorizedStates[]", "excludedStates[]", "authorizedNaicsCodes[]", "excludedNaicsCodes[]", "referralTriggers[].description",
 	"referralTriggers[].values[]",
-	"advance", "after", "message", "answers[].text", "authorizedLobs[]", "calendar.timeZone", "constraints[].name", "issue.name", "note", "prohibitedStates[]", "appVersion", "carrier", "confirmationNumber", "dba", "legalName", "npn", "number", "on", "phone", "search", "ein", "body", "clientId", "code", "conditions[].action", "conditions[].consequence", "conditions[].evidence", "conditions[].responsibleParty",
+	"advance", "after", "message", "answers[].text", "calendar.timeZone", "constraints[].name", "issue.name", "note", "appVersion", "carrier", "confirmationNumber", "dba", "legalName", "npn", "number", "on", "phone", "search", "ein", "body", "clientId", "code", "conditions[].action", "conditions[].consequence", "conditions[].evidence", "conditions[].responsibleParty",
 	"counter.exclusions[]", "cursor", "description", "device", "email", "events[]", "externalId", "firm", "insured.address", "insured.name", "insured.phone",
 	"insuredName", "link", "locale", "name", "orgId", "policyNumber", "q", "questions[]", "quietHours.timezone", "rationale", "reason", "refreshToken", "schedule.note", "scopes[]",
 	"states[]", "book.excludedClasses[]", "book.limitFactors[].factor", "book.aggregateFactors[].factor", "book.deductibleCredits[].credit",

@@ -64,7 +64,7 @@ func TestEverythingAtOnce(t *testing.T) {
 			`carrier minLength, contractDate date, lines unique, state enum`},
 		{"appointment, ended", "ada", "PATCH", "/v1/producers/prd" + some + "/appointments/apt" + some, `{"status":"terminated","on":"soon"}`, `on date, reason required`},
 		{"profile", "ada", "POST", "/v1/authority/profiles", `{"name":" ","level":11,"maxLimit":-1,"authorizedLobs":[],"prohibitedStates":["ny"],"constraints":[{"name":"a","comparator":"like","value":1},{"name":"a","comparator":"at_most","value":1}]}`,
-			`authorizedLobs minItems, constraints[0].comparator enum, constraints[1].name unique, level max, maxLimit min, name required, prohibitedStates[0] format`},
+			`authorizedLobs minItems, constraints[0].comparator enum, constraints[1].name unique, level max, maxLimit min, name required, prohibitedStates[0] enum`},
 		{"profile, changed", "ada", "PATCH", "/v1/authority/profiles/aup" + some, `{"level":0,"authorizedLobs":[]}`, `authorizedLobs minItems, level min`},
 		{"assignment", "ada", "POST", "/v1/authority/profiles/aup" + some + "/assign", `{"userId":"me","until":"ever"}`, `until unknown, userId id`},
 		{"delegation", "ada", "POST", "/v1/authority/delegations", `{"delegatorId":"me","delegateId":"usr_1","from":"2026-01-02T00:00:00Z","until":"2026-01-01T00:00:00Z","for":"x"}`,

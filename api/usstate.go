@@ -17,3 +17,11 @@ func (USState) Schema(huma.Registry) *huma.Schema {
 	}
 	return s
 }
+
+func statesOf(in []USState) []string {
+	out := make([]string, len(in))
+	for i, s := range in {
+		out[i] = string(s)
+	}
+	return out
+}

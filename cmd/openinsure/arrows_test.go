@@ -63,8 +63,10 @@ var arrows = map[string][]string{
 		"internal/access", "internal/fault", "internal/id", "internal/insurance/carrier", "internal/insurance/money", "internal/insurance/policy", "internal/insurance/quote",
 		"internal/insurance/submission",
 	},
-	"internal/insurance/authority": {"internal/access", "internal/fault", "internal/id", "internal/insurance/money"},
-	"internal/insurance/calendar":  {"internal/fault"},
+	"internal/insurance/authority": {
+		"internal/access", "internal/fault", "internal/id", "internal/insurance/money", "internal/insurance/rating", "internal/insurance/submission",
+	},
+	"internal/insurance/calendar": {"internal/fault"},
 	"internal/insurance/policy": {
 		"internal/access", "internal/fault", "internal/id", "internal/insurance/billing", "internal/insurance/calendar", "internal/insurance/money", "internal/insurance/quote",
 		"internal/insurance/rating", "internal/insurance/submission",

@@ -13,6 +13,8 @@ import (
 	"github.com/openinsure/openinsure/internal/fault"
 	"github.com/openinsure/openinsure/internal/id"
 	"github.com/openinsure/openinsure/internal/insurance/money"
+	"github.com/openinsure/openinsure/internal/insurance/rating"
+	"github.com/openinsure/openinsure/internal/insurance/submission"
 )
 
 type profileKind struct{}
@@ -146,12 +148,8 @@ func (p Profile) Check() error {
 	wrong(negative(p.MaxLimit), "maxLimit", "min")
 	wrong(negative(p.MaxPremium), "maxPremium", "min")
 	wrong(len(p.Lines) == 0, "authorizedLobs", "minItems")
-	for i, line := range p.Lines {
-		wrong(strings.TrimSpace(line) == "", fmt.Sprintf("authorizedLobs[%d]", i), "required")
-	}
-	for i, state := range p.ProhibitedStates {
-		wrong(len(state) != 2 || strings.ToUpper(state) != state, fmt.Sprintf("prohibitedStates[%d]", i), "format")
-	}
+	fault.Each(wrong, "authorizedLobs", p.Lines, rating.Lines)
+	fault.Each(wrong, "prohibitedStates", p.ProhibitedStates, submission.States)
 	wrong(len(p.Constraints) > MaxConstraints, "constraints", "maxItems")
 	seen := map[string]bool{}
 	for i, c := range p.Constraints {

@@ -13,8 +13,11 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/openinsure/openinsure/internal/access"
+	"github.com/openinsure/openinsure/internal/fault"
 	"github.com/openinsure/openinsure/internal/insurance/authority"
 	"github.com/openinsure/openinsure/internal/insurance/money"
+	"github.com/openinsure/openinsure/internal/insurance/rating"
+	"github.com/openinsure/openinsure/internal/insurance/submission"
 )
 
 var noon = time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
@@ -200,4 +203,27 @@ func TestDelegationsInACircle(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A state that is mistyped would forbid nothing, and a line allow nothing.
+func TestProfilesNameLinesAndStatesThatThereAre(t *testing.T) {
+	for _, tt := range []struct {
+		name          string
+		lines, states []string
+		want          string
+	}{
+		{"all that there are", rating.Lines, submission.States, ""},
+		{"no line", nil, nil, "[{authorizedLobs minItems}]"},
+		{"none of ours", []string{"BOATS"}, []string{"ZZ", "ny", ""}, "[{authorizedLobs[0] enum} {prohibitedStates[0] enum} {prohibitedStates[1] enum} {prohibitedStates[2] enum}]"},
+		{"twice", []string{"GL", "WC", "GL"}, []string{"NY", "NY"}, "[{authorizedLobs[2] unique} {prohibitedStates[1] unique}]"},
+	} {
+		err := authority.Profile{Name: "p", Level: 3, Lines: tt.lines, ProhibitedStates: tt.states}.Check()
+		got := ""
+		if f, ok := errors.AsType[*fault.Error](err); ok {
+			got = fmt.Sprint(f.Fields())
+		}
+		if got != tt.want {
+			t.Errorf("%s: %v, want %s", tt.name, err, tt.want)
+		}
+	}
 }

@@ -181,8 +181,8 @@ func (t Terms) check(when func(bool, string, string)) {
 	maybe("maxInsuredRevenue", t.MaxRevenue)
 	maybe("maxTiv", t.MaxTIV)
 	when(len(t.States) == 0, "authorizedStates", "minItems")
-	checkStates(when, "authorizedStates", t.States, true)
-	checkStates(when, "excludedStates", t.ExcludedStates, false)
+	fault.Each(when, "authorizedStates", t.States, append([]string{AllStates}, submission.States...))
+	fault.Each(when, "excludedStates", t.ExcludedStates, submission.States)
 	checkClasses(when, "authorizedNaicsCodes", t.Classes)
 	checkClasses(when, "excludedNaicsCodes", t.ExcludedClass)
 	when(t.PerInsured < 0, "maxPoliciesPerInsured", "min")
@@ -216,22 +216,12 @@ func (g Trigger) check(when func(bool, string, string), in string) {
 		when(len(g.Values) == 0, in+"values", "required")
 		when(g.Threshold != nil, in+"threshold", "unexpected")
 		if g.Type == StateTrigger {
-			checkStates(when, in+"values", g.Values, false)
+			fault.Each(when, in+"values", g.Values, submission.States)
 		} else {
 			checkClasses(when, in+"values", g.Values)
 		}
 	default:
 		when(true, in+"type", "enum")
-	}
-}
-
-func checkStates(when func(bool, string, string), name string, states []string, all bool) {
-	seen := map[string]bool{}
-	for i, s := range states {
-		field := fmt.Sprintf("%s[%d]", name, i)
-		when(!slices.Contains(submission.States, s) && !(all && s == AllStates), field, "enum")
-		when(seen[s], field, "unique")
-		seen[s] = true
 	}
 }
 

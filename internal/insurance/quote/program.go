@@ -90,13 +90,7 @@ func (p Program) Check() error {
 		}
 	}
 	when(!slices.Contains(rating.Lines, p.LineOfBusiness), "lineOfBusiness", "enum")
-	seen := map[string]bool{}
-	for i, s := range p.States {
-		field := fmt.Sprintf("states[%d]", i)
-		when(!slices.Contains(submission.States, s), field, "enum")
-		when(seen[s], field, "unique")
-		seen[s] = true
-	}
+	fault.Each(when, "states", p.States, submission.States)
 	for _, amount := range []struct {
 		field string
 		of    money.Cents
