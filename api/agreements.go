@@ -269,14 +269,13 @@ func (a *API) registerAgreements(p Platform) {
 	const read, write, path = "da-agreements:read", "da-agreements:write", "/v1/da-agreements"
 	register(a, operation{
 		Method: http.MethodPost, Path: path, ID: "create-da-agreement", Tag: daTag, Scope: write, Summary: "Add an agreement of delegated authority",
-		Description: "For administrators and keys. A program that has an agreement binds nothing outside of one.", Example: exampleAgreement, Answer: answerAgreement,
+		Description: "For administrators and keys. A program that has an agreement binds nothing outside of one.",
 	}, func(ctx context.Context, in *createAgreementInput) (*bodyOf[agreementBody], error) {
 		made, err := p.Desk.AddAgreement(ctx, access.From(ctx), in.agreement())
 		return asOfToday(ctx, p, made, err, agreementOf)
 	})
 	register(a, operation{
 		Method: http.MethodGet, Path: path, ID: "list-da-agreements", Tag: daTag, Scope: read, Summary: "List agreements, newest first",
-		Answer: `{"data": [` + answerAgreement + `], "hasMore": false}`,
 	}, func(ctx context.Context, in *listAgreementsInput) (*bodyOf[List[agreementBody]], error) {
 		by := access.From(ctx)
 		if err := p.onOrg(ctx, by, access.ReadDelegated); err != nil {
@@ -293,7 +292,7 @@ func (a *API) registerAgreements(p Platform) {
 		return &bodyOf[List[agreementBody]]{listOf(as, in.Limit, body, func(a delegated.Agreement) Cursor { return Cursor{a.CreatedAt, a.ID} })}, err
 	})
 	register(a, operation{
-		Method: http.MethodGet, Path: path + "/{id}", ID: "get-da-agreement", Tag: daTag, Scope: read, Summary: "Get an agreement", Answer: answerAgreement,
+		Method: http.MethodGet, Path: path + "/{id}", ID: "get-da-agreement", Tag: daTag, Scope: read, Summary: "Get an agreement",
 	}, func(ctx context.Context, in *ByID) (*bodyOf[agreementBody], error) {
 		by := access.From(ctx)
 		var id delegated.ID
@@ -320,11 +319,9 @@ func (a *API) registerAgreements(p Platform) {
 	register(a, operation{
 		Method: http.MethodGet, Path: "/v1/analytics/{orgId}/da-utilization", ID: "list-da-utilization", Tag: daTag, Scope: read,
 		Summary: "How much of each agreement is used, newest agreement first", Description: "Of every agreement that was not over on the day.",
-		Answer: `{"data": [` + answerUtilization + `], "hasMore": false}`,
 	}, p.listUtilization)
 	register(a, operation{
 		Method: http.MethodGet, Path: path + "/{id}/utilization", ID: "get-da-utilization", Tag: daTag, Scope: read, Summary: "How much of an agreement is used",
-		Answer: answerUtilization,
 	}, func(ctx context.Context, in *struct {
 		ByID
 		AsOf Date `query:"asOf" doc:"What was bound by the end of this day; today when absent."`

@@ -10,62 +10,6 @@ import (
 	"github.com/openinsure/openinsure/store/storetest"
 )
 
-// Every example of delegated authority is sent as it stands in the document, and
-// answered in the form that the document shows.
-func TestExamplesOfDelegatedAuthority(t *testing.T) {
-	w := newWorld(t)
-	all := w.examples()
-	done := map[string]bool{}
-	play := func(status int, who, id, method, path string, replace ...string) map[string]any {
-		t.Helper()
-		e, ok := all[id]
-		if !ok || e.answer == nil {
-			t.Fatalf("%s has no example", id)
-		}
-		done[id] = true
-		got := w.must(status, who, method, path, strings.NewReplacer(replace...).Replace(string(e.request)))
-		sameShape(t, id, e.answer, got)
-		return got
-	}
-	una, ada := w.token(w.una), w.token(w.ada)
-	program := at2(w.must(200, ada, "GET", "/v1/programs?lineOfBusiness=GL", ""))
-	carrier := play(201, ada, "create-carrier", "POST", "/v1/carriers")["id"].(string)
-	play(200, una, "get-carrier", "GET", "/v1/carriers/"+carrier)
-	play(200, una, "list-carriers", "GET", "/v1/carriers?status=active&externalId=carrier-1")
-	agreement := play(201, ada, "create-da-agreement", "POST", "/v1/da-agreements",
-		"car_01J8K3M4N5P6Q7R8S9T0V1W2X3", carrier, "prog_01J8K3M4N5P6Q7R8S9T0V1W2X3", program)["id"].(string)
-	// Whatever the day of the test, it is one of the agreement.
-	storetest.SQL(t, w.db, `UPDATE da_agreement SET expiration = '2196-01-01'`)
-	one := "/v1/da-agreements/" + agreement
-	got := play(200, una, "get-da-agreement", "GET", one)
-	for k, v := range all["get-da-agreement"].answer.(map[string]any) {
-		if own := []string{"id", "orgId", "carrierId", "programId", "createdBy", "createdAt", "updatedAt", "expirationDate"}; !slices.Contains(own, k) && fmt.Sprint(got[k]) != fmt.Sprint(v) {
-			t.Errorf("%s: %v, the example has %v", k, got[k], v)
-		}
-	}
-	play(200, una, "list-da-agreements", "GET", "/v1/da-agreements?status=active&programId="+program+"&carrierId="+carrier)
-
-	s := w.must(201, una, "POST", "/v1/submissions", goodSubmission)["id"].(string)
-	w.must(201, una, "POST", "/v1/submissions/"+s+"/quote", "")
-	w.must(201, una, "POST", "/v1/submissions/"+s+"/bind", `{"installmentPlan":"PIF"}`)
-	play(200, una, "get-da-utilization", "GET", one+"/utilization")
-	play(200, una, "list-da-utilization", "GET", "/v1/analytics/"+w.una.Org.String()+"/da-utilization")
-	storetest.SQL(t, w.db, `UPDATE bordereau_row SET booked = '2024-11-27'`) // nothing of today is reported yet
-	b := play(201, ada, "create-bordereau", "POST", "/v1/bordereaux", "da_01J8K3M4N5P6Q7R8S9T0V1W2X3", agreement)
-	if fmt.Sprint(b["totals"]) != fmt.Sprint(all["create-bordereau"].answer.(map[string]any)["totals"]) || b["dueDate"] != "2024-12-16" {
-		t.Errorf("%v", b)
-	}
-	id := b["id"].(string)
-	play(200, una, "get-bordereau", "GET", "/v1/bordereaux/"+id)
-	play(200, una, "list-bordereaux", "GET", "/v1/bordereaux?agreementId="+agreement+"&carrierId="+carrier)
-	play(200, una, "list-bordereau-rows", "GET", "/v1/bordereaux/"+id+"/rows")
-	for id, e := range all {
-		if e.answer != nil && !done[id] && (strings.Contains(id, "carrier") || strings.Contains(id, "-da-") || strings.Contains(id, "bordereau")) {
-			t.Errorf("nobody sends the example of %s", id)
-		}
-	}
-}
-
 // at2 is the id of the first row of a list.
 func at2(list map[string]any) string {
 	return list["data"].([]any)[0].(map[string]any)["id"].(string)

@@ -108,14 +108,12 @@ func (a *API) registerBordereaux(p Platform) {
 		Method: http.MethodPost, Path: path, ID: "create-bordereau", Tag: daTag, Scope: write, Summary: "Report to a carrier what was bound in a period",
 		Description: "For administrators, finance and keys. It holds every transaction up to the end of the period that no bordereau holds yet, so that none is " +
 			"reported twice or never. What is bound outside production is never reported.",
-		Example: exampleBordereau, Answer: answerBordereau,
 	}, func(ctx context.Context, in *createBordereauInput) (*bodyOf[bordereauBody], error) {
 		made, err := p.Desk.Report(ctx, access.From(ctx), in.bordereau())
 		return &bodyOf[bordereauBody]{bordereauOf(made)}, err
 	})
 	register(a, operation{
 		Method: http.MethodGet, Path: path, ID: "list-bordereaux", Tag: daTag, Scope: read, Summary: "List bordereaux, newest first",
-		Answer: `{"data": [` + answerBordereau + `], "hasMore": false}`,
 	}, func(ctx context.Context, in *listBordereauxInput) (*bodyOf[List[bordereauBody]], error) {
 		by := access.From(ctx)
 		if err := p.onOrg(ctx, by, access.ReadDelegated); err != nil {
@@ -125,14 +123,13 @@ func (a *API) registerBordereaux(p Platform) {
 		return &bodyOf[List[bordereauBody]]{listOf(bs, in.Limit, bordereauOf, func(b delegated.Bordereau) Cursor { return Cursor{b.CreatedAt, b.ID} })}, err
 	})
 	register(a, operation{
-		Method: http.MethodGet, Path: path + "/{id}", ID: "get-bordereau", Tag: daTag, Scope: read, Summary: "Get a bordereau", Answer: answerBordereau,
+		Method: http.MethodGet, Path: path + "/{id}", ID: "get-bordereau", Tag: daTag, Scope: read, Summary: "Get a bordereau",
 	}, func(ctx context.Context, in *ByID) (*bodyOf[bordereauBody], error) {
 		b, err := p.bordereau(ctx, in.ID)
 		return &bodyOf[bordereauBody]{bordereauOf(b)}, err
 	})
 	register(a, operation{
 		Method: http.MethodGet, Path: path + "/{id}/rows", ID: "list-bordereau-rows", Tag: daTag, Scope: read, Summary: "List the rows of a bordereau, newest first",
-		Answer: `{"data": [` + answerBordereauRow + `], "hasMore": false}`,
 	}, func(ctx context.Context, in *struct {
 		ByID
 		Page

@@ -117,7 +117,7 @@ func (a *API) registerCarriers(p Platform) {
 	const read, write, path = "da-agreements:read", "da-agreements:write", "/v1/carriers"
 	register(a, operation{
 		Method: http.MethodPost, Path: path, ID: "create-carrier", Tag: daTag, Scope: write, Summary: "Add a carrier",
-		Description: "For administrators and keys.", Example: exampleCarrier, Answer: answerCarrier,
+		Description: "For administrators and keys.",
 	}, func(ctx context.Context, in *createCarrierInput) (*bodyOf[carrierBody], error) {
 		b := in.Body
 		made, err := p.Desk.AddCarrier(ctx, access.From(ctx), carrier.Carrier{
@@ -127,7 +127,6 @@ func (a *API) registerCarriers(p Platform) {
 	})
 	register(a, operation{
 		Method: http.MethodGet, Path: path, ID: "list-carriers", Tag: daTag, Scope: read, Summary: "List carriers, newest first",
-		Answer: `{"data": [` + answerCarrier + `], "hasMore": false}`,
 	}, func(ctx context.Context, in *listCarriersInput) (*bodyOf[List[carrierBody]], error) {
 		by := access.From(ctx)
 		if err := p.onOrg(ctx, by, access.ReadDelegated); err != nil {
@@ -137,7 +136,7 @@ func (a *API) registerCarriers(p Platform) {
 		return &bodyOf[List[carrierBody]]{listOf(cs, in.Limit, carrierOf, func(c carrier.Carrier) Cursor { return Cursor{c.CreatedAt, c.ID} })}, err
 	})
 	register(a, operation{
-		Method: http.MethodGet, Path: path + "/{id}", ID: "get-carrier", Tag: daTag, Scope: read, Summary: "Get a carrier", Answer: answerCarrier,
+		Method: http.MethodGet, Path: path + "/{id}", ID: "get-carrier", Tag: daTag, Scope: read, Summary: "Get a carrier",
 	}, func(ctx context.Context, in *ByID) (*bodyOf[carrierBody], error) {
 		by := access.From(ctx)
 		var id carrier.ID

@@ -193,7 +193,6 @@ func (a *API) registerDeal(p Platform) {
 	register(a, operation{
 		Method: http.MethodGet, Path: path + "/deal", ID: "get-deal", Tag: tag, Scope: "rooms:read", Summary: "Get how the deal of a room stands",
 		Description: "What both companies may know: prices that were told, questions, conditions and counter-offers. It says the same to everybody in the room.",
-		Answer:      answerDeal,
 	}, func(ctx context.Context, in *ByID) (*bodyOf[dealBody], error) {
 		id, err := parseRoom(in.ID)
 		if err != nil {
@@ -217,7 +216,7 @@ func (a *API) registerDeal(p Platform) {
 	})
 	register(a, operation{
 		Method: http.MethodPost, Path: path + "/withdraw", ID: "withdraw-in-room", Tag: tag, Scope: "rooms:write", Status: http.StatusOK, IfMatch: true,
-		Summary: "Withdraw a room's submission", Description: "Its quotes are not taken up, its questions end, and the room closes in time." + whoDeals, Example: exampleWithdraw,
+		Summary: "Withdraw a room's submission", Description: "Its quotes are not taken up, its questions end, and the room closes in time." + whoDeals,
 	}, func(ctx context.Context, in *dealMove[withdrawBody]) (*bodyOf[dealBody], error) {
 		at, err := parseRoom(in.ID)
 		if err != nil {

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"encoding/json"
 	"net/http"
 	"reflect"
 	"slices"
@@ -81,11 +80,12 @@ func (a *API) describe(op operation, shape inputShape, out output) huma.Operatio
 	} else if out.body >= 0 {
 		success.Content = map[string]*huma.MediaType{jsonType: {Schema: huma.SchemaFromField(a.huma.OpenAPI().Components.Schemas, out.bodyField, op.ID+"Response")}}
 	}
-	if op.Answer != "" {
-		success.Content[jsonType].Example = json.RawMessage(op.Answer)
+	shown := examples()[op.ID]
+	if shown.Answer != nil {
+		success.Content[jsonType].Example = shown.Answer
 	}
-	if op.Example != "" {
-		hop.RequestBody = &huma.RequestBody{Content: map[string]*huma.MediaType{jsonType: {Example: json.RawMessage(op.Example)}}}
+	if shown.Request != nil {
+		hop.RequestBody = &huma.RequestBody{Content: map[string]*huma.MediaType{jsonType: {Example: shown.Request}}}
 	}
 	for name := range out.headers {
 		success.Headers[name] = &huma.Header{Schema: &huma.Schema{Type: huma.TypeString}}

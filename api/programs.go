@@ -64,14 +64,12 @@ func (a *API) registerPrograms(p Platform) {
 	register(a, operation{
 		Method: http.MethodPost, Path: "/v1/programs", ID: "create-program", Tag: tag, Scope: "rates:write", Summary: "Create a program",
 		Description: "For administrators and keys; one for each line of business. Nothing can be quoted in it before rates are published.",
-		Example:     exampleProgram, Answer: answerProgram,
 	}, func(ctx context.Context, in *createProgramInput) (*bodyOf[programBody], error) {
 		made, err := p.Desk.CreateProgram(ctx, access.From(ctx), in.Body.program())
 		return &bodyOf[programBody]{programOf(made)}, err
 	})
 	register(a, operation{
 		Method: http.MethodGet, Path: "/v1/programs", ID: "list-programs", Tag: tag, Scope: "rates:read", Summary: "List programs, newest first",
-		Answer: `{"data": [` + answerProgram + `], "hasMore": false}`,
 	}, func(ctx context.Context, in *listProgramsInput) (*bodyOf[List[programBody]], error) {
 		by, err := p.ratesReader(ctx)
 		if err != nil {
@@ -82,7 +80,6 @@ func (a *API) registerPrograms(p Platform) {
 	})
 	register(a, operation{
 		Method: http.MethodGet, Path: "/v1/programs/{id}", ID: "get-program", Tag: tag, Scope: "rates:read", Summary: "Get a program",
-		Answer: answerProgram,
 	}, func(ctx context.Context, in *ByID) (*bodyOf[programBody], error) {
 		by, err := p.ratesReader(ctx)
 		if err != nil {

@@ -135,7 +135,6 @@ func (a *API) registerQueue(p Platform) {
 		Summary: "List what waits for the desk, the next due first",
 		Description: "Submissions that are received, in review or referred, by when the desk has to act, and of what is due at once the riskiest first. " +
 			"What waits for information comes last. A row that is answered meanwhile leaves the queue.",
-		Answer: answerQueue,
 	}, p.listQueue)
 }
 

@@ -162,11 +162,10 @@ func (a *API) registerQuotes(p Platform) {
 	const tag = "Submissions"
 	register(a, operation{
 		Method: http.MethodGet, Path: "/v1/submissions/{id}/quotes", ID: "list-quotes", Tag: tag, Scope: "submissions:read",
-		Summary: "List the quotes of a submission, newest first", Answer: `{"data": [` + answerQuote + `], "hasMore": false}`,
+		Summary: "List the quotes of a submission, newest first",
 	}, p.listQuotes)
 	register(a, operation{
 		Method: http.MethodGet, Path: "/v1/quotes/{id}", ID: "get-quote", Tag: tag, Scope: "submissions:read", Summary: "Get a quote",
-		Answer: answerQuote,
 	}, func(ctx context.Context, in *ByID) (*bodyOf[quoteBody], error) {
 		by := access.From(ctx)
 		var id quote.ID
@@ -185,13 +184,12 @@ func (a *API) registerQuotes(p Platform) {
 	})
 	register(a, operation{
 		Method: http.MethodPost, Path: "/v1/quotes/{id}/offer", ID: "offer-quote", Tag: tag, Scope: "submissions:write", Status: http.StatusOK,
-		Summary: "Offer a quote", Description: "Tells who brought the business that he may accept it.", Answer: answerOffered,
+		Summary: "Offer a quote", Description: "Tells who brought the business that he may accept it.",
 	}, p.moveQuote(p.Desk.Offer))
 	register(a, operation{
 		Method: http.MethodPost, Path: "/v1/quotes/{id}/accept", ID: "accept-quote", Tag: tag, Scope: "submissions:write", Status: http.StatusOK,
 		Summary: "Accept an offered quote", Description: "A bind is of it from now on; the submission's other quotes are not taken up. Of two acceptances the first wins. " +
 			"For what has its reason inside, whoever brought the business is refused with underwriter_needed.",
-		Answer: answerAccepted,
 	}, p.moveQuote(p.Desk.Accept))
 }
 

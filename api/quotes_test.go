@@ -210,7 +210,7 @@ func TestEveryLineIsQuoted(t *testing.T) {
 		}
 		w.must(201, una, "POST", "/v1/submissions/"+s["id"].(string)+"/bind", `{"installmentPlan":"QUARTERLY"}`)
 	}
-	if got := w.must(409, w.token(w.ada), "POST", "/v1/programs", strings.Replace(exampleProgram, "CYBER", "GL", 1)); got["error"] != "program_exists" {
+	if got := w.must(409, w.token(w.ada), "POST", "/v1/programs", strings.Replace(requestOf(t, "create-program"), "CYBER", "GL", 1)); got["error"] != "program_exists" {
 		t.Errorf("a second program: %v", got)
 	}
 }
@@ -246,5 +246,5 @@ func TestOnlySomeMayManageRates(t *testing.T) {
 			t.Errorf("%s publishes: %d %v", c.who, got, m)
 		}
 	}
-	w.must(403, w.token(w.una), "POST", "/v1/programs", exampleProgram)
+	w.must(403, w.token(w.una), "POST", "/v1/programs", requestOf(t, "create-program"))
 }

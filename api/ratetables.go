@@ -177,14 +177,12 @@ func (a *API) registerRateTables(p Platform) {
 	register(a, operation{
 		Method: http.MethodPost, Path: "/v1/rate-tables", ID: "create-rate-table", Tag: tag, Scope: "rates:write", Summary: "Draft a version of a program's rates",
 		Description: "For administrators and keys. It prices nothing before it is published, and never changes: to mend one, post the next.",
-		Example:     exampleRateTable, Answer: answerDraft,
 	}, func(ctx context.Context, in *createRateTableInput) (*bodyOf[rateTableBody], error) {
 		t, err := p.Desk.DraftRates(ctx, access.From(ctx), in.table())
 		return &bodyOf[rateTableBody]{rateTableOf(t)}, err
 	})
 	register(a, operation{
 		Method: http.MethodGet, Path: "/v1/rate-tables", ID: "list-rate-tables", Tag: tag, Scope: "rates:read", Summary: "List versions of rates, newest first",
-		Answer: `{"data": [` + answerRow + `], "hasMore": false}`,
 	}, func(ctx context.Context, in *listRateTablesInput) (*bodyOf[List[rateTableBody]], error) {
 		by, err := p.ratesReader(ctx)
 		if err != nil {
@@ -195,7 +193,6 @@ func (a *API) registerRateTables(p Platform) {
 	})
 	register(a, operation{
 		Method: http.MethodGet, Path: "/v1/rate-tables/{id}", ID: "get-rate-table", Tag: tag, Scope: "rates:read", Summary: "Get a version of rates",
-		Answer: answerDraft,
 	}, func(ctx context.Context, in *ByID) (*bodyOf[rateTableBody], error) {
 		by, err := p.ratesReader(ctx)
 		if err != nil {
@@ -212,7 +209,6 @@ func (a *API) registerRateTables(p Platform) {
 		Method: http.MethodPost, Path: "/v1/rate-tables/{id}/publish", ID: "publish-rate-table", Tag: tag, Scope: "rates:write", Status: http.StatusOK,
 		Summary:     "Publish a version of rates",
 		Description: "For administrators and keys. One that leaves a risk of its program without a price is refused, with everything that is missing at once.",
-		Answer:      answerPublished,
 	}, func(ctx context.Context, in *ByID) (*bodyOf[rateTableBody], error) {
 		var id quote.RateTableID
 		if err := pathID(&id, in.ID); err != nil {

@@ -48,7 +48,6 @@ func (a *API) registerReadiness(p Platform) {
 		Method: http.MethodGet, Path: "/v1/submissions/{id}/quote-readiness", ID: "get-quote-readiness", Tag: "Submissions", Scope: "submissions:read",
 		Summary:     "Get what a quote and a bind of a submission would come to now",
 		Description: "With its triage and everything that is in the way. It goes the way that a quote and a bind go, and leaves no trace. Not for who brought the submission.",
-		Answer:      answerReadiness,
 	}, func(ctx context.Context, in *ByID) (*bodyOf[readinessBody], error) {
 		id, err := parseSubmission(in.ID)
 		if err != nil {

@@ -14,7 +14,8 @@ import (
 	"github.com/openinsure/openinsure/store"
 )
 
-// An operation is one method on one path.
+// An operation is one method on one path. What the document shows of it as an
+// example is in examples, by its ID.
 type operation struct {
 	Method      string
 	Path        string // with {id} parameters
@@ -37,9 +38,6 @@ type operation struct {
 	MaxBody       int64         // bytes; default Config.MaxBody
 	ReadTimeout   time.Duration // for the body; default Config.ReadTimeout
 	ContentType   string        // of the body; default application/json
-
-	Example string // of a body, as JSON; a test sends it
-	Answer  string // of a success, as JSON; a test compares its shape
 
 	// Upgrade, when set, answers requests that ask for a WebSocket, once they
 	// are authenticated, counted and in scope.

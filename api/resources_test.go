@@ -71,14 +71,21 @@ func newWorld(t *testing.T) *world {
 // newWorldOn is newWorld over a database that was opened in some special way.
 func newWorldOn(t *testing.T, db *store.DB) *world {
 	t.Helper()
+	return newWorldAt(t, db, time.Now)
+}
+
+// newWorldAt is newWorldOn at a time of its own, which the database has to have
+// as well.
+func newWorldAt(t *testing.T, db *store.DB, now func() time.Time) *world {
+	t.Helper()
 	w := &world{t: t, db: db}
 	db.OnRefused(w.refused.Refused)
 	var err error
 	w.key = access.NewTokenKey("t")
-	if w.tokens, err = access.ParseTokens(w.key, "http://test", time.Now); err != nil {
+	if w.tokens, err = access.ParseTokens(w.key, "http://test", now); err != nil {
 		t.Fatal(err)
 	}
-	desk := insurance.New(w.db, insurance.Config{MaxBackdate: -1, Production: true})
+	desk := insurance.New(w.db, insurance.Config{MaxBackdate: -1, Production: true, Now: now})
 	w.una = storetest.Org(t, w.db, "Summit")
 	w.ada = w.una
 	ada := access.NewUserID(time.Now())
@@ -93,9 +100,9 @@ func newWorldOn(t *testing.T, db *store.DB) *world {
 		t.Fatal(err)
 	}
 	w.desk = desk
-	door := &Door{DB: w.db, Tokens: w.tokens, Secret: worldSecret, Demo: true, Now: time.Now}
+	door := &Door{DB: w.db, Tokens: w.tokens, Secret: worldSecret, Demo: true, Now: now}
 	w.door = door
-	a := New(Deps{Authenticator: door, Idempotency: keptAnswers{w.db}, Refusals: &w.refused}, Config{Environment: "development", TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Logger: slog.New(slog.NewTextHandler(&w.log, nil))})
+	a := New(Deps{Authenticator: door, Idempotency: keptAnswers{w.db}, Refusals: &w.refused}, Config{Environment: "development", Now: now, TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Logger: slog.New(slog.NewTextHandler(&w.log, nil))})
 	w.files = memblob.OpenBucket(nil)
 	t.Cleanup(func() { _ = w.files.Close() })
 	posts := storetest.Poster(t, w.db)
@@ -109,8 +116,8 @@ func newWorldOn(t *testing.T, db *store.DB) *world {
 		}
 		return flags.Bool(org, key)
 	}
-	w.rooms = rooms.New(w.db, posts, w.files, rooms.Config{Flag: isOn})
-	p := Platform{DB: w.db, Desk: desk, Rooms: w.rooms, Door: door, Now: time.Now, Docs: DocsOpen}
+	w.rooms = rooms.New(w.db, posts, w.files, rooms.Config{Flag: isOn, Now: now})
+	p := Platform{DB: w.db, Desk: desk, Rooms: w.rooms, Door: door, Now: now, Docs: DocsOpen}
 	p.Hub = runHub(t, &Live{Platform: p, Posts: posts, Refusals: &w.refused}, slog.New(slog.NewTextHandler(&w.log, nil)))
 	a.RegisterAll(p)
 	s := httptest.NewServer(a.Handler())

@@ -19,8 +19,6 @@ func (a *API) registerSandbox(p Platform) {
 		Description: "Submissions, quotes, policies, invoices, referrals, deal rooms with all that was said and left in them, producers, bordereaux, events and " +
 			"deliveries, inboxes; policy numbers begin at 1 again, and the test clock is taken away. Users, keys, webhooks, programs and rates, carriers, agreements, authority, " +
 			"calendars, flags, policyholders and the audit log stay. For administrators. Not in production: 403 `sandbox_off`.",
-		Answer: `{"now": "2026-03-05T12:00:00Z", "aheadSeconds": 0, "deleted": {"submissions": 12, "quotes": 14, "policies": 3, "invoices": 27, "referrals": 2, "dealRooms": 4,
-			"files": 1, "producers": 2, "bordereaux": 0, "events": 96, "deliveries": 96, "notifications": 31}}`,
 	}, func(ctx context.Context, _ *struct{}) (*bodyOf[resetBody], error) {
 		r, err := p.Desk.Reset(ctx, access.From(ctx))
 		return &bodyOf[resetBody]{resetBody{clockOf(r.Clock), r.Deleted}}, err

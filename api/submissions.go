@@ -212,7 +212,6 @@ func (a *API) registerSubmissions(p Platform) {
 	register(a, operation{
 		Method: http.MethodPost, Path: "/v1/submissions/{id}/quote", ID: "quote-submission", Tag: tag, Scope: "submissions:write", IfMatch: true,
 		Summary: "Rate a submission and return a quote", Description: "Each call makes a new version from the rates in force on the effective date. A quote is good for 30 days.",
-		Example: exampleAsk, Answer: answerQuote,
 	}, p.quoteSubmission)
 	register(a, operation{
 		Method: http.MethodPost, Path: "/v1/submissions/{id}/bind", ID: "bind-submission", Tag: tag, Scope: "submissions:write", IfMatch: true,

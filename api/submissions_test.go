@@ -59,7 +59,7 @@ func TestCorrectOverREST(t *testing.T) {
 	c := newCast(t)
 	s := "/v1/submissions/" + c.fresh(`"lineOfBusiness"`, `"deductible":5000,"payroll":100,"lineOfBusiness"`)
 	quote := c.want(201, "una", "POST", s+"/quote", "")["id"].(string)
-	got := c.want(200, "una", "PATCH", s, exampleCorrect)
+	got := c.want(200, "una", "PATCH", s, `{"annualRevenue":8500000,"lossHistory":[{"year":2025,"claims":1,"incurred":12000,"premium":14000}],"unset":["deductible"]}`)
 	if got["annualRevenue"] != 8.5e6 || got["deductible"] != nil || got["payroll"] != 100.0 || got["status"] != "received" {
 		t.Errorf("corrected: %v", got)
 	}

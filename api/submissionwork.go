@@ -274,7 +274,6 @@ func (a *API) registerSubmissionWork(p Platform) {
 		Method: http.MethodPatch, Path: "/v1/submissions/{id}", ID: "update-submission", Tag: tag, Scope: write, IfMatch: true, Summary: "Correct a submission",
 		Description: "A draft, too, of which nothing more comes. Until it is bound, declined, withdrawn or expired. It is scored again. When the risk is another then, open quotes are superseded, " +
 			"questions about it are superseded by drafts, and approvals lapse unless they cover it.",
-		Example: exampleCorrect,
 	}, func(ctx context.Context, in *correctSubmissionInput) (*bodyOf[submissionBody], error) {
 		id, err := parseSubmission(in.ID)
 		if err != nil {
@@ -305,14 +304,12 @@ func (a *API) registerSubmissionWork(p Platform) {
 		Summary: "Decline a submission", Errors: []int{409},
 		Description: "For underwriters; of a claimed one for who has it. Its open quotes end, its referrals are taken back, and its deal room closes in time. " +
 			"Who brought it learns the reasons that he may know, and the message.",
-		Example: exampleDecline,
 	}, func(ctx context.Context, in *declineSubmissionInput) (*bodyOf[submissionBody], error) {
 		return p.endSubmission(ctx, in.ID, in.ending(), in.Check, p.Desk.Decline)
 	})
 	register(a, operation{
 		Method: http.MethodPost, Path: "/v1/submissions/{id}/withdraw", ID: "withdraw-submission", Tag: tag, Scope: write, Status: http.StatusOK, IfMatch: true,
 		Summary: "Withdraw a submission", Description: "For who brought it, and for the desk on his word. Its open quotes are not taken up, and its referrals are taken back.",
-		Example: exampleWithdraw,
 	}, func(ctx context.Context, in *withdrawSubmissionInput) (*bodyOf[submissionBody], error) {
 		return p.endSubmission(ctx, in.ID, in.Body.ending(), in.Check, p.Desk.Withdraw)
 	})

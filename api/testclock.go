@@ -113,7 +113,6 @@ func (a *API) registerTestClock(p Platform) {
 	const off = "Not in production: 403 `test_clock_off`."
 	register(a, operation{
 		Method: http.MethodGet, Path: "/v1/test-clock", ID: "get-test-clock", Tag: tag, Scope: "sandbox:read", Summary: "Get the time of your organization", Description: off,
-		Answer: `{"now": "2026-03-05T12:00:00Z", "aheadSeconds": 0}`,
 	}, func(ctx context.Context, _ *struct{}) (*bodyOf[ClockBody], error) {
 		c, err := p.Desk.Clock(ctx, access.From(ctx))
 		return &bodyOf[ClockBody]{clockOf(c)}, err
@@ -124,9 +123,6 @@ func (a *API) registerTestClock(p Platform) {
 		Description: "Reminders, escalations, ends of referrals and approvals, conditions and rooms that close: all that comes due until then is done before " +
 			"the answer, each at its own time, in order. Afterwards quotes, licenses, delegations and authority are judged by the new time. For administrators " +
 			"and keys. " + off,
-		Example: `{"advance": "P3D"}`,
-		Answer: `{"now": "2026-03-08T12:00:00Z", "aheadSeconds": 259200, "failed": 0,
-			"due": [{"what": "referral", "id": "ref_01J8K3M4N5P6Q7R8S9T0V1W2X3", "at": "2026-03-06T22:00:00Z"}]}`,
 	}, func(ctx context.Context, in *moveClockInput) (*bodyOf[moveClockBody], error) {
 		to, err := in.to()
 		if err != nil {
