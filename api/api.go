@@ -112,10 +112,9 @@ func New(deps Deps, cfg Config) *API {
 	a.mux.NotFound(a.unknownRoute)
 	a.mux.MethodNotAllowed(a.wrongMethod)
 	a.huma = huma.NewAPI(huma.Config{
-		OpenAPI:                      newDocument(cfg.Version),
-		Formats:                      map[string]huma.Format{"application/json": jsonFormat},
-		DefaultFormat:                "application/json",
-		RejectUnknownQueryParameters: true,
+		OpenAPI:       newDocument(cfg.Version),
+		Formats:       map[string]huma.Format{"application/json": jsonFormat},
+		DefaultFormat: "application/json",
 	}, humachi.NewAdapter(a.mux))
 	a.serveHealth()
 	a.serveDocs()

@@ -68,7 +68,7 @@ func (a *API) describe(op operation, shape inputShape, out output) huma.Operatio
 			Schema: &huma.Schema{Type: huma.TypeString, MinLength: new(1), MaxLength: new(255)},
 		})
 	}
-	if !op.Public && !shape.orgID && strings.HasPrefix(op.Path, "/v1/") {
+	if !op.Public && !shape.query["orgId"] && strings.HasPrefix(op.Path, "/v1/") {
 		hop.Parameters = append(hop.Parameters, &huma.Param{
 			Name: "orgId", In: "query", Description: "The organization to work on; only for the system credential.",
 			Schema: &huma.Schema{Type: huma.TypeString},

@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"mime"
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -142,7 +144,10 @@ func (a *API) readable(w http.ResponseWriter, r *http.Request, op operation, sha
 		if body, err = a.readBody(w, r, op); err != nil {
 			return err
 		}
-		if shape.body && op.json() {
+		switch text := string(bytes.TrimSpace(body)); {
+		case !shape.body && text != "" && text != "{}" && text != "null":
+			st.needless = append(st.needless, fault.Field{Field: "body", Rule: "unexpected"})
+		case shape.body && op.json():
 			if len(bytes.TrimSpace(body)) == 0 {
 				body = nil
 				if shape.bodyRequired {
@@ -163,8 +168,13 @@ func (a *API) readable(w http.ResponseWriter, r *http.Request, op operation, sha
 		}
 		st.key = key
 	}
-	if !shape.orgID {
+	if !shape.query["orgId"] {
 		dropOrgID(r)
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.URL.Query())) {
+		if !shape.query[name] {
+			st.needless = append(st.needless, fault.Field{Field: clip(name), Rule: "unknown"})
+		}
 	}
 	return nil
 }

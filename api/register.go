@@ -63,20 +63,21 @@ type inputShape struct {
 	body         bool         // has a Body or RawBody
 	of           reflect.Type // of the Body; nil: there is none
 	bodyRequired bool
-	orgID        bool // reads ?orgId= itself
+	query        map[string]bool // the parameters that it reads
 }
 
 func shapeOf(t reflect.Type) inputShape {
-	var s inputShape
+	s := inputShape{query: map[string]bool{}}
 	for _, f := range reflect.VisibleFields(t) {
+		if name, _, _ := strings.Cut(f.Tag.Get("query"), ","); name != "" {
+			s.query[name] = true
+		}
 		switch {
 		case f.Name == "Body":
 			s.body, s.of = true, f.Type
 			s.bodyRequired = f.Type.Kind() != reflect.Pointer && f.Type.Kind() != reflect.Interface
 		case f.Name == "RawBody":
 			s.body = true
-		case strings.HasPrefix(f.Tag.Get("query"), "orgId"):
-			s.orgID = true
 		}
 	}
 	return s
@@ -101,13 +102,17 @@ func register[I, O any](a *API, op operation, handler func(context.Context, *I) 
 	hop.Middlewares = huma.Middlewares{a.guard(op, shape)}
 	huma.Register(a.huma, hop, func(ctx context.Context, in *I) (*huma.StreamResponse, error) {
 		ctx = store.Remembering(ctx)
-		ans, err := a.once(ctx, stateOf(ctx), func(ctx context.Context) (Answer, error) {
-			o, err := handler(ctx, in)
-			if err != nil {
-				return Answer{}, err
-			}
-			return out.answer(op.Status, reflect.ValueOf(o))
-		})
+		err := stateOf(ctx).excess()
+		var ans Answer
+		if err == nil {
+			ans, err = a.once(ctx, stateOf(ctx), func(ctx context.Context) (Answer, error) {
+				o, err := handler(ctx, in)
+				if err != nil {
+					return Answer{}, err
+				}
+				return out.answer(op.Status, reflect.ValueOf(o))
+			})
+		}
 		if err != nil {
 			ans = a.failure(ctx, err)
 		}

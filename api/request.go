@@ -40,6 +40,7 @@ type state struct {
 	body            []byte         // JSON
 	bodyType        reflect.Type   // into which it is read
 	foreseen        []*fault.Error // what a use case would say of it
+	needless        []fault.Field  // what the operation does not read: parameters, a body
 	cookies         []*http.Cookie // of a page's request
 }
 

@@ -3,6 +3,7 @@ package api
 import (
 	"encoding/json"
 	"errors"
+	"net/http"
 	"reflect"
 	"slices"
 	"strings"
@@ -78,6 +79,14 @@ func about(ctx huma.Context, errs []error, whole bool) []*fault.Error {
 	return out
 }
 
+// excess reports what the operation does not read of the request.
+func (st *state) excess() error {
+	if len(st.needless) == 0 {
+		return nil
+	}
+	return humaFault(http.StatusBadRequest, "", nil, st)
+}
+
 // topOf is the field of the body that a path begins with.
 func topOf(field string) string {
 	if i := strings.IndexAny(field, ".["); i >= 0 {
@@ -89,7 +98,7 @@ func topOf(field string) string {
 // within reports whether a path is that of a field, or of something in it.
 func within(path, field string) bool {
 	rest, ok := strings.CutPrefix(path, field)
-	return field == "body" || ok && (rest == "" || rest[0] == '.' || rest[0] == '[')
+	return ok && (rest == "" || rest[0] == '.' || rest[0] == '[')
 }
 
 // A complaint is a list of what is wrong with a request that grows from what the

@@ -78,6 +78,9 @@ func TestEverythingAtOnce(t *testing.T) {
 			`allowEdit unexpected, conditions unexpected, conditions[0].action required, conditions[0].kind enum, offsetPercent max, offsetPercent unexpected, questions unexpected, questions[0] minLength, rationale required, validUntil datetime, validUntil unexpected`},
 		{"counter refused", "una", "POST", "/v1/referrals/ref" + some + "/answer-counter", `{"accept":false,"colour":"red"}`, `colour unknown, rationale required`},
 		{"condition", "una", "POST", "/v1/referrals/ref" + some + "/conditions/cnd" + some, `{"action":"reject","colour":"red"}`, `colour unknown, note required`},
+		{"list", "una", "GET", "/v1/submissions?foo=1&limit=many&producerId=x&effectiveFrom=soon&status=open&bar=", "", `bar unknown, effectiveFrom date, foo unknown, limit type, producerId id, status enum`},
+		{"preview", "una", "POST", sub + "/quote?preview=maybe&foo=1", `{"requestedLimit":0.001}`, `foo unknown, preview type, requestedLimit min`},
+		{"no body", "una", "POST", sub + "/claim?foo=1", `{"who":"me"}`, `body unexpected, foo unknown`},
 		{"test clock", "ada", "POST", "/v1/test-clock", `{"advance":"a while","now":"later"}`, `advance format, now datetime, now unexpected`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

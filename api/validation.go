@@ -104,7 +104,7 @@ func humaFault(status int, msg string, errs []error, st *state) error {
 	default:
 		return errInternal.Because(errors.Join(append([]error{errors.New(msg)}, errs...)...))
 	}
-	var fields complaint
+	fields := complaint(st.needless)
 	var resolved []*fault.Error
 	for _, err := range errs {
 		var f *fault.Error
