@@ -68,7 +68,11 @@ func upload[I, O any, R received](ctx context.Context, a *API, op operation, out
 	receive func(context.Context, *I, *multipart.Reader) (R, error), handler func(context.Context, *I, R) (*O, error),
 ) (Answer, error) {
 	st := stateOf(ctx)
-	got, err := receive(ctx, in, st.form.Reader)
+	var got R
+	err := st.excess()
+	if err == nil {
+		got, err = receive(ctx, in, st.form.Reader)
+	}
 	if err != nil {
 		st.form.w.Header().Set("Connection", "close") // the rest of the body is still in it
 		return Answer{}, err
@@ -127,7 +131,11 @@ func registerDownload[I any](a *API, op operation, handler func(context.Context,
 	hop := a.describe(op, shape, outputOf(reflect.TypeFor[file]()))
 	hop.Middlewares = huma.Middlewares{a.guard(op, shape)}
 	huma.Register(a.huma, hop, func(ctx context.Context, in *I) (*huma.StreamResponse, error) {
-		d, err := handler(ctx, in)
+		var d *download
+		err := stateOf(ctx).excess()
+		if err == nil {
+			d, err = handler(ctx, in)
+		}
 		return &huma.StreamResponse{Body: func(hctx huma.Context) {
 			r, w := humachi.Unwrap(hctx)
 			if err != nil {
