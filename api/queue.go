@@ -20,7 +20,7 @@ type slaBody struct {
 	DueAt         *time.Time    `json:"dueAt,omitempty" doc:"By when the desk has to act; absent while it need not."`
 	State         string        `json:"state,omitempty" enum:"running,paused,at_risk,breached" doc:"Of the clock that is due first; paused while information is asked. Absent when the desk need not act."`
 	FirstResponse *slaClockBody `json:"firstResponse,omitempty" doc:"Until somebody takes it up."`
-	Quote         *slaClockBody `json:"quote,omitempty" doc:"Until it is quoted, declined or withdrawn."`
+	Quote         *slaClockBody `json:"quote,omitempty" doc:"Until it has its answer, or is over."`
 }
 
 type slaClockBody struct {

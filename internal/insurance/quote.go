@@ -73,6 +73,9 @@ func (d *Desk) QuoteAs(ctx context.Context, by access.Actor, id submission.ID, a
 			return err
 		}
 		tx.Audit(by, quoted(s, q))
+		if s, err = follow(ctx, tx, s, at); err != nil {
+			return err
+		}
 		if a.Beside && before == submission.Quoted && q.Decision != quote.Quoted {
 			// What there is to choose from is as good as before.
 			return tx.SaveSubmission(ctx, s)
@@ -221,15 +224,11 @@ func (d *Desk) tellQuoted(ctx context.Context, tx *store.Tx, s submission.Submis
 		}
 	}
 	tx.Emit(told)
-	s, err := follow(ctx, tx, s, at)
-	if err != nil {
-		return err
-	}
 	if err := tx.SaveSubmission(ctx, s); err != nil {
 		return err
 	}
 	if s.Status == submission.Declined {
-		board, err := rooms.ScheduleClose(ctx, tx, s.ID, at.Add(d.cfg.CloseAfter))
+		board, err := d.wind(ctx, tx, s, at)
 		board.Show(tx, quoteCard(q), at)
 		return err
 	}

@@ -104,7 +104,7 @@ func TestReadinessSaysWhatHappens(t *testing.T) {
 		}
 		switch r.IntN(8) {
 		case 0:
-			storetest.SQL(t, db, `UPDATE submission SET status = $2 WHERE id = $1`, s.ID.UUID(), string(pick(r, submission.Declined, submission.Withdrawn, submission.Expired, submission.Draft)))
+			storetest.SQL(t, db, `UPDATE submission SET status = $2, queue_at = NULL WHERE id = $1`, s.ID.UUID(), string(pick(r, submission.Declined, submission.Withdrawn, submission.Expired, submission.Draft)))
 		case 1:
 			storetest.SQL(t, db, `UPDATE submission SET line_of_business = 'NONE' WHERE id = $1`, s.ID.UUID())
 		}

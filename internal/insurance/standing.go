@@ -94,7 +94,7 @@ func (d *Desk) tellDeclined(ctx context.Context, tx *store.Tx, s submission.Subm
 		return err
 	}
 	tx.Emit(told)
-	board, err := rooms.ScheduleClose(ctx, tx, s.ID, at.Add(d.cfg.CloseAfter))
+	board, err := d.wind(ctx, tx, s, at)
 	if because.Room.IsZero() {
 		board.Show(tx, declinedCard(), at)
 	}

@@ -252,19 +252,18 @@ func (d *Desk) withdraws(ctx context.Context, by access.Actor, e submission.Endi
 
 // expire ends a submission of which nothing becomes.
 func (d *Desk) expire(ctx context.Context, tx *store.Tx, was submission.Submission, at time.Time) error {
-	e := submission.Ending{By: system(was.Org).ID, At: at, Reasons: []submission.Reason{submission.NoActivity}}
-	s, err := was.Ended(submission.Expire, e)
-	if err != nil {
-		return err
-	}
-	told := event.New(s.Org, s.ID.String(), event.SubmissionExpired{SubmissionID: s.ID.String(), InsuredName: s.InsuredName, ExternalID: s.ExternalID}, at)
-	if s.Assignee != "" {
-		told.Persons = []event.Person{{Subject: s.Assignee, Org: s.Org, As: event.Assignee}}
-	}
-	if s, err = d.end(ctx, tx, s, told, at); err != nil {
-		return err
-	}
-	return tx.SaveSubmission(ctx, s)
+	_, err := moveSubmission(ctx, tx, was, at, func(tx *store.Tx, was submission.Submission, at time.Time) (submission.Submission, error) {
+		e := submission.Ending{By: system(was.Org).ID, At: at, Reasons: []submission.Reason{submission.NoActivity}}
+		s, err := was.Ended(submission.Expire, e)
+		if err != nil {
+			return s, err
+		}
+		told := tellAssignee(event.New(s.Org, s.ID.String(), event.SubmissionExpired{
+			SubmissionID: s.ID.String(), InsuredName: s.InsuredName, ExternalID: s.ExternalID,
+		}, at), system(s.Org), s.Assignee, s.Org)
+		return d.end(ctx, tx, s, told, at)
+	})
+	return err
 }
 
 // end ends what belongs to a submission that came to nothing: its quotes, what
@@ -285,11 +284,8 @@ func (d *Desk) end(ctx context.Context, tx *store.Tx, s submission.Submission, t
 	if err := tx.PassOver(ctx, over, at); err != nil {
 		return s, err
 	}
-	board, err := rooms.ScheduleClose(ctx, tx, s.ID, at.Add(d.cfg.CloseAfter))
+	board, err := d.wind(ctx, tx, s, at)
 	if err != nil {
-		return s, err
-	}
-	if err := d.dropReferrals(ctx, tx, s, at); err != nil {
 		return s, err
 	}
 	s.Clocks.Asked = false
@@ -301,6 +297,16 @@ func (d *Desk) end(ctx context.Context, tx *store.Tx, s submission.Submission, t
 	tx.Emit(told)
 	board.Show(tx, endingCard(s), at)
 	return s, nil
+}
+
+// wind winds up what a submission that came to nothing leaves behind: in time its
+// room, and what was asked and agreed about it.
+func (d *Desk) wind(ctx context.Context, tx *store.Tx, s submission.Submission, at time.Time) (rooms.Board, error) {
+	board, err := rooms.ScheduleClose(ctx, tx, s.ID, at.Add(d.cfg.CloseAfter))
+	if err != nil {
+		return board, err
+	}
+	return board, d.dropReferrals(ctx, tx, s, at)
 }
 
 // dropReferrals takes back what is asked about a submission that is over.

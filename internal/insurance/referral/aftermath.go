@@ -141,13 +141,14 @@ func (r Referral) Agrees(v authority.Value, at time.Time) bool {
 }
 
 // Dropped returns a referral about something that is over as taken back, or as
-// lapsed when its counter waits; false when there is nothing to take back.
+// lapsed when it was agreed to; false when there is nothing to take back.
 func (r Referral) Dropped(because string, at time.Time) (Referral, event.Event, bool) {
-	if r.Entity.Type == Policy || !r.Status.live() && r.Status != Draft && !r.Waits() {
+	yes := r.Status == Decided && r.Outcome != Declined
+	if r.Entity.Type == Policy || !r.Status.live() && r.Status != Draft && !yes {
 		return r, event.Event{}, false
 	}
 	to := Withdrawn
-	if r.Waits() {
+	if yes {
 		to = Lapsed
 	}
 	after, told, _ := r.end(r.system(), to, because, at)
