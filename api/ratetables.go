@@ -19,7 +19,7 @@ import (
 // that nothing on the way makes floats of them; what is wrong with them is found
 // at once by the rules, not one by one by the schema.
 type bookBody struct {
-	BaseRates         map[string]baseRateBody `json:"baseRates" doc:"By state, or __ for states without an entry."`
+	BaseRates         map[string]baseRateBody `json:"baseRates" doc:"No factor of a book is above 100. By state, or __ for states without an entry."`
 	TerritoryFactors  map[string]string       `json:"territoryFactors,omitempty" doc:"By state and first digits of the postal code (TX-770), by state, or __."`
 	ClassModifiers    map[string]string       `json:"classModifiers,omitempty" doc:"By NAICS prefix; the longest that fits counts, none is 1."`
 	ExcludedClasses   []string                `json:"excludedClasses,omitempty" nullable:"false" maxItems:"5000" doc:"NAICS prefixes that are declined."`
@@ -33,9 +33,9 @@ type bookBody struct {
 }
 
 type baseRateBody struct {
-	PerUnit        string `json:"perUnit" maxLength:"20" doc:"Dollars, for $1,000 of revenue, $100 of payroll or value, an employee or a vehicle." example:"1.425"`
+	PerUnit        string `json:"perUnit" maxLength:"20" doc:"Dollars, for $1,000 of revenue, $100 of payroll or value, an employee or a vehicle; $1,000, $100 and $100,000 at most." example:"1.425"`
 	Basis          string `json:"basis,omitempty" enum:"revenue,payroll,value,employees,vehicles" doc:"revenue when absent"`
-	MinimumPremium Money  `json:"minimumPremium"`
+	MinimumPremium Money  `json:"minimumPremium" doc:"$1,000,000 at most."`
 }
 
 type bandBody struct {

@@ -104,3 +104,27 @@ func TestUnsoundRatesAreRefusedWithAll(t *testing.T) {
 		t.Errorf("program: %s", fieldsOfProblem(got))
 	}
 }
+
+// Rates that no risk could pay are refused, by number and, when each number is
+// one that there is, by what they come to; and a line without rates says so.
+func TestRatesBeyondAllMoney(t *testing.T) {
+	w := newWorld(t)
+	ada := w.token(w.ada)
+	post := func(book string) map[string]any {
+		t.Helper()
+		return w.must(400, ada, "POST", "/v1/rate-tables", `{"programId":"`+w.generalLiability()+`","effectiveDate":"2026-06-01","book":`+book+`}`)
+	}
+	got := post(`{"baseRates": {"__": {"perUnit": "99999999999999", "minimumPremium": 99999999999}}, "limitFactors": [{"factor": "9999999999"}], "revenueBands": [{"factor": "1"}]}`)
+	if want := "book.baseRates.__.perUnit max, book.baseRates.__.minimumPremium max, book.limitFactors[0].factor max"; fieldsOfProblem(got) != want {
+		t.Errorf("%s, want %s", fieldsOfProblem(got), want)
+	}
+	table := w.draft(strings.NewReplacer("2.00", "999", `limitFactors": [{"factor": "1"`, `limitFactors": [{"factor": "99"`).Replace(exampleGL))
+	if got := w.must(422, ada, "POST", "/v1/rate-tables/"+table+"/publish", ""); got["error"] != "rate_table_incomplete" || fieldsOfProblem(got) != "book.baseRates.__.perUnit max" {
+		t.Errorf("%v: %s", got["error"], fieldsOfProblem(got))
+	}
+	w.must(201, ada, "POST", "/v1/programs", `{"name":"x","lineOfBusiness":"CYBER","maxLimit":1,"autoBindThreshold":1,"referAbove":2,"declineAbove":3}`)
+	s := w.must(201, ada, "POST", "/v1/submissions", strings.Replace(goodSubmission, `"GL"`, `"CYBER"`, 1))["id"].(string)
+	if got := w.must(422, ada, "POST", "/v1/submissions/"+s+"/quote", ""); got["error"] != "no_rate" || fieldsOfProblem(got) != "lineOfBusiness gap" {
+		t.Errorf("%v: %s", got["error"], fieldsOfProblem(got))
+	}
+}

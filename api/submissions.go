@@ -125,7 +125,7 @@ type RiskBody struct {
 	Employees       int         `json:"employees,omitempty" minimum:"1" maximum:"10000000"`
 	Vehicles        int         `json:"vehicles,omitempty" minimum:"1" maximum:"1000000" doc:"Commercial auto is rated on them."`
 	YearsInBusiness *int        `json:"yearsInBusiness,omitempty" minimum:"0" maximum:"1000"`
-	ExperienceMod   string      `json:"experienceMod,omitempty" pattern:"^[0-9](\\.[0-9]{1,3})?$" doc:"Experience modification." example:"1.12"`
+	ExperienceMod   string      `json:"experienceMod,omitempty" pattern:"^([1-9](\\.[0-9]{1,3})?|0\\.[1-9][0-9]{0,2})$" doc:"Experience modification, from 0.1." example:"1.12"`
 	PostalCode      string      `json:"postalCode,omitempty" pattern:"^[0-9]{5}$" doc:"Of the insured's main location." example:"97201"`
 	LossHistory     *[]lossBody `json:"lossHistory,omitempty" maxItems:"11" doc:"By year; the effective year and the five before it count. Empty says that there were none, absent that nobody knows."`
 }

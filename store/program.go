@@ -91,7 +91,7 @@ const rateTableInForceSQL = `SELECT ` + rateTableColumns + ` FROM rate_table t W
 func (r Reader) RateTable(ctx context.Context, program quote.ProgramID, effective civil.Date) (quote.RateTable, error) {
 	ts, err := many(ctx, r, scanRateTable, rateTableInForceSQL, r.org.UUID(), program.UUID(), effective.String())
 	if err == nil && len(ts) == 0 {
-		err = rating.ErrNoRate
+		err = rating.ErrNoRate.Field("lineOfBusiness", "gap") // none is published
 	}
 	if err != nil {
 		return quote.RateTable{}, err

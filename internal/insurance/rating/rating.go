@@ -63,7 +63,8 @@ var most = big.NewRat(int64(money.Max), 1)
 // aggregate × (1 − deductible credit) × revenue band × losses × experience ×
 // schedule, rounded once, half a cent up, and at least the minimum premium. What
 // the book has no table for, or the risk says nothing of, is no step. A price
-// that is beyond money.Max is ErrNoRate, never a number that wrapped around.
+// that is beyond money.Max is ErrNoRate for its exposure, never a number that wrapped
+// around.
 func (b Book) Rate(in Input) (Result, error) {
 	if slices.ContainsFunc(b.ExcludedClasses, func(p string) bool { return strings.HasPrefix(in.NAICS, p) }) {
 		return Result{}, ErrExcludedClass
@@ -85,7 +86,7 @@ func (b Book) Rate(in Input) (Result, error) {
 		}
 	}
 	if w.cents.Cmp(most) > 0 {
-		return Result{}, ErrNoRate
+		return Result{}, ErrNoRate.Field(units[base.basis()].field, "max")
 	}
 	premium := money.Round(w.cents)
 	if premium < base.MinimumPremium {
@@ -173,6 +174,17 @@ func (r BaseRate) lacks(in Input) error {
 	return nil
 }
 
+// exposure is how many cents a risk costs by a rate of one dollar: amounts are
+// cents, counts are whole.
+func (u unit) exposure(in Input) *big.Rat {
+	amount, _ := u.of(in)
+	cents := big.NewRat(amount, u.per)
+	if u.count {
+		cents.Mul(cents, big.NewRat(100, 1))
+	}
+	return cents
+}
+
 // working multiplies exactly and writes down each step.
 type working struct {
 	cents   *big.Rat
@@ -189,17 +201,12 @@ func (w *working) start(base BaseRate, in Input) error {
 		return err
 	}
 	u := units[base.basis()]
-	amount, text := u.of(in)
+	_, text := u.of(in)
 	rate, ok := new(big.Rat).SetString(base.PerUnit)
 	if !ok {
 		return fmt.Errorf("rate book: base rate %q is no number", base.PerUnit)
 	}
-	// Amounts are cents, counts are whole: units over per, times dollars, in cents.
-	w.cents.SetFrac64(amount, u.per)
-	if u.count {
-		w.cents.Mul(w.cents, big.NewRat(100, 1))
-	}
-	w.cents.Mul(w.cents, rate)
+	w.cents.Mul(u.exposure(in), rate)
 	formula := text + " × " + base.PerUnit
 	if u.per > 1 {
 		formula = text + " ÷ " + strconv.FormatInt(u.per, 10) + " × " + base.PerUnit

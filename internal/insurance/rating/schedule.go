@@ -32,13 +32,18 @@ func (s Schedule) factor() string {
 	return strings.TrimSuffix(strings.TrimRight(f, "0"), ".")
 }
 
+// mostSchedule is how many per cent the book lets judgement move a premium.
+func (b Book) mostSchedule() int {
+	if b.ScheduleMax > 0 {
+		return b.ScheduleMax
+	}
+	return MaxSchedule
+}
+
 // Allows returns ErrSchedule with everything that is wrong with a schedule
 // rating under the book.
 func (b Book) Allows(s Schedule) error {
-	most := MaxSchedule
-	if b.ScheduleMax > 0 {
-		most = b.ScheduleMax
-	}
+	most := b.mostSchedule()
 	bad := ErrSchedule
 	switch {
 	case s.Percent == 0:

@@ -20,8 +20,8 @@ const MostClaims = 1000
 const mostEntries = 5000
 
 // Validate reports everything that is wrong with what the book says, in the same
-// order every time: a number that is no plain positive decimal, a key that is
-// none, a band out of order, no rates or no bands at all. What it does not say
+// order every time: a number that is no plain positive decimal, or larger than any
+// of its kind, a key that is none, a band out of order, no rates or no bands at all. What it does not say
 // is for Gaps.
 func (b Book) Validate() error {
 	c := check{bad: ErrBook}
@@ -75,7 +75,8 @@ type Reach struct {
 
 // Gaps reports everything that is wrong with the book and every risk within
 // reach that it would leave without a price, all at once: a state without a
-// rate or territory, a table that ends too early.
+// rate or territory, a table that ends too early, a rate by which the largest risk
+// would cost more than money.Max.
 func (b Book) Gaps(r Reach) error {
 	c := check{bad: ErrBook}
 	if f, ok := errors.AsType[*fault.Error](b.Validate()); ok {
@@ -98,6 +99,7 @@ func (b Book) Gaps(r Reach) error {
 	n := len(b.ClaimFactors)
 	c.when(n > 0 && b.ClaimFactors[n-1].UpTo < MostClaims, "claimFactors", "gap")
 	c.when(short(b.IncurredFactors, money.Max), "incurredFactors", "gap")
+	c.affordable(b, r)
 	return c.result()
 }
 
@@ -124,10 +126,15 @@ func (c *check) decimal(field, s string) {
 	c.when(number(abs) && negative, field, "min")
 }
 
-// factor blames what is no number above zero.
-func (c *check) factor(field, s string) {
+// factor blames what is no number above zero, or none that a factor can be.
+func (c *check) factor(field, s string) { c.upTo(field, s, mostFactor) }
+
+// upTo blames what is no number above zero and up to the most.
+func (c *check) upTo(field, s string, most int64) {
 	c.decimal(field, s)
 	c.when(number(s) && !positive(s), field, "min")
+	r, ok := new(big.Rat).SetString(s)
+	c.when(ok && number(s) && r.Cmp(big.NewRat(most, 1)) > 0, field, "max")
 }
 
 func (c *check) rates(rates map[string]BaseRate) {
@@ -137,9 +144,9 @@ func (c *check) rates(rates map[string]BaseRate) {
 		c.when(!stateKey.MatchString(state), field, "pattern")
 		_, known := units[r.basis()]
 		c.when(!known, field+".basis", "enum")
-		c.factor(field+".perUnit", r.PerUnit)
+		c.upTo(field+".perUnit", r.PerUnit, r.mostPerUnit())
 		c.when(r.MinimumPremium < 0, field+".minimumPremium", "min")
-		c.when(r.MinimumPremium > money.Max, field+".minimumPremium", "max")
+		c.when(r.MinimumPremium > mostMinimum, field+".minimumPremium", "max")
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/big"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -94,6 +95,11 @@ var States = strings.Fields(states)
 // nobody has classified.
 const sectors = "11 21 22 23 31 32 33 42 44 45 48 49 51 52 53 54 55 56 61 62 71 72 81 92 99"
 
+// experience is an experience modification, from 0.1 to 9.999. By the formula of the
+// bureaus the best of insureds keeps a good part of what is expected of him, so
+// that none comes near to nothing.
+var experience = regexp.MustCompile(`^([1-9](\.[0-9]{1,3})?|0\.[1-9][0-9]{0,2})$`)
+
 // UnknownRevenue is the revenue of a draft of which nobody has said any: none at
 // all is one, too.
 const UnknownRevenue money.Cents = -1
@@ -119,6 +125,7 @@ func (s Submission) Check() error {
 	when(s.LineOfBusiness == "", "lineOfBusiness", "required")
 	when(s.State != "" && !slices.Contains(States, s.State), "state", "enum")
 	when(s.NAICS != "" && !slices.ContainsFunc(strings.Fields(sectors), func(sector string) bool { return strings.HasPrefix(s.NAICS, sector) }), "naicsCode", "enum")
+	when(s.Exposure.ExperienceMod != "" && !experience.MatchString(s.Exposure.ExperienceMod), "experienceMod", "pattern")
 	when(s.Exposure.AggregateLimit > 0 && s.Exposure.AggregateLimit < s.RequestedLimit, "aggregateLimit", "min")
 	when(s.RequestedLimit > 0 && s.Exposure.Deductible >= s.RequestedLimit, "deductible", "max")
 	seen := map[int]bool{}

@@ -52,6 +52,10 @@ func TestCheckNamesEverything(t *testing.T) {
 		{"another age's losses", func(s *submission.Submission) { s.Exposure.Losses[2].Year = 2015 }, []fault.Field{{Field: "lossHistory[2].year", Rule: "min"}}},
 		{"a year twice", func(s *submission.Submission) { s.Exposure.Losses[1].Year = 2026 }, []fault.Field{{Field: "lossHistory[1].year", Rule: "unique"}}},
 		{"a cost of no claim", func(s *submission.Submission) { s.Exposure.Losses[1].Incurred = 1 }, []fault.Field{{Field: "lossHistory[1].claims", Rule: "min"}}},
+		{"the best experience", func(s *submission.Submission) { s.Exposure.ExperienceMod = "0.1" }, nil},
+		{"the worst experience", func(s *submission.Submission) { s.Exposure.ExperienceMod = "9.999" }, nil},
+		{"an experience that makes it free", func(s *submission.Submission) { s.Exposure.ExperienceMod = "0" }, []fault.Field{{Field: "experienceMod", Rule: "pattern"}}},
+		{"nearly free", func(s *submission.Submission) { s.Exposure.ExperienceMod = "0.099" }, []fault.Field{{Field: "experienceMod", Rule: "pattern"}}},
 		{"all at once", func(s *submission.Submission) { s.State, s.NAICS, s.Exposure.Deductible = "", "00", 1e12 }, []fault.Field{{Field: "state", Rule: "required"}, {Field: "naicsCode", Rule: "enum"}, {Field: "deductible", Rule: "max"}}},
 	}
 	for _, tt := range tests {
