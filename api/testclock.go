@@ -16,6 +16,7 @@ import (
 	"github.com/openinsure/openinsure/internal/insurance/billing"
 	"github.com/openinsure/openinsure/internal/insurance/policy"
 	"github.com/openinsure/openinsure/internal/insurance/referral"
+	"github.com/openinsure/openinsure/internal/insurance/submission"
 	"github.com/openinsure/openinsure/rooms/room"
 	"github.com/openinsure/openinsure/store"
 )
@@ -34,7 +35,7 @@ type moveClockBody struct {
 }
 
 type dueBody struct {
-	What string    `json:"what" enum:"referral,deal_room,submission,invoice,policy" doc:"A referral that was reminded of, escalated or ended, or a condition of it; a room that closed by itself; a submission whose clock has passed a mark; an invoice that is due soon or overdue; a policy that is about to expire."`
+	What string    `json:"what" enum:"referral,deal_room,submission,invoice,policy,draft" doc:"A referral that was reminded of, escalated or ended, or a condition of it; a room that closed by itself; a submission whose clock has passed a mark, or that expired; an invoice that is due soon or overdue; a policy that is about to expire; a draft of a submission that was thrown away, since nobody touched it."`
 	ID   string    `json:"id" example:"ref_01J8K3M4N5P6Q7R8S9T0V1W2X3"`
 	At   time.Time `json:"at"`
 }
@@ -43,17 +44,20 @@ func clockOf(c insurance.Clock) ClockBody {
 	return ClockBody{Now: c.Now, AheadSeconds: int64(c.Ahead / time.Second)}
 }
 
+// dueIDs writes the id of each kind of what can be due.
+var dueIDs = map[string]func(store.Due) string{
+	store.WhatReferral:   func(d store.Due) string { return referral.ID(d.ID).String() },
+	store.WhatRoom:       func(d store.Due) string { return room.ID(d.ID).String() },
+	store.WhatSubmission: func(d store.Due) string { return submission.ID(d.ID).String() },
+	store.WhatInvoice:    func(d store.Due) string { return billing.InvoiceID(d.ID).String() },
+	store.WhatPolicy:     func(d store.Due) string { return policy.ID(d.ID).String() },
+	store.WhatDraft:      func(d store.Due) string { return submission.ID(d.ID).String() },
+}
+
 func dueOf(d store.Due) dueBody {
-	b := dueBody{What: d.What, At: d.At, ID: referral.ID(d.ID).String()}
-	switch d.What {
-	case store.WhatRoom:
-		b.What, b.ID = "deal_room", room.ID(d.ID).String()
-	case store.WhatSubmission:
-		b.ID = d.Submission.String()
-	case store.WhatInvoice:
-		b.ID = billing.InvoiceID(d.ID).String()
-	case store.WhatPolicy:
-		b.ID = policy.ID(d.ID).String()
+	b := dueBody{What: d.What, At: d.At, ID: dueIDs[d.What](d)}
+	if d.What == store.WhatRoom {
+		b.What = "deal_room"
 	}
 	return b
 }

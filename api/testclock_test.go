@@ -2,6 +2,10 @@ package api
 
 import (
 	"fmt"
+	"os"
+	"reflect"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -129,5 +133,42 @@ func TestNoTestClockInProduction(t *testing.T) {
 	}
 	if q = w.must(200, w.token(w.una), "GET", "/v1/quotes/"+q["id"].(string), ""); q["status"] != "quoted" {
 		t.Errorf("it is %v", q["status"])
+	}
+}
+
+// TestEveryKindOfDueIsNamed goes over all that store knows to be due: each is in
+// the document's enum, under an id of its own kind.
+func TestEveryKindOfDueIsNamed(t *testing.T) {
+	prefixes := map[string]string{
+		"referral": "ref_", "deal_room": "room_", "submission": "sub_", "invoice": "inv_", "policy": "pol_", "draft": "sub_",
+	}
+	source, err := os.ReadFile("../store/due.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	field, _ := reflect.TypeFor[dueBody]().FieldByName("What")
+	listed := strings.Split(field.Tag.Get("enum"), ",")
+	kinds := regexp.MustCompile(`(?m)^\tWhat\w+ += "(\w+)"`).FindAllStringSubmatch(string(source), -1)
+	for _, kind := range kinds {
+		got := dueOf(store.Due{What: kind[1], ID: [16]byte{1}})
+		if prefix := prefixes[got.What]; prefix == "" || !strings.HasPrefix(got.ID, prefix) || !slices.Contains(listed, got.What) {
+			t.Errorf("%s is shown as %+v; the enum is %v", kind[1], got, listed)
+		}
+	}
+	if len(kinds) != len(listed) || len(kinds) != len(prefixes) {
+		t.Errorf("%d kinds, %d in the enum, %d known here", len(kinds), len(listed), len(prefixes))
+	}
+}
+
+// TestAForgottenDraftIsTold: the clock names what it threw away as what it is.
+func TestAForgottenDraftIsTold(t *testing.T) {
+	c := newCast(t)
+	draft := c.want(201, "una", "POST", "/v1/submissions/drafts", bareDraft)["id"]
+	due := c.want(200, "ada", "POST", "/v1/test-clock", `{"advance":"P91D"}`)["due"].([]any)
+	if !slices.ContainsFunc(due, func(d any) bool {
+		m := d.(map[string]any)
+		return m["what"] == "draft" && m["id"] == draft
+	}) {
+		t.Errorf("due: %v; the draft is %v", due, draft)
 	}
 }
