@@ -11,7 +11,8 @@ import (
 // The examples of the document are one story, in a file for each tag. A test
 // plays it: it sends what is asked as it stands here, and compares what is
 // answered. After a change that is meant, go test ./api -run TestExamples
-// -update writes the answers anew; what is asked is written by hand.
+// -update writes the answers anew, and then -run OpenAPI -update the document;
+// what is asked is written by hand.
 //
 //go:embed examples/*.json
 var exampleFiles embed.FS
