@@ -9,6 +9,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/openinsure/openinsure/internal/access"
+	"github.com/openinsure/openinsure/internal/insurance/carrier"
 	"github.com/openinsure/openinsure/internal/insurance/producer"
 )
 
@@ -16,6 +17,7 @@ type appointmentBody struct {
 	ID                 string    `json:"id"`
 	ProducerID         string    `json:"producerId"`
 	Carrier            string    `json:"carrier"`
+	CarrierID          string    `json:"carrierId,omitempty" doc:"None: it goes by the carrier's name alone."`
 	State              string    `json:"state"`
 	Lines              []string  `json:"lines" nullable:"false" doc:"None: all lines."`
 	ContractDate       Date      `json:"contractDate"`
@@ -34,7 +36,7 @@ type appointmentBody struct {
 
 func appointmentOf(a producer.Appointment, today civil.Date) appointmentBody {
 	return appointmentBody{
-		ID: a.ID.String(), ProducerID: a.Producer.String(), Carrier: a.Carrier, State: a.State, Lines: append([]string{}, a.Lines...),
+		ID: a.ID.String(), ProducerID: a.Producer.String(), Carrier: a.Carrier, CarrierID: a.CarrierID.String(), State: a.State, Lines: append([]string{}, a.Lines...),
 		ContractDate: Date{a.Contract}, Status: string(a.Status), FileBy: Date{a.FileBy()}, FiledOn: dateOf(a.FiledOn), ConfirmationNumber: a.Confirmation,
 		TerminatedOn: dateOf(a.Ended), Reason: a.Cause, NoticeBy: dateOf(a.NoticeBy()), NoticedOn: dateOf(a.NoticedOn), Overdue: a.Overdue(today),
 		CreatedAt: a.CreatedAt, UpdatedAt: a.UpdatedAt,
@@ -44,15 +46,24 @@ func appointmentOf(a producer.Appointment, today civil.Date) appointmentBody {
 type createAppointmentInput struct {
 	ByID
 	Body struct {
-		Carrier      string   `json:"carrier" minLength:"1" maxLength:"200"`
-		State        USState  `json:"state"`
-		Lines        []string `json:"lines,omitempty" nullable:"false" maxItems:"7" enum:"GL,CYBER,EO,WC,PROPERTY,UMBRELLA,COMMERCIAL_AUTO" doc:"None: all lines."`
-		ContractDate *Date    `json:"contractDate,omitempty" doc:"Today when not given."`
+		Carrier      string     `json:"carrier,omitempty" minLength:"1" maxLength:"200" doc:"Its name; needed without carrierId, and the same with it."`
+		CarrierID    carrier.ID `json:"carrierId,omitempty" doc:"One of your carriers."`
+		State        USState    `json:"state"`
+		Lines        []string   `json:"lines,omitempty" nullable:"false" maxItems:"7" enum:"GL,CYBER,EO,WC,PROPERTY,UMBRELLA,COMMERCIAL_AUTO" doc:"None: all lines."`
+		ContractDate *Date      `json:"contractDate,omitempty" doc:"Today when not given."`
 	}
+}
+
+func (in *createAppointmentInput) appointment(of producer.ID) producer.Appointment {
+	b := in.Body
+	return producer.Appointment{Producer: of, Carrier: b.Carrier, CarrierID: b.CarrierID, State: string(b.State), Lines: b.Lines, Contract: dayIn(b.ContractDate)}
 }
 
 // Resolve implements huma.Resolver.
 func (in *createAppointmentInput) Resolve(ctx huma.Context) []error {
+	if fields, _ := stateOf(ctx.Context()).sent(); fields["carrierId"] == nil { // or it is said what is wrong with it
+		foreseen(ctx, in.appointment(producer.ID{}).Check())
+	}
 	return found(ctx, distinct("lines", in.Body.Lines))
 }
 
@@ -91,16 +102,14 @@ func (a *API) registerAppointments(p Platform) {
 	})
 	register(a, operation{
 		Method: http.MethodPost, Path: path, ID: "create-appointment", Tag: tag, Scope: "producers:write", Summary: "Appoint a producer",
-		Description: "It may sell from the contract date on; the appointment has to be filed with the state within 15 days.",
+		Description: "It may sell from the contract date on; the appointment has to be filed with the state within 15 days. " +
+			"What is bound under an agreement of delegated authority takes one with its carrier.",
 	}, func(ctx context.Context, in *createAppointmentInput) (*bodyOf[appointmentBody], error) {
 		id, err := parseProducer(in.ID)
 		if err != nil {
 			return nil, err
 		}
-		b := in.Body
-		made, err := p.Desk.Appoint(ctx, access.From(ctx), producer.Appointment{
-			Producer: id, Carrier: b.Carrier, State: string(b.State), Lines: b.Lines, Contract: dayIn(b.ContractDate),
-		})
+		made, err := p.Desk.Appoint(ctx, access.From(ctx), in.appointment(id))
 		return asOfToday(ctx, p, made, err, appointmentOf)
 	})
 	register(a, operation{

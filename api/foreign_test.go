@@ -49,6 +49,7 @@ var probes = map[string]call{
 	"update-submission":                {body: `{"producerId":"{producer}"}`},
 	"create-producer":                  {body: `{"type":"agency","legalName":"Harbor","npn":"{npn}","email":"a@b.example","parentProducerId":"{producer}","firmOrgId":"{org}"}`},
 	"update-producer":                  {body: `{"parentProducerId":"{producer}","firmOrgId":"{org}"}`},
+	"create-appointment, by carrier":   {body: `{"carrierId":"{carrier}","state":"OR"}`},
 	"list-audit":                       {query: "actor={seat}&object={policy}"},
 	"export-audit":                     {query: "actor={seat}&object={policy}"},
 	"list-authority-assignments":       {query: "userId={seat}"},

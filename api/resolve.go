@@ -49,8 +49,8 @@ func foreseenOfChange(ctx huma.Context, errs ...error) []error {
 // what is missing in it.
 func about(ctx huma.Context, errs []error, whole bool) []*fault.Error {
 	st := stateOf(ctx.Context())
-	var sent map[string]json.RawMessage
-	if st.body != nil && json.Unmarshal(st.body, &sent) != nil {
+	sent, ok := st.sent()
+	if !ok {
 		return nil // no object: that is said already
 	}
 	var out []*fault.Error
@@ -85,6 +85,13 @@ func (st *state) excess() error {
 		return nil
 	}
 	return humaFault(http.StatusBadRequest, "", nil, st)
+}
+
+// sent are the fields of the request's body, of which some may not be readable;
+// none when there is no body, and false when it is no object.
+func (st *state) sent() (fields map[string]json.RawMessage, ok bool) {
+	ok = st.body == nil || json.Unmarshal(st.body, &fields) == nil
+	return fields, ok
 }
 
 // topOf is the field of the body that a path begins with.

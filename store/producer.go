@@ -9,6 +9,7 @@ import (
 
 	"github.com/openinsure/openinsure/internal/access"
 	"github.com/openinsure/openinsure/internal/fault"
+	"github.com/openinsure/openinsure/internal/insurance/carrier"
 	"github.com/openinsure/openinsure/internal/insurance/producer"
 )
 
@@ -171,12 +172,12 @@ func (tx *Tx) SaveLicense(ctx context.Context, l producer.License) error {
 	return err
 }
 
-const appointmentColumns = `t.id, t.producer_id, t.carrier, t.state, t.lines, t.contract::text, t.status, t.filed_on::text, t.confirmation, t.ended::text,
+const appointmentColumns = `t.id, t.producer_id, coalesce((SELECT c.name FROM carrier c WHERE c.org_id = $1 AND c.id = t.carrier_id), t.carrier), t.carrier_id, t.state, t.lines, t.contract::text, t.status, t.filed_on::text, t.confirmation, t.ended::text,
 	t.cause, t.noticed_on::text, t.created_at, t.updated_at`
 
 func scanAppointment(row pgx.CollectableRow) (producer.Appointment, error) {
 	var a producer.Appointment
-	return a, row.Scan(&a.ID, &a.Producer, &a.Carrier, &a.State, &a.Lines, day(&a.Contract), &a.Status, maybeDay(&a.FiledOn), &a.Confirmation,
+	return a, row.Scan(&a.ID, &a.Producer, &a.Carrier, &a.CarrierID, &a.State, &a.Lines, day(&a.Contract), &a.Status, maybeDay(&a.FiledOn), &a.Confirmation,
 		maybeDay(&a.Ended), &a.Cause, maybeDay(&a.NoticedOn), &a.CreatedAt, &a.UpdatedAt)
 }
 
@@ -219,13 +220,13 @@ func (r Reader) Appointment(ctx context.Context, of producer.ID, id producer.App
 }
 
 // addAppointmentSQL adds an appointment.
-const addAppointmentSQL = `INSERT INTO producer_appointment (id, org_id, producer_id, carrier, state, lines, contract, status, created_at, updated_at)
-	VALUES ($1, $2, $3, $4, $5, $6, $7::text::date, $8, $9, $9)`
+const addAppointmentSQL = `INSERT INTO producer_appointment (id, org_id, producer_id, carrier, carrier_id, state, lines, contract, status, created_at, updated_at)
+	VALUES ($1, $2, $3, $4, $5, $6, $7, $8::text::date, $9, $10, $10)`
 
 // AddAppointment adds an appointment of a producer that is locked.
 func (tx *Tx) AddAppointment(ctx context.Context, a producer.Appointment) error {
-	_, err := run(ctx, tx.Reader, addAppointmentSQL, a.ID.UUID(), tx.org.UUID(), a.Producer.UUID(), a.Carrier, a.State, some(a.Lines), a.Contract.String(),
-		a.Status, a.CreatedAt)
+	_, err := run(ctx, tx.Reader, addAppointmentSQL, a.ID.UUID(), tx.org.UUID(), a.Producer.UUID(), a.Carrier, optional(a.CarrierID), a.State, some(a.Lines),
+		a.Contract.String(), a.Status, a.CreatedAt)
 	return err
 }
 
@@ -238,6 +239,18 @@ const saveAppointmentSQL = `UPDATE producer_appointment t SET status = $3, filed
 func (tx *Tx) SaveAppointment(ctx context.Context, a producer.Appointment) error {
 	_, err := run(ctx, tx.Reader, saveAppointmentSQL, tx.org.UUID(), a.ID.UUID(), a.Status, nullDay(a.FiledOn), a.Confirmation, nullDay(a.Ended), a.Cause,
 		nullDay(a.NoticedOn), a.UpdatedAt)
+	return err
+}
+
+// keepAppointedSQL gives the id of a carrier to the appointments that go by its
+// name alone.
+const keepAppointedSQL = `UPDATE producer_appointment t SET carrier_id = $2 WHERE t.org_id = $1 AND t.carrier_id IS NULL AND lower(t.carrier) = lower($3::text)`
+
+// KeepAppointed lets the appointments that go by the name of a carrier alone stay
+// its own when it takes another. The carrier is locked; their producers need not be,
+// for what they may sell stays as it is.
+func (tx *Tx) KeepAppointed(ctx context.Context, c carrier.ID, name string) error {
+	_, err := run(ctx, tx.Reader, keepAppointedSQL, tx.org.UUID(), c.UUID(), name)
 	return err
 }
 

@@ -100,7 +100,7 @@ var arrows = map[string][]string{
 	"internal/fault":                    {},
 	"internal/seal":                     {},
 	"internal/flag":                     {"internal/access", "internal/fault"},
-	"internal/insurance/producer":       {"internal/access", "internal/fault", "internal/id"},
+	"internal/insurance/producer":       {"internal/access", "internal/fault", "internal/id", "internal/insurance/carrier"},
 	"rooms": {
 		"internal/access", "internal/audit", "internal/event", "internal/fault", "internal/flag", "internal/insurance/submission", "push", "rooms/room", "store",
 	},

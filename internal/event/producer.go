@@ -29,6 +29,7 @@ type AppointmentChanged struct {
 	ProducerID    string `json:"producerId"`
 	AppointmentID string `json:"appointmentId"`
 	Carrier       string `json:"carrier"`
+	CarrierID     string `json:"carrierId,omitempty"`
 	State         string `json:"state"`
 	Status        string `json:"status" enum:"pending,filed,active,rejected,terminated,noticed"`
 }
@@ -50,8 +51,8 @@ var producerTypes = []Type{
 		Name: "producer.appointment_changed", Description: "An appointment of a producer was made, or went on.", Resource: "producers",
 		Audiences: []string{Admin}, Webhook: true,
 		Example: AppointmentChanged{
-			ProducerID: "prd_01J8K3M4N5P6Q7R8S9T0V1W2X3", AppointmentID: "apt_01J8K3M4N5P6Q7R8S9T0V1W2X3", Carrier: "Summit Casualty", State: "OR",
-			Status: "filed",
+			ProducerID: "prd_01J8K3M4N5P6Q7R8S9T0V1W2X3", AppointmentID: "apt_01J8K3M4N5P6Q7R8S9T0V1W2X3", Carrier: "Summit Casualty",
+			CarrierID: "car_01J8K3M4N5P6Q7R8S9T0V1W2X3", State: "OR", Status: "filed",
 		},
 	},
 }

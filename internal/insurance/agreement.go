@@ -42,7 +42,8 @@ func (d *Desk) AddCarrier(ctx context.Context, by access.Actor, c carrier.Carrie
 }
 
 // ChangeCarrier changes a carrier, as change says. One that is made inactive
-// stops every bind in its name.
+// stops every bind in its name. Whoever is appointed by its name alone stays
+// appointed with it when it takes another.
 func (d *Desk) ChangeCarrier(ctx context.Context, by access.Actor, id carrier.ID, seen Version, change func(*carrier.Carrier)) (carrier.Carrier, error) {
 	var c carrier.Carrier
 	err := d.db.InTx(ctx, by, func(tx *store.Tx) error {
@@ -56,9 +57,15 @@ func (d *Desk) ChangeCarrier(ctx context.Context, by access.Actor, id carrier.ID
 		if err := seen(c.Version); err != nil {
 			return err
 		}
+		was := c.Name
 		change(&c)
 		if err := c.Check(); err != nil {
 			return err
+		}
+		if c.Name != was {
+			if err := tx.KeepAppointed(ctx, c.ID, was); err != nil {
+				return err
+			}
 		}
 		c.UpdatedAt = d.now(tx)
 		tx.Audit(by, audit.Fact{Action: audit.CarrierChanged, Object: id.String(), Details: audit.Details{"status": c.Status}})

@@ -66,19 +66,10 @@ func lockCover(ctx context.Context, tx *store.Tx, s submission.Submission, q quo
 	return look(ctx, tx.LockCounted, c, s, q, at)
 }
 
-// seeCover is look, of what is so just now.
-func seeCover(ctx context.Context, r store.Reader, s submission.Submission, q quote.Quote, at time.Time) (cover, error) {
-	c, err := r.Covering(ctx, q.Program, s.EffectiveDate)
-	if err != nil {
-		return cover{}, err
-	}
-	return look(ctx, r.Counted, c, s, q, at)
-}
-
 // heed lets a new quote show what delegated authority will object to at its bind,
 // and refers it when it pulls a trigger of the agreement.
-func heed(ctx context.Context, r store.Reader, s submission.Submission, q quote.Quote, at time.Time) (quote.Quote, error) {
-	v, err := seeCover(ctx, r, s, q, at)
+func heed(ctx context.Context, r store.Reader, c store.Covering, s submission.Submission, q quote.Quote, at time.Time) (quote.Quote, error) {
+	v, err := look(ctx, r.Counted, c, s, q, at)
 	if err != nil {
 		return q, err
 	}
@@ -95,16 +86,28 @@ func heed(ctx context.Context, r store.Reader, s submission.Submission, q quote.
 	return q, nil
 }
 
+// covered finds the agreement that a bid would be bound under, for the gates after
+// it, and stands in nobody's way: that there is none is for within to say. Of two
+// locks it takes the one that binds share, so that whoever brought the business is
+// looked at before the one that they wait for.
+func covered(ctx context.Context, tx *store.Tx, b *bid) ([]string, error) {
+	find := tx.HoldCovering
+	if b.Held == nil {
+		find = tx.Covering
+	}
+	var err error
+	b.Covering, err = find(ctx, b.Quote.Program, b.Submission.EffectiveDate)
+	return nil, err
+}
+
 // within is the gate of delegated authority: everything that the agreement is
 // asked at the quote, again, with nobody else counting meanwhile.
-func within(ctx context.Context, tx *store.Tx, b bid) ([]string, error) {
-	see := lockCover
+func within(ctx context.Context, tx *store.Tx, b *bid) ([]string, error) {
+	count := tx.LockCounted
 	if b.Held == nil {
-		see = func(ctx context.Context, tx *store.Tx, s submission.Submission, q quote.Quote, at time.Time) (cover, error) {
-			return seeCover(ctx, tx.Reader, s, q, at)
-		}
+		count = tx.Counted
 	}
-	v, err := see(ctx, tx, b.Submission, b.Quote, b.At)
+	v, err := look(ctx, count, b.Covering, b.Submission, b.Quote, b.At)
 	if err != nil {
 		return nil, err
 	}

@@ -20,7 +20,8 @@ type bid struct {
 	Quote      quote.Quote
 	Program    quote.Program
 	Order      policy.Order
-	Held       *held // where the gates say what they hold; nil when nothing is to be bound, so that nothing need be
+	Covering   store.Covering // what the gate covered found
+	Held       *held          // where the gates say what they hold; nil when nothing is to be bound, so that nothing need be
 }
 
 // held is what the gates found and hold until the bind commits.
@@ -32,11 +33,11 @@ type held struct {
 // A gate finds what stands between a bid and its policy, as the codes that
 // quote.ErrNotBindable lists. What it locks stays locked until the bind commits,
 // so that what it found still holds then.
-type gate func(context.Context, *store.Tx, bid) ([]string, error)
+type gate func(context.Context, *store.Tx, *bid) ([]string, error)
 
 // gates are all asked, in this order, which is also that of their locks.
 func (d *Desk) gates() []gate {
-	return []gate{d.agreed, soldBy, within, d.notSanctioned}
+	return []gate{d.agreed, covered, soldBy, within, d.notSanctioned}
 }
 
 // pass returns quote.ErrNotBindable with everything that any gate has against
@@ -44,7 +45,7 @@ func (d *Desk) gates() []gate {
 func (d *Desk) pass(ctx context.Context, tx *store.Tx, b bid) error {
 	var blockers []string
 	for _, g := range d.gates() {
-		found, err := g(ctx, tx, b)
+		found, err := g(ctx, tx, &b)
 		if err != nil {
 			return err
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/openinsure/openinsure/internal/audit"
 	"github.com/openinsure/openinsure/internal/event"
 	"github.com/openinsure/openinsure/internal/fault"
+	"github.com/openinsure/openinsure/internal/insurance/carrier"
 	"github.com/openinsure/openinsure/internal/insurance/producer"
 	"github.com/openinsure/openinsure/internal/insurance/submission"
 	"github.com/openinsure/openinsure/store"
@@ -262,6 +263,13 @@ func (d *Desk) Appoint(ctx context.Context, by access.Actor, a producer.Appointm
 		if err := submission.CheckState(a.State); err != nil {
 			return p, err
 		}
+		err := a.Check()
+		if err == nil {
+			a, err = named(ctx, tx, a)
+		}
+		if err != nil {
+			return p, err
+		}
 		tellAppointment(tx, p, a)
 		tx.Audit(by, audit.Fact{Action: audit.AppointmentAdded, Object: a.ID.String(), Details: audit.Details{"producerId": p.ID.String()}})
 		return p, tx.AddAppointment(ctx, a)
@@ -269,9 +277,23 @@ func (d *Desk) Appoint(ctx context.Context, by access.Actor, a producer.Appointm
 	return a, err
 }
 
+// named finds the carrier that an appointment names by id. One that is inactive
+// will do: what is bound in its name is stopped elsewhere, and the state is told
+// of the appointment all the same.
+func named(ctx context.Context, tx *store.Tx, a producer.Appointment) (producer.Appointment, error) {
+	if a.CarrierID.IsZero() {
+		return a, nil
+	}
+	c, err := tx.Carrier(ctx, a.CarrierID)
+	if err != nil {
+		return a, unknown(err, carrier.ErrUnknown)
+	}
+	return a.Naming(c)
+}
+
 func tellAppointment(tx *store.Tx, p producer.Producer, a producer.Appointment) {
 	tx.Emit(event.New(p.Org, p.ID.String(), event.AppointmentChanged{
-		ProducerID: p.ID.String(), AppointmentID: a.ID.String(), Carrier: a.Carrier, State: a.State, Status: string(a.Status),
+		ProducerID: p.ID.String(), AppointmentID: a.ID.String(), Carrier: a.Carrier, CarrierID: a.CarrierID.String(), State: a.State, Status: string(a.Status),
 	}, a.UpdatedAt))
 }
 
@@ -346,10 +368,10 @@ func handedOver(ctx context.Context, tx *store.Tx, before, s submission.Submissi
 	return brought(ctx, tx, s)
 }
 
-// soldBy is the gate of whoever brought the business: licensed, appointed, active
-// and not under review, on the day of the bind. What was on file then is kept in
+// soldBy is the gate of whoever brought the business: licensed, active, not under
+// review and appointed, with the agreement's carrier when there is one, on the day of the bind. What was on file then is kept in
 // the audit log.
-func soldBy(ctx context.Context, tx *store.Tx, b bid) ([]string, error) {
+func soldBy(ctx context.Context, tx *store.Tx, b *bid) ([]string, error) {
 	id := b.Submission.Producer
 	if id.IsZero() {
 		return nil, nil // direct business
@@ -358,11 +380,15 @@ func soldBy(ctx context.Context, tx *store.Tx, b bid) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	found := f.Against(saleOf(b.Submission, b.At), firm)
+	sale := saleOf(b.Submission, b.Covering, b.At)
+	found := f.Against(sale, firm)
 	if len(found) == 0 {
 		details := audit.Details{"submissionId": b.Submission.ID.String(), "licenses": licensesOf(f), "appointments": appointmentsOf(f)}
 		if firm != nil {
 			details["firmId"], details["firmLicenses"], details["firmAppointments"] = firm.Producer.ID.String(), licensesOf(*firm), appointmentsOf(*firm)
+		}
+		if sale.Carrier != nil {
+			details["carrierId"] = sale.Carrier.ID.String()
 		}
 		tx.Audit(b.By, audit.Fact{Action: audit.ProducerSaleChecked, Object: id.String(), Details: details})
 	}
@@ -371,7 +397,7 @@ func soldBy(ctx context.Context, tx *store.Tx, b bid) ([]string, error) {
 
 // sellable lists what the gate of a bind would have against whoever brought the
 // business today. It holds nobody: a quote is no sale.
-func sellable(ctx context.Context, r store.Reader, s submission.Submission, at time.Time) ([]string, error) {
+func sellable(ctx context.Context, r store.Reader, c store.Covering, s submission.Submission, at time.Time) ([]string, error) {
 	if s.Producer.IsZero() {
 		return nil, nil
 	}
@@ -379,12 +405,17 @@ func sellable(ctx context.Context, r store.Reader, s submission.Submission, at t
 	if err != nil {
 		return nil, err
 	}
-	return f.Against(saleOf(s, at), firm), nil
+	return f.Against(saleOf(s, c, at), firm), nil
 }
 
-// saleOf is what the producer of a submission would sell at a time.
-func saleOf(s submission.Submission, at time.Time) producer.Sale {
-	return producer.Sale{State: s.State, Line: s.LineOfBusiness, On: civil.DateOf(at)}
+// saleOf is what the producer of a submission would sell at a time, under what
+// covers it.
+func saleOf(s submission.Submission, c store.Covering, at time.Time) producer.Sale {
+	sale := producer.Sale{State: s.State, Line: s.LineOfBusiness, On: civil.DateOf(at)}
+	if c.Is {
+		sale.Carrier = &c.Carrier
+	}
+	return sale
 }
 
 func licensesOf(f producer.File) []string {

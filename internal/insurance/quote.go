@@ -188,10 +188,14 @@ func (d *Desk) price(ctx context.Context, r store.Reader, by access.Actor, s sub
 	if err != nil {
 		return quote.Quote{}, err
 	}
-	if q, err = heed(ctx, r, s, q, at); err != nil {
+	c, err := r.Covering(ctx, q.Program, s.EffectiveDate)
+	if err != nil {
 		return quote.Quote{}, err
 	}
-	found, err := sellable(ctx, r, s, at)
+	if q, err = heed(ctx, r, c, s, q, at); err != nil {
+		return quote.Quote{}, err
+	}
+	found, err := sellable(ctx, r, c, s, at)
 	if err != nil {
 		return quote.Quote{}, err
 	}

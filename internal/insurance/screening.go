@@ -100,7 +100,7 @@ func (d *Desk) notBlocked(ctx context.Context, tx *store.Tx, by access.Actor, s 
 
 // notSanctioned is the gate of sanctions lists: of the one that is in force at
 // the bind.
-func (d *Desk) notSanctioned(ctx context.Context, tx *store.Tx, b bid) ([]string, error) {
+func (d *Desk) notSanctioned(ctx context.Context, tx *store.Tx, b *bid) ([]string, error) {
 	s, again := d.screened(b.Submission)
 	code := ""
 	switch s.Sanctions() {

@@ -158,7 +158,7 @@ func outgrow(ctx context.Context, tx *store.Tx, s submission.Submission, v autho
 // agreed is the gate of authority: what a quote itself has against its bind, and
 // what was asked and agreed about it. Within his own authority whoever binds
 // needs nobody else's, unless the price had to be referred or takes two.
-func (d *Desk) agreed(ctx context.Context, tx *store.Tx, b bid) ([]string, error) {
+func (d *Desk) agreed(ctx context.Context, tx *store.Tx, b *bid) ([]string, error) {
 	blockers := b.Quote.Blockers(b.Program, b.At)
 	all, err := tx.LockReferralsOf(ctx, b.Submission.ID)
 	if err != nil {
@@ -184,7 +184,7 @@ func (d *Desk) agreed(ctx context.Context, tx *store.Tx, b bid) ([]string, error
 		return blockers, nil
 	}
 	if !yes && b.By.Kind == access.User {
-		if yes, err = ownAuthority(ctx, tx, b, v); err != nil {
+		if yes, err = ownAuthority(ctx, tx, *b, v); err != nil {
 			return nil, err
 		}
 	}

@@ -19,12 +19,7 @@ func TestRoundTrips(t *testing.T) {
 	var asked []string
 	c := &storetest.Trips{Each: func(sql string) { asked = append(asked, sql) }}
 	tr := newTreatyIn(t, storetest.Open(t, store.Config{URL: storetest.URL(t), Tracer: c, TestClocks: true}), 1000)
-	p, err := tr.desk.TakeOn(t.Context(), tr.ada, producer.Producer{
-		Type: producer.Individual, LegalName: "Ben Alder", NPN: "1234567", Email: "ben@example.com",
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	seller := tr.sells("1234567", producer.Appointment{CarrierID: tr.carrier.ID})
 	trips := func(what string, want int64, f func() error) {
 		t.Helper()
 		asked = nil
@@ -49,6 +44,7 @@ func TestRoundTrips(t *testing.T) {
 	if n := slices.IndexFunc(asked, func(sql string) bool { return strings.Contains(sql, "number_counter") }); n != len(asked)-2 {
 		t.Errorf("something is asked under the lock of the number:\n%s", strings.Join(asked[n+1:], "\n"))
 	}
-	sold := tr.submit(func(s *submission.Submission) { s.Producer = p.ID })
+	sold := tr.submit(tr.broughtBy(seller))
 	trips("a quote of business that a producer brought", 14, quoteIt(sold))
+	trips("a bind of business that a producer brought", 15, bind(sold))
 }

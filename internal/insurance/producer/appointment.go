@@ -2,12 +2,14 @@ package producer
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"cloud.google.com/go/civil"
 
 	"github.com/openinsure/openinsure/internal/fault"
 	"github.com/openinsure/openinsure/internal/id"
+	"github.com/openinsure/openinsure/internal/insurance/carrier"
 )
 
 type appointmentKind struct{}
@@ -59,15 +61,18 @@ var (
 	ErrAppointmentState = fault.New(fault.Refused, "appointment_state", "The appointment is not in a state that allows this.")
 	ErrConfirmation     = fault.ErrValidation.Field("confirmationNumber", "required")
 	ErrCause            = fault.ErrValidation.Field("reason", "required")
+	ErrNoCarrier        = fault.ErrValidation.Field("carrier", "required")
+	ErrOtherCarrier     = fault.ErrValidation.Field("carrier", "same")
 )
 
 // An Appointment lets a producer sell some lines in one state for a carrier.
 type Appointment struct {
 	ID           AppointmentID
 	Producer     ID
-	Carrier      string
-	State        string   // two letters
-	Lines        []string // none: all
+	Carrier      string     // its name
+	CarrierID    carrier.ID // zero: it goes by the name alone
+	State        string     // two letters
+	Lines        []string   // none: all
 	Contract     civil.Date
 	Status       AppointmentStatus
 	FiledOn      civil.Date
@@ -105,6 +110,33 @@ func (a Appointment) Covers(state, line string, day civil.Date) bool {
 		return false
 	}
 	return !a.Overdue(day) && !day.Before(a.Contract) && a.State == state && (len(a.Lines) == 0 || slices.Contains(a.Lines, line))
+}
+
+// Check reports an appointment that does not say with whom it is.
+func (a Appointment) Check() error {
+	if a.Carrier == "" && a.CarrierID.IsZero() {
+		return ErrNoCarrier
+	}
+	return nil
+}
+
+// Naming returns the appointment with a carrier that is known by its id, by
+// whose name it goes: ErrOtherCarrier when it names another one.
+func (a Appointment) Naming(c carrier.Carrier) (Appointment, error) {
+	if a.Carrier != "" && !strings.EqualFold(a.Carrier, c.Name) {
+		return a, ErrOtherCarrier
+	}
+	a.Carrier, a.CarrierID = c.Name, c.ID
+	return a, nil
+}
+
+// With is whether the appointment is one with a carrier: the one that it names by
+// id, or when it names none, the one of its name.
+func (a Appointment) With(c carrier.Carrier) bool {
+	if a.CarrierID.IsZero() {
+		return strings.EqualFold(a.Carrier, c.Name)
+	}
+	return a.CarrierID == c.ID
 }
 
 // A Step is a change of an appointment's state.

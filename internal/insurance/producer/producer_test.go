@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/openinsure/openinsure/internal/fault"
+	"github.com/openinsure/openinsure/internal/insurance/carrier"
 	"github.com/openinsure/openinsure/internal/insurance/producer"
 )
 
@@ -190,6 +191,71 @@ func TestAgainst(t *testing.T) {
 	} {
 		if diff := cmp.Diff(tt.want, tt.file.Against(sale, tt.firm)); diff != "" {
 			t.Errorf("%s: %s", tt.name, diff)
+		}
+	}
+}
+
+// With whom an appointment is, and what it is good for.
+func TestAppointedWithACarrier(t *testing.T) {
+	summit := carrier.Carrier{ID: carrier.NewID(now), Name: "Summit Casualty"}
+	other := carrier.Carrier{ID: carrier.NewID(now), Name: "Atlas"}
+	renamed := carrier.Carrier{ID: summit.ID, Name: "Summit & Sons"}
+	impostor := carrier.Carrier{ID: other.ID, Name: "Summit Casualty"}
+	named := func(name string, c carrier.ID) producer.File {
+		a := producer.Appointment{Carrier: name, CarrierID: c, State: "OR", Contract: d("2026-02-20"), Status: producer.AppointmentActive}
+		return producer.File{Producer: producer.Producer{Status: producer.Active}, Licenses: []producer.License{license()}, Appointments: []producer.Appointment{a}}
+	}
+	both := named("Atlas", carrier.ID{})
+	both.Appointments = append(both.Appointments, named("", summit.ID).Appointments...)
+	elsewhere := named("", summit.ID)
+	elsewhere.Appointments[0].State = "WA"
+	none := named("", carrier.ID{})
+	none.Appointments = nil
+	for _, tt := range []struct {
+		name string
+		file producer.File
+		firm *producer.File
+		with *carrier.Carrier
+		good bool
+	}{
+		{"by id", named("Summit Casualty", summit.ID), nil, &summit, true},
+		{"by id, and it has another name now", named("Summit Casualty", summit.ID), nil, &renamed, true},
+		{"by name", named("Summit Casualty", carrier.ID{}), nil, &summit, true},
+		{"by name, in other letters", named("SUMMIT casualty", carrier.ID{}), nil, &summit, true},
+		{"by a name that it had", named("Summit Casualty", carrier.ID{}), nil, &renamed, false},
+		{"by a part of the name", named("Summit", carrier.ID{}), nil, &summit, false},
+		{"with another one by id", named("Atlas", other.ID), nil, &summit, false},
+		{"with another one by id, whose name is the same now", named("Summit Casualty", summit.ID), nil, &impostor, false},
+		{"with two", both, nil, &summit, true},
+		{"in another state", elsewhere, nil, &summit, false},
+		{"his firm", none, new(named("", summit.ID)), &summit, true},
+		{"his firm, with another", none, new(named("", other.ID)), &summit, false},
+		{"he with another, and his firm with it", named("Atlas", other.ID), new(named("", summit.ID)), &summit, true},
+		{"in nobody else's name", named("Atlas", other.ID), nil, nil, true},
+		{"in nobody else's name, without any", none, nil, nil, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var want []string
+			if !tt.good {
+				want = []string{producer.NotAppointed}
+			}
+			sale := producer.Sale{State: "OR", Line: "GL", On: civil.DateOf(now), Carrier: tt.with}
+			if diff := cmp.Diff(want, tt.file.Against(sale, tt.firm)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestAppointmentNamesACarrier(t *testing.T) {
+	summit := carrier.Carrier{ID: carrier.NewID(now), Name: "Summit Casualty"}
+	for said, want := range map[string]error{"": nil, "Summit Casualty": nil, "summit CASUALTY": nil, "Summit": producer.ErrOtherCarrier, " ": producer.ErrOtherCarrier} {
+		got, err := producer.Appointment{Carrier: said, State: "OR"}.Naming(summit)
+		if !errors.Is(err, want) {
+			t.Errorf("%q: %v, want %v", said, err, want)
+		}
+		if err == nil && (got.Carrier != summit.Name || got.CarrierID != summit.ID || got.State != "OR") {
+			t.Errorf("%q becomes %+v", said, got)
 		}
 	}
 }

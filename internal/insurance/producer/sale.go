@@ -1,6 +1,10 @@
 package producer
 
-import "cloud.google.com/go/civil"
+import (
+	"cloud.google.com/go/civil"
+
+	"github.com/openinsure/openinsure/internal/insurance/carrier"
+)
 
 // What stands between a producer and a sale.
 const (
@@ -16,6 +20,7 @@ const (
 type Sale struct {
 	State, Line string
 	On          civil.Date
+	Carrier     *carrier.Carrier // in whose name it is bound; nil: no other's than the organisation's own
 }
 
 // A File is what is on file about a producer.
@@ -27,7 +32,8 @@ type File struct {
 
 // Against lists what stands between a producer and a sale, all of it: both the
 // person and the firm that he belongs to need a licence. The firm is nil when
-// there is none. One appointment, of either, is enough.
+// there is none. One appointment, of either, is enough: what is bound in the name
+// of a carrier takes one with it.
 func (f File) Against(s Sale, firm *File) []string {
 	var found []string
 	if f.Producer.Status != Active || firm != nil && firm.Producer.Status != Active {
@@ -59,7 +65,7 @@ func (f File) licensed(s Sale) bool {
 
 func (f File) appointed(s Sale) bool {
 	for _, a := range f.Appointments {
-		if a.Covers(s.State, s.Line, s.On) {
+		if a.Covers(s.State, s.Line, s.On) && (s.Carrier == nil || a.With(*s.Carrier)) {
 			return true
 		}
 	}
