@@ -108,6 +108,7 @@ func (d *Desk) AddAgreement(ctx context.Context, by access.Actor, a delegated.Ag
 			return err
 		}
 		tx.Audit(by, agreementFact(audit.AgreementAdded, a))
+		tx.Emit(agreementTold(a, at))
 		return tx.AddAgreement(ctx, a)
 	})
 	if err != nil {
@@ -136,6 +137,14 @@ func agreementFact(what audit.Action, a delegated.Agreement) audit.Fact {
 	return audit.Fact{Action: what, Object: a.ID.String(), Details: audit.Details{
 		"carrierId": a.Carrier.String(), "programId": a.Program.String(), "status": string(a.Status), "expirationDate": a.Expiration.String(),
 	}}
+}
+
+// agreementTold tells of an agreement as it stands from now on.
+func agreementTold(a delegated.Agreement, at time.Time) event.Event {
+	return event.New(a.Org, a.ID.String(), event.AgreementChanged{
+		AgreementID: a.ID.String(), CarrierID: a.Carrier.String(), ProgramID: a.Program.String(), Status: string(a.Status),
+		EffectiveDate: a.Effective.String(), ExpirationDate: a.Expiration.String(), Version: a.Version,
+	}, at)
 }
 
 // ChangeAgreement changes an agreement, as change says, for all binds from now
@@ -177,6 +186,7 @@ func (d *Desk) ChangeAgreement(ctx context.Context, by access.Actor, id delegate
 			return err
 		}
 		a.Version++
+		tx.Emit(agreementTold(a, a.UpdatedAt))
 		return nil
 	})
 	if err != nil {

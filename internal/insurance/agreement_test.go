@@ -1,15 +1,19 @@
 package insurance_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
 
 	"cloud.google.com/go/civil"
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/openinsure/openinsure/internal/access"
+	"github.com/openinsure/openinsure/internal/event"
 	"github.com/openinsure/openinsure/internal/fault"
 	"github.com/openinsure/openinsure/internal/insurance"
 	"github.com/openinsure/openinsure/internal/insurance/billing"
@@ -49,6 +53,34 @@ func TestChangesOfLimitsAreWatched(t *testing.T) {
 	}
 	if told := tr.told(); told[len(told)-1].Utilization != 100 {
 		t.Errorf("%+v", told)
+	}
+}
+
+// What becomes of an agreement is told as it stands afterwards; of a change that
+// is refused nothing is.
+func TestChangesOfAgreementsAreTold(t *testing.T) {
+	tr := newTreaty(t, 1)
+	for _, status := range []delegated.Status{delegated.Suspended, "ended", delegated.Active} {
+		tr.at = tr.at.Add(time.Hour)
+		_, err := tr.desk.ChangeAgreement(t.Context(), tr.ada, tr.agreement.ID, whatever, func(a *delegated.Agreement) { a.Status = status })
+		if (err == nil) != (status != "ended") {
+			t.Fatalf("%s: %v", status, err)
+		}
+	}
+	es, err := tr.db.As(tr.una).Events(t.Context(), "da.agreement_changed", []string{"da-agreements"}, store.Page{Limit: 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var told []string
+	for _, e := range slices.Backward(es) {
+		var v struct{ Data event.AgreementChanged }
+		if err := json.Unmarshal(e.Payload, &v); err != nil || v.Data.AgreementID != tr.agreement.ID.String() || v.Data.CarrierID != tr.carrier.ID.String() {
+			t.Fatalf("%s: %v", e.Payload, err)
+		}
+		told = append(told, fmt.Sprint(v.Data.Version, v.Data.Status, v.Data.ExpirationDate))
+	}
+	if d := cmp.Diff([]string{"1active2028-01-01", "2suspended2028-01-01", "3active2028-01-01"}, told); d != "" {
+		t.Error(d)
 	}
 }
 

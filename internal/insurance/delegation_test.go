@@ -167,7 +167,7 @@ func (tr *treaty) used() map[string]money.Cents {
 
 func (tr *treaty) told() []event.LimitApproaching {
 	tr.t.Helper()
-	es, err := tr.db.As(tr.una).Events(tr.t.Context(), "", []string{"da-agreements"}, store.Page{Limit: 100})
+	es, err := tr.db.As(tr.una).Events(tr.t.Context(), "da.limit_approaching", []string{"da-agreements"}, store.Page{Limit: 100})
 	if err != nil {
 		tr.t.Fatal(err)
 	}
