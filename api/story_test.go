@@ -2,13 +2,14 @@ package api
 
 // tell is the story, in its order.
 func (s *story) tell() {
+	s.company()
 	gl := s.rates()
 	agreement := s.delegatedAuthority(gl)
 	producer := s.producers()
 	s.authority()
 	sub := s.submissions()
-	room := s.room(sub)
-	s.referred(sub, room)
+	room := s.room()
+	s.referred(room)
 	s.quoted(sub, room)
 	s.bound(sub)
 	s.reported(agreement)
@@ -21,6 +22,19 @@ func (s *story) tell() {
 
 // its is the id of what was answered.
 func its(m map[string]any) string { return m["id"].(string) }
+
+// company is who works at it, with what credential its programs come.
+func (s *story) company() {
+	s.play("system", "create-organization")
+	s.play("ada", "update-organization", s.una.Org.String())
+	s.play("ada", "list-organizations")
+	user := its(s.play("ada", "create-user"))
+	s.play("ada", "update-user", user)
+	s.play("ada", "list-users")
+	key := its(s.play("ada", "create-api-key"))
+	s.play("ada", "rotate-api-key", key)
+	s.play("ada", "list-api-keys")
+}
 
 // rates are those of two programs; it answers the one in which the story goes on.
 func (s *story) rates() string {
@@ -103,7 +117,7 @@ func (s *story) submissions() string {
 }
 
 // room is where both companies talk about the submission.
-func (s *story) room(sub string) string {
+func (s *story) room() string {
 	room := its(s.play("una", "create-deal-room"))
 	s.play("una", "update-deal-room", room)
 	s.play("una", "list-deal-rooms")
@@ -129,7 +143,7 @@ func (s *story) room(sub string) string {
 
 // referred is a question about the submission, until its answer's conditions
 // are met.
-func (s *story) referred(sub, room string) {
+func (s *story) referred(room string) {
 	r := its(s.play("una", "create-referral"))
 	s.play("una", "list-referrals", "?status=open")
 	s.play("uri", "claim-referral", r)
