@@ -184,7 +184,7 @@ func (a *API) registerQuotes(p Platform) {
 	})
 	register(a, operation{
 		Method: http.MethodPost, Path: "/v1/quotes/{id}/offer", ID: "offer-quote", Tag: tag, Scope: "submissions:write", Status: http.StatusOK,
-		Summary: "Offer a quote", Description: "Tells who brought the business that he may accept it.",
+		Summary: "Offer a quote", Description: "Tells who brought the business that he may accept it. A quote that was referred is quoted, and to be offered, once its referral is approved.",
 	}, p.moveQuote(p.Desk.Offer))
 	register(a, operation{
 		Method: http.MethodPost, Path: "/v1/quotes/{id}/accept", ID: "accept-quote", Tag: tag, Scope: "submissions:write", Status: http.StatusOK,

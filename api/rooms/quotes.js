@@ -26,6 +26,7 @@ export function keepQuote(keep, q, may) {
     const block = make("div", q.status === "offered" && may ? "block turn" : "block",
       make("p", "", make("strong", "", dollars(q.grossPremium)), make("span", "soft", ` for ${dollars(q.terms.requestedLimit)}, ${plain(q.status)}`)),
       termsOf({ Aggregate: money(q.terms.aggregateLimit), Deductible: money(q.terms.deductible), "Not covered": q.terms.exclusions?.join(", "), "Good until": open && day(q.expiresAt) }));
+    if (q.status === "quoted") block.append(make("p", "soft", "The underwriter has yet to offer it."));
     if (q.status === "offered" && may) block.append(acceptForm(q));
     if (open) {
       const plans = plansOf(q);

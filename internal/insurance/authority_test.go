@@ -146,7 +146,7 @@ func TestADecisionNeedsAuthority(t *testing.T) {
 		t.Errorf("stands %s", got)
 	}
 	cards := h.cards(t)
-	if last := cards[len(cards)-1]; last.Card != "submission.quoted" || last.Premium != "142500" || last.WhoseTurn != "broker" {
+	if last := cards[len(cards)-1]; last.Card != "submission.quoted" || last.Premium != "142500" || last.WhoseTurn != "underwriter" {
 		t.Errorf("the price is not offered: %+v", last)
 	}
 	bound, err := h.desk.Bind(t.Context(), h.una, h.sub.ID, policy.Order{Plan: billing.PayInFull}, whatever)

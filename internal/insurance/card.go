@@ -13,13 +13,14 @@ import (
 )
 
 // quoteCard is what a room shows of a quote. A price that an underwriter has yet
-// to agree to is not offered, so it is not shown; how any price came about, and
-// why a risk was declined, stays inside.
+// to agree to is not shown, one that nobody has to agree to any more is, and waits
+// for the desk to offer it; how any price came about, and why a risk was declined,
+// stays inside.
 func quoteCard(q quote.Quote) event.Card {
 	switch {
 	case q.Decision == quote.Declined:
 		return event.Card{Card: event.SubmissionDeclined{}.EventType(), Status: string(submission.Declined), Text: "The submission was declined."}
-	case !offered(q):
+	case !known(q):
 		return event.Card{
 			Card: event.SubmissionQuoted{}.EventType(), Status: string(submission.InReview), WhoseTurn: "underwriter",
 			Text: "An underwriter reviews the quote.",
@@ -27,7 +28,7 @@ func quoteCard(q quote.Quote) event.Card {
 	}
 	return event.Card{
 		Card: event.SubmissionQuoted{}.EventType(), QuoteID: q.ID.String(), Status: string(submission.Quoted), Premium: dollars(q.GrossPremium),
-		WhoseTurn: "broker", Text: "Quoted at $" + dollars(q.GrossPremium) + termsOf(q) + ".",
+		WhoseTurn: "underwriter", Text: "Quoted at $" + dollars(q.GrossPremium) + termsOf(q) + ". It is yet to be offered.",
 	}
 }
 
@@ -53,9 +54,9 @@ func termsOf(q quote.Quote) string {
 // mostNamed is how many exclusions a card names.
 const mostNamed = 3
 
-// offered reports whether a price is the broker's to know: nobody has to agree to
-// it, or somebody has.
-func offered(q quote.Quote) bool { return q.Status == quote.Status(quote.Quoted) }
+// known reports whether a price that is not offered yet is the broker's to know:
+// nobody has to agree to it, or somebody has.
+func known(q quote.Quote) bool { return q.Status == quote.Status(quote.Quoted) }
 
 // declinedCard is what a room shows of an underwriter's no.
 func declinedCard() event.Card { return quoteCard(quote.Quote{Decision: quote.Declined}) }

@@ -221,7 +221,7 @@ func submissionObject(s submission.Submission) access.Object {
 // tellQuoted saves a submission that was quoted, and tells of the quote.
 func (d *Desk) tellQuoted(ctx context.Context, tx *store.Tx, s submission.Submission, q quote.Quote, at time.Time) error {
 	told := event.New(s.Org, s.ID.String(), quotedPayload(s, q), at)
-	if offered(q) || q.Decision == quote.Declined {
+	if known(q) || q.Decision == quote.Declined {
 		var err error
 		if told.Persons, err = tx.Producers(ctx, s.ID); err != nil {
 			return err
@@ -244,7 +244,7 @@ func quotedPayload(s submission.Submission, q quote.Quote) event.Payload {
 		return event.SubmissionDeclined{SubmissionID: s.ID.String(), InsuredName: s.InsuredName, Reasons: q.Reasons, ExternalID: s.ExternalID}
 	}
 	decision := q.Decision
-	if offered(q) { // on its own, or since an underwriter agreed to it
+	if known(q) { // on its own, or since an underwriter agreed to it
 		decision = quote.Quoted
 	}
 	return event.SubmissionQuoted{

@@ -370,7 +370,7 @@ func TestTheRoomHearsOfQuoteAndBind(t *testing.T) {
 	if len(cards) != 2 {
 		t.Fatalf("cards %+v", cards)
 	}
-	if c := cards[0]; c.Card != "submission.quoted" || c.QuoteID != q.ID.String() || c.Premium != "14250" || c.WhoseTurn != "broker" {
+	if c := cards[0]; c.Card != "submission.quoted" || c.QuoteID != q.ID.String() || c.Premium != "14250" || c.WhoseTurn != "underwriter" {
 		t.Errorf("quoted %+v", c)
 	}
 	if c := cards[1]; c.Card != "policy.bound" || c.PolicyID != p.ID.String() || c.PolicyNumber != p.Number || c.Premium != "14250" {

@@ -43,7 +43,7 @@ func stand(ctx context.Context, tx *store.Tx, s submission.Submission, all []ref
 }
 
 // restand lets a submission and its open quotes follow what became of a
-// referral, and tells who brought it when a price is offered, or none will be.
+// referral, and tells who brought it when a price is his to know, or none will be.
 func (d *Desk) restand(ctx context.Context, tx *store.Tx, m matter, because referral.Referral) error {
 	all, err := tx.LockReferralsOf(ctx, m.Submission.ID)
 	if err != nil {
@@ -69,7 +69,7 @@ func (d *Desk) restand(ctx context.Context, tx *store.Tx, m matter, because refe
 		return d.tellDeclined(ctx, tx, s, because, m.At)
 	}
 	for _, q := range moved {
-		if offered(q) {
+		if known(q) {
 			told := event.New(s.Org, s.ID.String(), quotedPayload(s, q), m.At)
 			if told.Persons, err = tx.Producers(ctx, s.ID); err != nil {
 				return err
