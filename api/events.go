@@ -210,16 +210,14 @@ func (p Platform) mayFollow(ctx context.Context, by access.Actor, channel string
 	if err != nil {
 		return err
 	}
-	for _, t := range event.Types() {
-		if len(t.Audiences) == len(event.Audiences) { // what all audiences hear is of no resource of theirs
+	for _, asked := range event.Asked[audience] {
+		if slices.Contains(resources, asked) {
 			continue
 		}
-		if slices.Contains(t.Audiences, audience) && !slices.Contains(resources, t.Resource) {
-			if by.Kind == access.Machine {
-				return errScope.With("scope", t.Resource+":read")
-			}
-			return fault.ErrForbidden
+		if by.Kind == access.Machine {
+			return errScope.With("scope", asked+":read")
 		}
+		return fault.ErrForbidden
 	}
 	return nil
 }

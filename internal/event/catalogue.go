@@ -16,6 +16,17 @@ const (
 // Audiences lists every audience of an organisation.
 var Audiences = []string{Underwriting, Claims, Finance, Admin}
 
+// Asked are the resources that one has to be able to read to follow an audience:
+// a channel is heard whole or not at all. What is asked stays so within a version
+// of the API, or a key that follows an audience today would hear nothing tomorrow:
+// a type of another resource is Open, or is told to another audience.
+var Asked = map[string][]string{
+	Underwriting: {"submissions", "rooms", "referrals", "policies", "da-agreements"},
+	Claims:       {"claims", "policies"},
+	Finance:      {"invoices", "policies", "claims"},
+	Admin:        {"compliance", "da-agreements", "producers", "rates", "webhooks"},
+}
+
 // The parts in which persons hear of events.
 const (
 	Producer  = "producer"    // who brought the business
@@ -69,6 +80,7 @@ type Type struct {
 	Urgent      bool     // quiet hours do not hold it back
 	Webhook     bool     // whether endpoints may subscribe to it
 	Stream      bool     // an entry of its channels only: no row in the list of events
+	Open        bool     // heard by whoever follows an audience, whatever he may read besides
 	Inside      bool     // other companies are told by words only: the payload is not theirs to read
 	Planned     bool     // nothing emits it yet; endpoints may subscribe already
 	Example     Payload

@@ -23,6 +23,7 @@ import (
 
 	"github.com/openinsure/openinsure/internal/event"
 	"github.com/openinsure/openinsure/rooms"
+	"github.com/openinsure/openinsure/rooms/room"
 	"github.com/openinsure/openinsure/rooms/roomtext"
 )
 
@@ -69,7 +70,7 @@ type sheet struct{ core.Maroto }
 func (s sheet) head(t rooms.Transcript) {
 	s.AddAutoRow(text.NewCol(12, printable(t.Room.Title), props.Text{Size: 15, Style: fontstyle.Bold, Bottom: 2}))
 	audience := "what is shared by both companies"
-	if t.Audience == "internal" {
+	if t.Audience == room.Internal {
 		audience = "what is shared, and the desk of your own company. Not for others"
 	}
 	for _, of := range [][2]string{

@@ -81,10 +81,11 @@ type Cast struct{ People []Person }
 // Sentence says what happened, and keeps the list of people. The type is that of
 // the event, of which a newer server may have more.
 func (c *Cast) Sentence(typ string, f Fact) string {
+	if typ == Message {
+		return fmt.Sprintf("%s: %s", f.Author, f.Said())
+	}
 	kind := strings.TrimPrefix(typ, "deal_room.")
 	switch kind {
-	case "message_posted":
-		return fmt.Sprintf("%s: %s", f.Author, f.Said())
 	case "message_edited":
 		return fmt.Sprintf("%s edited message %d: %s", f.Author, f.Seq, f.Said())
 	case "message_deleted":
