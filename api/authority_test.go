@@ -264,9 +264,9 @@ func TestBadAuthorityIsReportedAtOnce(t *testing.T) {
 	profile := w.must(201, ada, "POST", "/v1/authority/profiles", `{"name":"p","level":3,"authorizedLobs":["GL"]}`)["id"].(string)
 	for _, tt := range []struct{ method, path, body, want string }{
 		{"POST", "/v1/authority/profiles", `{"name":" ","level":3,"authorizedLobs":[],"prohibitedStates":["ny","NYC"],"constraints":[{"name":"a","comparator":"at_most","value":1},{"name":"a","comparator":"at_least","value":1}]}`,
-			"authorizedLobs:minItems prohibitedStates[0]:enum prohibitedStates[1]:enum name:required constraints[1].name:unique"},
+			"authorizedLobs:minItems name:pattern prohibitedStates[0]:enum prohibitedStates[1]:enum constraints[1].name:unique"},
 		{"POST", "/v1/authority/profiles", `{"name":"","level":11,"maxPremium":-1,"who":1}`, "authorizedLobs:required level:max maxPremium:min name:minLength who:unknown"},
-		{"PATCH", "/v1/authority/profiles/" + profile, `{"name":" ","authorizedLobs":[" "]}`, "authorizedLobs[0]:enum name:required"},
+		{"PATCH", "/v1/authority/profiles/" + profile, `{"name":" ","authorizedLobs":[" "]}`, "authorizedLobs[0]:enum name:pattern"},
 		{"POST", "/v1/authority/profiles", `{"name":"p","level":3,"authorizedLobs":["BOATS"],"prohibitedStates":["ZZ"]}`, "authorizedLobs[0]:enum prohibitedStates[0]:enum"},
 		{"PATCH", "/v1/authority/profiles/" + profile, `{"authorizedLobs":["GL","WC","GL"],"prohibitedStates":["NY","NY"]}`, "authorizedLobs[2]:unique prohibitedStates[1]:unique"},
 		{"POST", "/v1/authority/profiles/" + profile + "/assign", `{"userId":"x"}`, "userId:id"},

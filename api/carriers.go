@@ -3,9 +3,13 @@ package api
 import (
 	"context"
 	"net/http"
+	"net/mail"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
+
 	"github.com/openinsure/openinsure/internal/access"
+	"github.com/openinsure/openinsure/internal/fault"
 	"github.com/openinsure/openinsure/internal/insurance/carrier"
 	"github.com/openinsure/openinsure/store"
 )
@@ -64,11 +68,11 @@ func carrierOf(c carrier.Carrier) carrierBody {
 
 type createCarrierInput struct {
 	Body struct {
-		Name            string         `json:"name" minLength:"1" maxLength:"200"`
+		Name            string         `json:"name" minLength:"1" maxLength:"200" pattern:"\\S"`
 		NAICNumber      string         `json:"naicNumber,omitempty" pattern:"^[0-9]{5}$" doc:"Its number at the regulators' association."`
 		Email           string         `json:"email,omitempty" format:"email" maxLength:"320"`
 		BordereauConfig *reportingBody `json:"bordereauConfig,omitempty" doc:"What it wants to be told, and when."`
-		ExternalID      string         `json:"externalId,omitempty" minLength:"1" maxLength:"255"`
+		ExternalID      string         `json:"externalId,omitempty" minLength:"1" maxLength:"255" pattern:"\\S"`
 		Metadata        Metadata       `json:"metadata,omitempty"`
 	}
 }
@@ -77,9 +81,9 @@ type patchCarrierInput struct {
 	ByID
 	IfMatch
 	Body struct {
-		Name            *string         `json:"name,omitempty" minLength:"1" maxLength:"200"`
+		Name            *string         `json:"name,omitempty" minLength:"1" maxLength:"200" pattern:"\\S"`
 		NAICNumber      *string         `json:"naicNumber,omitempty" pattern:"^([0-9]{5})?$"`
-		Email           *string         `json:"email,omitempty" maxLength:"320" pattern:"^([^@\\s]+@[^@\\s]+)?$"`
+		Email           *string         `json:"email,omitempty" maxLength:"320" doc:"An e-mail address; empty: none."`
 		Status          *string         `json:"status,omitempty" enum:"active,inactive"`
 		BordereauConfig *reportingPatch `json:"bordereauConfig,omitempty"`
 		Metadata        Metadata        `json:"metadata,omitempty"`
@@ -91,6 +95,16 @@ type reportingPatch struct {
 	PremiumFrequency string `json:"premiumFrequency,omitempty" enum:"monthly,quarterly"`
 	ClaimsFrequency  string `json:"claimsFrequency,omitempty" enum:"monthly,quarterly"`
 	ReportingLag     *int   `json:"reportingLag,omitempty" minimum:"0" maximum:"90"`
+}
+
+// Resolve implements huma.Resolver: format:"email" would refuse to be emptied.
+func (in *patchCarrierInput) Resolve(ctx huma.Context) []error {
+	if e := in.Body.Email; e != nil && *e != "" {
+		if _, err := mail.ParseAddress(*e); err != nil {
+			return found(ctx, fault.ErrValidation.Field("email", "email"))
+		}
+	}
+	return nil
 }
 
 func (in *patchCarrierInput) apply(c *carrier.Carrier) {

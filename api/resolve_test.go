@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -11,12 +12,14 @@ import (
 	"github.com/openinsure/openinsure/store/storetest"
 )
 
+// someID is an id of nothing, without its prefix.
+const someID = "_01J8K3M4N5P6Q7R8S9T0V1W2X3"
+
 // TestEverythingAtOnce sends requests in which all is wrong that can be: what the
 // schema refuses, what cannot be read, and what contradicts itself. Each answer
 // names all of it, each thing once, and nothing has changed.
 func TestEverythingAtOnce(t *testing.T) {
 	c := newCast(t)
-	const some = "_01J8K3M4N5P6Q7R8S9T0V1W2X3"
 	sub := "/v1/submissions/" + c.submission()
 	before := rowsOf(t, c)
 	for _, tt := range []struct{ name, who, method, path, body, want string }{
@@ -50,34 +53,34 @@ func TestEverythingAtOnce(t *testing.T) {
 		{"agreement", "ada", "POST", "/v1/da-agreements", `{"carrierId":"car_1","programId":"","effectiveDate":"2026-01-02","expirationDate":"2026-01-01","maxOccurrenceLimit":10,"maxAggregateLimit":5,"maxPremiumPerPolicy":-1,
 			"authorizedStates":["XX"],"excludedNaicsCodes":["a"],"annualGwpLimit":10,"quarterlyGwpLimit":11,"producerCommissionBps":9000,"mgaOverrideBps":1001,"referralTriggers":[{"type":"STATE","description":"x","threshold":1}]}`,
 			`authorizedStates[0] enum, carrierId id, excludedNaicsCodes[0] pattern, expirationDate min, maxAggregateLimit min, maxPremiumPerPolicy min, mgaOverrideBps max, programId minLength, quarterlyGwpLimit max, referralTriggers[0].threshold unexpected, referralTriggers[0].values required`},
-		{"agreement, changed", "ada", "PATCH", "/v1/da-agreements/daa" + some, `{"status":"ended","authorizedStates":["OR","OR"],"quarterlyGwpLimit":1}`,
+		{"agreement, changed", "ada", "PATCH", "/v1/da-agreements/daa" + someID, `{"status":"ended","authorizedStates":["OR","OR"],"quarterlyGwpLimit":1}`,
 			`authorizedStates[1] unique, status enum`},
 		{"carrier", "ada", "POST", "/v1/carriers", `{"name":"","naicNumber":"1","email":"nobody","bordereauConfig":{"premiumFrequency":"daily","reportingLag":91},"metadata":{"":""}}`,
 			`bordereauConfig.premiumFrequency enum, bordereauConfig.reportingLag max, email email, metadata maxLength, naicNumber pattern, name minLength`},
 		{"bordereau", "ada", "POST", "/v1/bordereaux", `{"agreementId":"daa_1","type":"claims","periodStart":"2026-02-01","periodEnd":"2026-01-01"}`, `agreementId id, periodEnd min, type enum`},
 		{"producer", "ada", "POST", "/v1/producers", `{"type":"firm","legalName":"A","npn":"x","email":"a","parentProducerId":"prd_1","firmOrgId":"org_1","metadata":{"":""}}`,
 			`email email, firmOrgId id, metadata maxLength, npn pattern, parentProducerId id, type enum`},
-		{"producer, changed", "ada", "PATCH", "/v1/producers/prd" + some, `{"legalName":"","parentProducerId":"prd_1","firmOrgId":"org_1"}`, `firmOrgId id, legalName minLength, parentProducerId id`},
-		{"license", "ada", "POST", "/v1/producers/prd" + some + "/licenses", `{"number":"1","type":"none","state":"XX","lines":["GL","GL"],"effectiveDate":"2026-01-02","expirationDate":"2026-01-02"}`,
+		{"producer, changed", "ada", "PATCH", "/v1/producers/prd" + someID, `{"legalName":"","parentProducerId":"prd_1","firmOrgId":"org_1"}`, `firmOrgId id, legalName minLength, parentProducerId id`},
+		{"license", "ada", "POST", "/v1/producers/prd" + someID + "/licenses", `{"number":"1","type":"none","state":"XX","lines":["GL","GL"],"effectiveDate":"2026-01-02","expirationDate":"2026-01-02"}`,
 			`expirationDate min, lines unique, state enum, type enum`},
-		{"appointment", "ada", "POST", "/v1/producers/prd" + some + "/appointments", `{"carrier":"","state":"XX","lines":["GL","GL"],"contractDate":"soon"}`,
+		{"appointment", "ada", "POST", "/v1/producers/prd" + someID + "/appointments", `{"carrier":"","state":"XX","lines":["GL","GL"],"contractDate":"soon"}`,
 			`carrier minLength, contractDate date, lines unique, state enum`},
-		{"appointment, ended", "ada", "PATCH", "/v1/producers/prd" + some + "/appointments/apt" + some, `{"status":"terminated","on":"soon"}`, `on date, reason required`},
+		{"appointment, ended", "ada", "PATCH", "/v1/producers/prd" + someID + "/appointments/apt" + someID, `{"status":"terminated","on":"soon"}`, `on date, reason required`},
 		{"profile", "ada", "POST", "/v1/authority/profiles", `{"name":" ","level":11,"maxLimit":-1,"authorizedLobs":[],"prohibitedStates":["ny"],"constraints":[{"name":"a","comparator":"like","value":1},{"name":"a","comparator":"at_most","value":1}]}`,
-			`authorizedLobs minItems, constraints[0].comparator enum, constraints[1].name unique, level max, maxLimit min, name required, prohibitedStates[0] enum`},
-		{"profile, changed", "ada", "PATCH", "/v1/authority/profiles/aup" + some, `{"level":0,"authorizedLobs":[]}`, `authorizedLobs minItems, level min`},
-		{"assignment", "ada", "POST", "/v1/authority/profiles/aup" + some + "/assign", `{"userId":"me","until":"ever"}`, `until unknown, userId id`},
+			`authorizedLobs minItems, constraints[0].comparator enum, constraints[1].name unique, level max, maxLimit min, name pattern, prohibitedStates[0] enum`},
+		{"profile, changed", "ada", "PATCH", "/v1/authority/profiles/aup" + someID, `{"level":0,"authorizedLobs":[]}`, `authorizedLobs minItems, level min`},
+		{"assignment", "ada", "POST", "/v1/authority/profiles/aup" + someID + "/assign", `{"userId":"me","until":"ever"}`, `until unknown, userId id`},
 		{"delegation", "ada", "POST", "/v1/authority/delegations", `{"delegatorId":"me","delegateId":"usr_1","from":"2026-01-02T00:00:00Z","until":"2026-01-01T00:00:00Z","for":"x"}`,
 			`delegateId id, delegatorId id, for unknown, until min`},
 		{"delegation to himself", "ada", "POST", "/v1/authority/delegations", `{"delegateId":"` + c.id("ada") + `","from":"2026-01-02T00:00:00Z","until":"2028-01-01T00:00:00Z"}`, `delegateId different, until max`},
 		{"rules", "ada", "PUT", "/v1/referral-rules", `{"fourEyesAbove":-1,"decideWithinMinutes":0,"answerWithinMinutes":1,"expiresAfterDays":367,"calendar":{"timeZone":"Mars","opens":"17:00","closes":"09:00","workdays":["mon","mon"],"holidays":["soon"]}}`,
 			`calendar.closes min, calendar.holidays[0] date, calendar.timeZone timezone, calendar.workdays[1] unique, decideWithinMinutes min, expiresAfterDays max, fourEyesAbove min`},
-		{"referral", "una", "POST", "/v1/referrals", `{"entityType":"quote","entityId":"sub` + some + `","reason":"mood","rationale":" ","dealRoomId":"here","issue":{"name":" ","comparator":"like","value":"x"}}`,
-			`dealRoomId id, entityId id, issue.comparator enum, issue.name required, issue.value type, rationale required, reason enum`},
-		{"decision", "una", "POST", "/v1/referrals/ref" + some + "/decision", `{"decision":"reject","rationale":" ","questions":[""],"conditions":[{"kind":"later","action":" "}],"offsetPercent":101,"validUntil":"soon","allowEdit":true}`,
+		{"referral", "una", "POST", "/v1/referrals", `{"entityType":"quote","entityId":"sub` + someID + `","reason":"mood","rationale":" ","dealRoomId":"here","issue":{"name":" ","comparator":"like","value":"x"}}`,
+			`dealRoomId id, entityId id, issue.comparator enum, issue.name pattern, issue.value type, rationale required, reason enum`},
+		{"decision", "una", "POST", "/v1/referrals/ref" + someID + "/decision", `{"decision":"reject","rationale":" ","questions":[""],"conditions":[{"kind":"later","action":" "}],"offsetPercent":101,"validUntil":"soon","allowEdit":true}`,
 			`allowEdit unexpected, conditions unexpected, conditions[0].action required, conditions[0].kind enum, offsetPercent max, offsetPercent unexpected, questions unexpected, questions[0] minLength, rationale required, validUntil datetime, validUntil unexpected`},
-		{"counter refused", "una", "POST", "/v1/referrals/ref" + some + "/answer-counter", `{"accept":false,"colour":"red"}`, `colour unknown, rationale required`},
-		{"condition", "una", "POST", "/v1/referrals/ref" + some + "/conditions/cnd" + some, `{"action":"reject","colour":"red"}`, `colour unknown, note required`},
+		{"counter refused", "una", "POST", "/v1/referrals/ref" + someID + "/answer-counter", `{"accept":false,"colour":"red"}`, `colour unknown, rationale required`},
+		{"condition", "una", "POST", "/v1/referrals/ref" + someID + "/conditions/cnd" + someID, `{"action":"reject","colour":"red"}`, `colour unknown, note required`},
 		{"list", "una", "GET", "/v1/submissions?foo=1&limit=many&producerId=x&effectiveFrom=soon&status=open&bar=", "", `bar unknown, effectiveFrom date, foo unknown, limit type, producerId id, status enum`},
 		{"preview", "una", "POST", sub + "/quote?preview=maybe&foo=1", `{"requestedLimit":0.001}`, `foo unknown, preview type, requestedLimit min`},
 		{"no body", "una", "POST", sub + "/claim?foo=1", `{"who":"me"}`, `body unexpected, foo unknown`},
@@ -124,4 +127,73 @@ func rowsOf(t *testing.T, c *cast) map[string]int {
 		t.Fatal(raw, err)
 	}
 	return out
+}
+
+// checkedTexts are the texts that their own rule refuses when they are blank, or
+// that name something that has to be found.
+var checkedTexts = []string{
+	"action", "code", "exclusions", "link", "note", "policyNumber", "questions", "rationale", "refreshToken", "text", "timezone", "title", "url",
+}
+
+// A name that is required is no name when it is blank.
+func TestEveryRequiredNameHasALetter(t *testing.T) {
+	raw, err := os.ReadFile("testdata/openapi.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	type property struct {
+		Pattern, Format string
+		MinLength       int
+		Items           *property
+	}
+	var doc struct {
+		Components struct {
+			Schemas map[string]struct{ Properties map[string]property }
+		}
+	}
+	if err := json.Unmarshal(raw, &doc); err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	for schema, s := range doc.Components.Schemas {
+		for name, p := range s.Properties {
+			if p.Items != nil {
+				p = *p.Items
+			}
+			if p.MinLength != 1 {
+				continue
+			}
+			seen++
+			if p.Pattern == "" && p.Format == "" && !strings.HasSuffix(name, "Id") && !slices.Contains(checkedTexts, name) {
+				t.Errorf("%s.%s may be blank", schema, name)
+			}
+		}
+	}
+	if seen < 40 {
+		t.Errorf("%d names", seen)
+	}
+}
+
+// TestBlankNames sends names, numbers and codes of nothing but blanks.
+func TestBlankNames(t *testing.T) {
+	w := newWorld(t)
+	ada, una := w.token(w.ada), w.token(w.una)
+	for _, tt := range []struct{ who, method, path, body, want string }{
+		{una, "POST", "/v1/submissions", strings.NewReplacer("Pacific Coast Builders", "   ", "ext-1", " ").Replace(goodSubmission), "externalId pattern, insuredName pattern"},
+		{una, "POST", "/v1/submissions", strings.Replace(goodSubmission, "{", `{"insured":{"name":" "},`, 1), "insured.name pattern"},
+		{una, "POST", "/v1/submissions/drafts", `{"insuredName":"  ","lineOfBusiness":"GL"}`, "insuredName pattern"},
+		{una, "PATCH", "/v1/submissions/sub" + someID, `{"insuredName":"  "}`, "insuredName pattern"},
+		{ada, "POST", "/v1/carriers", `{"name":"   "}`, "name pattern"},
+		{ada, "PATCH", "/v1/carriers/car" + someID, `{"name":"   ","email":"nobody"}`, "email email, name pattern"},
+		{ada, "POST", "/v1/producers", `{"type":"agency","legalName":" ","npn":"66","email":"a@b.example"}`, "legalName pattern"},
+		{ada, "POST", "/v1/producers/prd" + someID + "/licenses", `{"number":" ","type":"property_casualty","state":"OR","effectiveDate":"2026-01-01","expirationDate":"2027-01-01"}`, "number pattern"},
+		{ada, "POST", "/v1/programs", `{"name":" ","lineOfBusiness":"WC","maxLimit":1,"autoBindThreshold":1,"referAbove":2,"declineAbove":3}`, "name pattern"},
+		{ada, "POST", "/v1/programs", `{"name":"","lineOfBusiness":"WC","maxLimit":1,"autoBindThreshold":1,"referAbove":2,"declineAbove":3}`, "name minLength"},
+	} {
+		got := wrongs(w.must(400, tt.who, tt.method, tt.path, tt.body))
+		slices.Sort(got)
+		if s := strings.Join(got, ", "); s != tt.want {
+			t.Errorf("%s %s %s: %s, want %s", tt.method, tt.path, tt.body, s, tt.want)
+		}
+	}
 }

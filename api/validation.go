@@ -119,6 +119,11 @@ func humaFault(status int, msg string, errs []error, st *state) error {
 	if resolved = append(resolved, st.foreseen...); len(fields) == 0 && len(resolved) == 1 {
 		return resolved[0] // with what else it says
 	}
+	// What is too short need not be told as well that it is blank.
+	said := slices.Clone(fields)
+	fields = slices.DeleteFunc(fields, func(f fault.Field) bool {
+		return f.Rule == "pattern" && slices.Contains(said, fault.Field{Field: f.Field, Rule: "minLength"})
+	})
 	// Huma walks maps, so what is unknown comes in any order.
 	slices.SortStableFunc(fields, func(a, b fault.Field) int {
 		if a.Rule != "unknown" || b.Rule != "unknown" {

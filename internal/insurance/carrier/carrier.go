@@ -4,6 +4,7 @@ package carrier
 
 import (
 	"regexp"
+	"strings"
 	"time"
 
 	"cloud.google.com/go/civil"
@@ -83,7 +84,7 @@ func (c Carrier) Check() error {
 			bad = bad.Field(field, rule)
 		}
 	}
-	when(c.Name == "", "name", "required")
+	when(strings.TrimSpace(c.Name) == "", "name", "required")
 	when(!naic.MatchString(c.NAIC), "naicNumber", "pattern")
 	when(c.Status != Active && c.Status != Inactive, "status", "enum")
 	when(c.Reporting.Premium != Monthly && c.Reporting.Premium != Quarterly, "bordereauConfig.premiumFrequency", "enum")

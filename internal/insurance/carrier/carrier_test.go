@@ -20,7 +20,7 @@ func TestCarriersSayWhatIsWrong(t *testing.T) {
 	if err := summit().Check(); err != nil {
 		t.Fatal(err)
 	}
-	f, _ := errors.AsType[*fault.Error](carrier.Carrier{NAIC: "1", Reporting: carrier.Reporting{Lag: 91}}.Check())
+	f, _ := errors.AsType[*fault.Error](carrier.Carrier{Name: " ", NAIC: "1", Reporting: carrier.Reporting{Lag: 91}}.Check())
 	if f == nil || fmt.Sprint(f.Fields()) != "[{name required} {naicNumber pattern} {status enum} {bordereauConfig.premiumFrequency enum} {bordereauConfig.claimsFrequency enum} {bordereauConfig.reportingLag max}]" {
 		t.Errorf("%v", f)
 	}

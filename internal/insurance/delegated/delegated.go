@@ -206,7 +206,7 @@ func (t Terms) check(when func(bool, string, string)) {
 }
 
 func (g Trigger) check(when func(bool, string, string), in string) {
-	when(g.Description == "", in+"description", "required")
+	when(strings.TrimSpace(g.Description) == "", in+"description", "required")
 	switch g.Type {
 	case RevenueThreshold, LossHistory:
 		when(g.Threshold == nil, in+"threshold", "required")

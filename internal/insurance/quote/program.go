@@ -9,6 +9,7 @@ import (
 	"math/big"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"cloud.google.com/go/civil"
@@ -89,6 +90,7 @@ func (p Program) Check() error {
 			bad = bad.Field(field, rule)
 		}
 	}
+	when(strings.TrimSpace(p.Name) == "", "name", "required")
 	when(!slices.Contains(rating.Lines, p.LineOfBusiness), "lineOfBusiness", "enum")
 	fault.Each(when, "states", p.States, submission.States)
 	for _, amount := range []struct {

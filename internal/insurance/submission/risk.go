@@ -100,6 +100,8 @@ const sectors = "11 21 22 23 31 32 33 42 44 45 48 49 51 52 53 54 55 56 61 62 71 
 // that none comes near to nothing.
 var experience = regexp.MustCompile(`^([1-9](\.[0-9]{1,3})?|0\.[1-9][0-9]{0,2})$`)
 
+func blank(s string) bool { return strings.TrimSpace(s) == "" }
+
 // UnknownRevenue is the revenue of a draft of which nobody has said any: none at
 // all is one, too.
 const UnknownRevenue money.Cents = -1
@@ -116,7 +118,8 @@ func (s Submission) Check() error {
 			bad = bad.Field(field, rule)
 		}
 	}
-	when(s.InsuredName == "", "insuredName", "required")
+	when(blank(s.InsuredName), "insuredName", "required")
+	when(s.Insured != nil && s.Insured.Name != "" && blank(s.Insured.Name), "insured.name", "pattern")
 	when(s.NAICS == "", "naicsCode", "required")
 	when(s.AnnualRevenue < 0, "annualRevenue", "required")
 	when(s.RequestedLimit <= 0, "requestedLimit", "required")

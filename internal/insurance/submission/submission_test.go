@@ -56,6 +56,8 @@ func TestCheckNamesEverything(t *testing.T) {
 		{"the worst experience", func(s *submission.Submission) { s.Exposure.ExperienceMod = "9.999" }, nil},
 		{"an experience that makes it free", func(s *submission.Submission) { s.Exposure.ExperienceMod = "0" }, []fault.Field{{Field: "experienceMod", Rule: "pattern"}}},
 		{"nearly free", func(s *submission.Submission) { s.Exposure.ExperienceMod = "0.099" }, []fault.Field{{Field: "experienceMod", Rule: "pattern"}}},
+		{"names of nothing", func(s *submission.Submission) { s.InsuredName, s.Insured = " \u00a0", &submission.Insured{Name: "\t"} }, []fault.Field{{Field: "insuredName", Rule: "required"}, {Field: "insured.name", Rule: "pattern"}}},
+		{"an address alone", func(s *submission.Submission) { s.Insured = &submission.Insured{Email: "a@b.example"} }, nil},
 		{"all at once", func(s *submission.Submission) { s.State, s.NAICS, s.Exposure.Deductible = "", "00", 1e12 }, []fault.Field{{Field: "state", Rule: "required"}, {Field: "naicsCode", Rule: "enum"}, {Field: "deductible", Rule: "max"}}},
 	}
 	for _, tt := range tests {
