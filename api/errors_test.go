@@ -126,9 +126,9 @@ func TestRulesAreDocumented(t *testing.T) {
 	}
 	_, rules, _ := strings.Cut(string(page), "\n## Rules\n")
 	documented := map[string]int{}
-	for _, line := range strings.Split(rules, "\n") {
+	for line := range strings.SplitSeq(rules, "\n") {
 		if row, _, ok := strings.Cut(strings.TrimPrefix(line, "| "), " | "); ok && strings.HasPrefix(row, "`") {
-			for _, rule := range strings.Split(row, ", ") {
+			for rule := range strings.SplitSeq(row, ", ") {
 				documented[strings.Trim(rule, "`")]++
 			}
 		}
@@ -144,7 +144,7 @@ func TestRulesAreDocumented(t *testing.T) {
 			return err
 		}
 		source, err := os.ReadFile(path) //nolint:gosec // of this repository
-		for _, line := range strings.Split(string(source), "\n") {
+		for line := range strings.SplitSeq(string(source), "\n") {
 			for _, m := range blamed.FindAllStringSubmatch(line, -1) {
 				found++
 				if rule := m[1] + m[2] + m[3]; documented[rule] == 0 {

@@ -105,7 +105,7 @@ var arrows = map[string][]string{
 		"internal/access", "internal/audit", "internal/event", "internal/fault", "internal/flag", "internal/insurance/submission", "push", "rooms/room", "store",
 	},
 	"rooms/roomtext": {},
-	"rooms/paper":    {"internal/event", "rooms", "rooms/roomtext"},
+	"rooms/paper":    {"internal/event", "rooms", "rooms/room", "rooms/roomtext"},
 	"rooms/room":     {"internal/access", "internal/event", "internal/fault", "internal/id", "internal/insurance/submission"},
 }
 
