@@ -3,6 +3,7 @@ package api
 // tell is the story, in its order.
 func (s *story) tell() {
 	s.company()
+	hook := s.webhook()
 	gl := s.rates()
 	agreement := s.delegatedAuthority(gl)
 	producer := s.producers()
@@ -17,6 +18,7 @@ func (s *story) tell() {
 	s.secondDeal()
 	s.flags()
 	s.play("una", "get-producer", producer)
+	s.deliveries(hook)
 	s.sandbox()
 }
 
@@ -34,6 +36,23 @@ func (s *story) company() {
 	key := its(s.play("ada", "create-api-key"))
 	s.play("ada", "rotate-api-key", key)
 	s.play("ada", "list-api-keys")
+}
+
+// webhook is where the company's own system hears of it all.
+func (s *story) webhook() string {
+	hook := its(s.play("ada", "create-webhook"))
+	s.play("ada", "update-webhook", hook)
+	s.play("ada", "get-webhook", hook)
+	s.play("ada", "list-webhooks")
+	return hook
+}
+
+// deliveries are what a webhook is owed.
+func (s *story) deliveries(hook string) {
+	sent := its(s.play("ada", "test-webhook", hook))
+	s.play("ada", "list-webhook-deliveries", hook)
+	s.play("ada", "get-webhook-delivery", hook, sent)
+	s.play("ada", "retry-webhook-delivery", hook, sent)
 }
 
 // rates are those of two programs; it answers the one in which the story goes on.
