@@ -110,3 +110,31 @@ func (d *dealt) shows(parts ...string) {
 		}
 	}
 }
+
+// TestExpiredIsExpiredEverywhere: whatever was done with a quote before, it is
+// refused as expired, with the day, to whoever was told its price.
+func TestExpiredIsExpiredEverywhere(t *testing.T) {
+	for name, before := range map[string]func(*dealt) string{
+		"quoted": func(d *dealt) string {
+			return d.want(201, "una", "POST", "/v1/submissions/"+d.sub+"/quote", "")["id"].(string)
+		},
+		"offered": func(d *dealt) string { return d.offered("") },
+		"accepted": func(d *dealt) string {
+			q := d.offered("")
+			d.want(200, "ben", "POST", d.at+"/quotes/"+q+"/accept", "")
+			return q
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newDealt(t)
+			quo := before(d)
+			storetest.SQL(t, d.db, `UPDATE quote SET expires_at = now()`)
+			for who, path := range map[string]string{"ben": d.at + "/quotes/" + quo + "/accept", "una": "/v1/quotes/" + quo + "/accept", "uri": "/v1/quotes/" + quo + "/offer"} {
+				m := d.want(422, who, "POST", path, "")
+				if details := m["details"].(map[string]any); m["error"] != "quote_expired" || details["expiresAt"] == nil || details["acceptedQuoteId"] != nil {
+					t.Errorf("%s: %v", who, m)
+				}
+			}
+		})
+	}
+}

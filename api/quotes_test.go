@@ -179,9 +179,14 @@ func TestExpiredQuotesAreRefused(t *testing.T) {
 	one := w.must(201, una, "POST", "/v1/submissions/"+s+"/quote", "")["id"].(string)
 	two := w.must(201, una, "POST", "/v1/submissions/"+s+"/quote", `{"alternative":true}`)["id"].(string)
 	w.must(200, una, "POST", "/v1/quotes/"+two+"/offer", "")
+	three := w.must(201, una, "POST", "/v1/submissions", strings.Replace(goodSubmission, "ext-1", "ext-2", 1))["id"].(string)
+	three = w.must(201, una, "POST", "/v1/submissions/"+three+"/quote", "")["id"].(string)
+	w.must(200, una, "POST", "/v1/quotes/"+three+"/offer", "")
+	w.must(200, una, "POST", "/v1/quotes/"+three+"/accept", "")
 	storetest.SQL(t, w.db, `UPDATE quote SET expires_at = now()`)
-	for _, path := range []string{one + "/offer", two + "/accept"} {
-		if got := w.must(422, una, "POST", "/v1/quotes/"+path, ""); got["error"] != "quote_expired" || got["details"].(map[string]any)["expiresAt"] == nil {
+	for _, path := range []string{one + "/offer", one + "/accept", two + "/offer", two + "/accept", three + "/offer", three + "/accept"} {
+		got := w.must(422, una, "POST", "/v1/quotes/"+path, "")
+		if d := got["details"].(map[string]any); got["error"] != "quote_expired" || d["expiresAt"] == nil || d["acceptedQuoteId"] != nil {
 			t.Errorf("%s: %v", path, got)
 		}
 	}

@@ -273,13 +273,14 @@ func (q Quote) Accept(at time.Time) (Quote, error) {
 }
 
 func (q Quote) in(at time.Time, want Status) error {
-	switch {
-	case q.Status != want:
-		return ErrState.With("status", q.StatusAt(at))
-	case q.StatusAt(at) == Expired:
+	switch now := q.StatusAt(at); now {
+	case want:
+		return nil
+	case Expired: // wherever it stood
 		return ErrExpired.With("expiresAt", q.ExpiresAt)
+	default:
+		return ErrState.With("status", now)
 	}
-	return nil
 }
 
 // Blockers lists what stands against binding a quote at the given time without
@@ -289,7 +290,7 @@ func (q Quote) Blockers(p Program, at time.Time) []string {
 	open := q.Open() && q.Status != Status(Referred)
 	if agreed := q.Decision == Referred && open; q.Decision != Quoted && !agreed {
 		blockers = append(blockers, "quote_"+string(q.Decision))
-	} else if !open {
+	} else if !open && q.Status != Expired {
 		blockers = append(blockers, "quote_"+string(q.Status))
 	}
 	if !at.Before(q.ExpiresAt) {

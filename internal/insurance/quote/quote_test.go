@@ -114,6 +114,7 @@ func TestEachBlocker(t *testing.T) {
 		{"at the threshold", func(q *quote.Quote) { q.GrossPremium = program.AutoBindThreshold }, nil},
 		{"a cent above it", func(q *quote.Quote) { q.GrossPremium = program.AutoBindThreshold + 1 }, []string{"authority_required"}},
 		{"expires now", func(q *quote.Quote) { q.ExpiresAt = noon }, []string{"quote_expired"}},
+		{"expired, and passed over", func(q *quote.Quote) { q.ExpiresAt, q.Status = noon, quote.Expired }, []string{"quote_expired"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
