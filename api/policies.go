@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
+
 	"github.com/openinsure/openinsure/internal/access"
 	"github.com/openinsure/openinsure/internal/insurance/policy"
 	"github.com/openinsure/openinsure/internal/insurance/rating"
@@ -77,6 +79,11 @@ type listPoliciesInput struct {
 	ExternalID     string `query:"externalId" maxLength:"255"`
 	EffectiveFrom  Date   `query:"effectiveFrom" doc:"Effective on this day or later."`
 	EffectiveTo    Date   `query:"effectiveTo" doc:"Effective on this day or earlier."`
+}
+
+// Resolve implements huma.Resolver.
+func (in *listPoliciesInput) Resolve(ctx huma.Context) []error {
+	return found(ctx, span("effectiveTo", in.EffectiveFrom, in.EffectiveTo))
 }
 
 func (a *API) registerPolicies(p Platform) {

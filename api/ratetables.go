@@ -152,7 +152,7 @@ func rateTableOf(t quote.RateTable) rateTableBody {
 type createRateTableInput struct {
 	Body struct {
 		ProgramID     quote.ProgramID `json:"programId" minLength:"1"`
-		EffectiveDate Date            `json:"effectiveDate" doc:"It prices the effective days from this one on, until the next version's."`
+		EffectiveDate Date            `json:"effectiveDate" doc:"It prices the effective days from this one on, until the next version's. From 10 years back to 5 years ahead."`
 		Book          bookBody        `json:"book"`
 	}
 }

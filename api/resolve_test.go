@@ -197,3 +197,37 @@ func TestBlankNames(t *testing.T) {
 		}
 	}
 }
+
+// TestDaysBeyondAllBusiness sends days that nobody can mean, and spans that end
+// before they begin.
+func TestDaysBeyondAllBusiness(t *testing.T) {
+	c := newCast(t)
+	sub := "/v1/submissions/" + c.submission()
+	rates := `{"programId":"` + c.generalLiability() + `","effectiveDate":"%s","book":` + exampleGL + `}`
+	firm := c.want(201, "una", "POST", "/v1/producers", `{"type":"agency","legalName":"Harbor Brokers","npn":"66","email":"a@b.example"}`)["id"].(string)
+	for _, tt := range []struct{ who, method, path, body, min, max string }{
+		{"una", "POST", "/v1/submissions", strings.NewReplacer("2026-05-01", "%s", "ext-1", "ext-2").Replace(goodSubmission), "effectiveDate min", "effectiveDate max"},
+		{"una", "PATCH", sub, `{"effectiveDate":"%s"}`, "effectiveDate min", "effectiveDate max"},
+		{"ada", "POST", "/v1/rate-tables", rates, "effectiveDate min", "effectiveDate max"},
+		{"una", "POST", "/v1/producers/" + firm + "/appointments", `{"carrier":"Summit","state":"OR","contractDate":"%s"}`, "contractDate min", "contractDate max"},
+	} {
+		for day, want := range map[string]string{"1900-01-01": tt.min, "2199-01-01": tt.max} {
+			if got := strings.Join(wrongs(c.want(400, tt.who, tt.method, tt.path, fmt.Sprintf(tt.body, day))), ", "); got != want {
+				t.Errorf("%s %s of %s: %s, want %s", tt.method, tt.path, day, got, want)
+			}
+		}
+	}
+	draft := c.want(201, "una", "POST", "/v1/submissions/drafts", strings.NewReplacer("2026-05-01", "2199-01-01", "ext-1", "ext-3").Replace(goodSubmission))["id"].(string)
+	if got := strings.Join(wrongs(c.want(400, "una", "POST", "/v1/submissions/"+draft+"/submit", "")), ", "); got != "effectiveDate max" {
+		t.Errorf("a draft: %s", got)
+	}
+	for query, want := range map[string]string{
+		"submissions?effectiveFrom=2026-05-02&effectiveTo=2026-05-01&createdFrom=2026-05-02&createdTo=2026-05-01": "createdTo min, effectiveTo min",
+		"policies?effectiveFrom=2026-05-02&effectiveTo=2026-05-01":                                                "effectiveTo min",
+	} {
+		if got := strings.Join(wrongs(c.want(400, "una", "GET", "/v1/"+query, "")), ", "); got != want {
+			t.Errorf("%s: %s, want %s", query, got, want)
+		}
+	}
+	c.want(200, "una", "GET", "/v1/submissions?effectiveFrom=2026-05-01&effectiveTo=2026-05-01&createdFrom=2026-05-01", "")
+}

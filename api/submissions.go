@@ -77,7 +77,7 @@ type createSubmissionInput struct {
 		NAICSCode      string  `json:"naicsCode" pattern:"^[0-9]{2,6}$" example:"236220"`
 		AnnualRevenue  Money   `json:"annualRevenue" minimum:"0" maximum:"100000000000" doc:"Dollars a year."`
 		RequestedLimit Money   `json:"requestedLimit" minimum:"1" maximum:"100000000000" doc:"Dollars per occurrence."`
-		EffectiveDate  Date    `json:"effectiveDate"`
+		EffectiveDate  Date    `json:"effectiveDate" doc:"From 10 years back to 5 years ahead."`
 		State          USState `json:"state"`
 		LineOfBusiness string  `json:"lineOfBusiness" enum:"GL,CYBER,EO,WC,PROPERTY,UMBRELLA,COMMERCIAL_AUTO"`
 		BroughtBody
@@ -184,6 +184,19 @@ type listSubmissionsInput struct {
 	Assignee       string      `query:"assignee" maxLength:"64" doc:"Who works on it, usr_…; of a broker's own submissions it finds none."`
 	Lane           string      `query:"lane" enum:"auto_process,underwriter_review,escalate" doc:"Of its triage; likewise."`
 	Sanctions      string      `query:"sanctionsReview" enum:"pending,cleared,blocked" doc:"Likewise."`
+}
+
+// Resolve implements huma.Resolver: a span does not end before it begins.
+func (in *listSubmissionsInput) Resolve(ctx huma.Context) []error {
+	return found(ctx, span("effectiveTo", in.EffectiveFrom, in.EffectiveTo), span("createdTo", in.CreatedFrom, in.CreatedTo))
+}
+
+// span blames a day that is before the one from which on something is asked for.
+func span(field string, from, to Date) error {
+	if !from.IsZero() && !to.IsZero() && to.Before(from.Date) {
+		return fault.ErrValidation.Field(field, "min")
+	}
+	return nil
 }
 
 type bindInput struct {

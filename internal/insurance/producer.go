@@ -263,7 +263,7 @@ func (d *Desk) Appoint(ctx context.Context, by access.Actor, a producer.Appointm
 		if err := submission.CheckState(a.State); err != nil {
 			return p, err
 		}
-		err := a.Check()
+		err := submission.Near(a.Check(), "contractDate", a.Contract, at, oldestContract)
 		if err == nil {
 			a, err = named(ctx, tx, a)
 		}
@@ -276,6 +276,10 @@ func (d *Desk) Appoint(ctx context.Context, by access.Actor, a producer.Appointm
 	})
 	return a, err
 }
+
+// oldestContract is how many years an appointment may have been there before we
+// hear of it: as many as an agency.
+const oldestContract = 100
 
 // named finds the carrier that an appointment names by id. One that is inactive
 // will do: what is bound in its name is stopped elsewhere, and the state is told

@@ -79,7 +79,7 @@ func (d *Desk) DraftRates(ctx context.Context, by access.Actor, t quote.RateTabl
 		if err := access.Check(ctx, tx, by, access.ManageRates, access.OrgObject(by.Org)); err != nil {
 			return err
 		}
-		if err := t.Check(); err != nil {
+		if err := t.CheckAt(at); err != nil {
 			return err
 		}
 		p, err := tx.LockProgram(ctx, t.Program)

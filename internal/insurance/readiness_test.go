@@ -33,7 +33,7 @@ func anything(r *rand.Rand) submission.Submission {
 	s.NAICS = pick(r, "236220", "541511", "713290", "325920", "484121")
 	s.AnnualRevenue = money.Cents(pick[int64](r, 0, 100_000, 800_000_000, 90_000_000_000, 9_000_000_000_000))
 	s.RequestedLimit = money.Cents(pick[int64](r, 100_000_000, 500_000_000, 9_000_000_000_00))
-	s.EffectiveDate = civil.Date{Year: pick(r, 1999, 2026, 2027), Month: 5, Day: 1}
+	s.EffectiveDate = civil.Date{Year: pick(r, 2019, 2026, 2027), Month: 5, Day: 1}
 	s.Exposure.Payroll = money.Cents(pick[int64](r, 0, 50_000_000))
 	s.Exposure.InsuredValue = money.Cents(pick[int64](r, 0, 500_000_000))
 	s.Exposure.Vehicles = pick(r, 0, 4)

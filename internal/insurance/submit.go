@@ -38,7 +38,7 @@ func (d *Desk) receive(ctx context.Context, tx *store.Tx, by access.Actor, s sub
 	if err := access.Check(ctx, tx, by, access.Write, access.OrgObject(by.Org)); err != nil {
 		return s, err
 	}
-	if err := s.Check(); err != nil {
+	if err := s.CheckAt(at); err != nil {
 		return s, err
 	}
 	if _, err := tx.Program(ctx, s.LineOfBusiness); err != nil {

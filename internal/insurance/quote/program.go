@@ -127,6 +127,11 @@ func (t RateTable) Check() error {
 	return nil
 }
 
+// CheckAt is Check on a day: the table takes effect near to it as well.
+func (t RateTable) CheckAt(at time.Time) error {
+	return submission.Near(t.Check(), "effectiveDate", t.Effective, at, submission.YearsBack)
+}
+
 // Publish returns the table as published, or ErrGaps with all that its book is
 // wrong about or leaves open.
 func (t RateTable) Publish(p Program, by string, at time.Time) (RateTable, error) {

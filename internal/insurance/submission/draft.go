@@ -7,7 +7,7 @@ func (s Submission) Submitted(at time.Time) (Submission, error) {
 	if err := s.may(Submit); err != nil {
 		return s, err
 	}
-	if err := s.Check(); err != nil {
+	if err := s.CheckAt(at); err != nil {
 		return s, err
 	}
 	return s.take(Submit, Received, at)

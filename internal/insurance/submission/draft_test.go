@@ -46,7 +46,7 @@ func TestReadyToSubmit(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			s := draft()
 			tt.change(&s)
-			after, err := s.Submitted(time.Unix(1, 0))
+			after, err := s.Submitted(time.Date(2026, time.March, 2, 12, 0, 0, 0, time.UTC))
 			var got []fault.Field
 			if f, ok := errors.AsType[*fault.Error](err); ok {
 				got = f.Fields()

@@ -199,7 +199,11 @@ func (s Submission) Corrected(change func(*Submission), at time.Time) (after Sub
 		after, err = after.take(Correct, Draft, at)
 		return after, false, err
 	}
-	if err := after.Check(); err != nil {
+	err = after.Check()
+	if after.EffectiveDate != s.EffectiveDate { // one that stays was near when it was said
+		err = after.CheckAt(at)
+	}
+	if err != nil {
 		return s, false, err
 	}
 	material = after.Risk() != s.Risk()
