@@ -235,7 +235,7 @@ func TestABrokerAsksToBind(t *testing.T) {
 	if m := d.want(200, "ben", "POST", ask, pif); only(t, m, "quotes")["status"] != "accepted" {
 		t.Errorf("asked %v", m)
 	}
-	d.shows(`"submission.bind_requested"`, quo, `"installmentPlan":"PIF"`, `"whoseTurn":"underwriter"`, "To be bound at $14250, paid by PIF.")
+	d.shows(`"submission.bind_requested"`, quo, `"installmentPlan":"PIF"`, `"whoseTurn":"underwriter"`, "To be bound at $14,250, paid by: in full.")
 	for _, who := range []string{"ada", "mel"} {
 		if r := rows(d.want(200, who, "GET", "/v1/audit?action=submission.bind_requested", "")); len(r) != 2 || r[0].(map[string]any)["objectId"] != d.sub {
 			t.Errorf("%s reads in the log %v", who, r)

@@ -44,7 +44,7 @@ func TestACountersTermsAreThoseOfThePolicy(t *testing.T) {
 		t.Errorf("the version before is on %v", old)
 	}
 	told := fmt.Sprint(d.want(200, "ben", "GET", d.at+"/transcript", ""))
-	if want := "Quoted at $15000: limit $500000, deductible $10000, without Roofing, Demolition, Blasting and 1 more. It is yet to be offered."; !strings.Contains(told, want) {
+	if want := "Quoted at $15,000: limit $500,000, deductible $10,000, without Roofing, Demolition, Blasting and 1 more. It is yet to be offered."; !strings.Contains(told, want) {
 		t.Errorf("no card says %q:\n%s", want, told)
 	}
 	bound := d.want(201, "una", "POST", "/v1/submissions/"+d.sub+"/bind", `{"installmentPlan":"PIF"}`)["id"].(string)

@@ -134,8 +134,8 @@ func TestTwoChats(t *testing.T) {
 	if err := send(t.Context(), r.url, r.demo()["DEMO_API_KEY"], http.MethodPost, "/v1/submissions/"+sub+"/quote", nil, nil); err != nil {
 		t.Fatal(err)
 	}
-	una.hears("* Quoted at $14250. It is yet to be offered.")
-	ben.hears("* Quoted at $14250. It is yet to be offered.")
+	una.hears("* Quoted at $14,250. It is yet to be offered.")
+	ben.hears("* Quoted at $14,250. It is yet to be offered.")
 
 	una.say("/who")
 	una.hears("Ben Broker (Harbor Brokers), broker")

@@ -109,21 +109,7 @@ var formats = map[string]func(value, lang string) (string, bool){
 // United States.
 func dollars(value, _ string) (string, bool) {
 	c, err := money.Parse(value)
-	if err != nil {
-		return "", false
-	}
-	sign, digits := "$", strings.TrimSuffix(c.String(), ".00")
-	if c < 0 {
-		sign, digits = "-$", digits[1:]
-	}
-	whole, cents, dotted := strings.Cut(digits, ".")
-	for i := len(whole) - 3; i > 0; i -= 3 {
-		whole = whole[:i] + "," + whole[i:]
-	}
-	if dotted {
-		whole += "." + cents
-	}
-	return sign + whole, true
+	return c.Dollars(), err == nil
 }
 
 // change writes an amount that is not nothing.

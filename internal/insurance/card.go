@@ -28,7 +28,7 @@ func quoteCard(q quote.Quote) event.Card {
 	}
 	return event.Card{
 		Card: event.SubmissionQuoted{}.EventType(), QuoteID: q.ID.String(), Status: string(submission.Quoted), Premium: dollars(q.GrossPremium),
-		WhoseTurn: "underwriter", Text: "Quoted at $" + dollars(q.GrossPremium) + termsOf(q) + ". It is yet to be offered.",
+		WhoseTurn: "underwriter", Text: "Quoted at " + q.GrossPremium.Dollars() + termsOf(q) + ". It is yet to be offered.",
 	}
 }
 
@@ -38,9 +38,9 @@ func termsOf(q quote.Quote) string {
 	if !q.Agreed() {
 		return ""
 	}
-	text := ": limit $" + dollars(q.Terms.Limit)
+	text := ": limit " + q.Terms.Limit.Dollars()
 	if q.Terms.Deductible > 0 {
-		text += ", deductible $" + dollars(q.Terms.Deductible)
+		text += ", deductible " + q.Terms.Deductible.Dollars()
 	}
 	if n := len(q.Terms.Exclusions); n > 0 {
 		text += ", without " + strings.Join(q.Terms.Exclusions[:min(n, mostNamed)], ", ")
@@ -99,7 +99,7 @@ func correctedCard(material bool) event.Card {
 func offeredCard(q quote.Quote) event.Card {
 	return event.Card{
 		Card: event.QuoteOffered{}.EventType(), QuoteID: q.ID.String(), Status: string(quote.Offered), Premium: dollars(q.GrossPremium),
-		WhoseTurn: "broker", Text: "Offered at $" + dollars(q.GrossPremium) + ".",
+		WhoseTurn: "broker", Text: "Offered at " + q.GrossPremium.Dollars() + ".",
 	}
 }
 
@@ -107,7 +107,7 @@ func offeredCard(q quote.Quote) event.Card {
 func acceptedCard(q quote.Quote) event.Card {
 	return event.Card{
 		Card: event.QuoteAccepted{}.EventType(), QuoteID: q.ID.String(), Status: string(quote.Accepted), Premium: dollars(q.GrossPremium),
-		WhoseTurn: "underwriter", Text: "Accepted at $" + dollars(q.GrossPremium) + ".",
+		WhoseTurn: "underwriter", Text: "Accepted at " + q.GrossPremium.Dollars() + ".",
 	}
 }
 
@@ -115,7 +115,7 @@ func acceptedCard(q quote.Quote) event.Card {
 func bindRequestedCard(q quote.Quote, p billing.Plan) event.Card {
 	return event.Card{
 		Card: event.SubmissionBindRequested{}.EventType(), QuoteID: q.ID.String(), Status: string(quote.Accepted), Premium: dollars(q.GrossPremium), Plan: string(p),
-		WhoseTurn: "underwriter", Text: "To be bound at $" + dollars(q.GrossPremium) + ", paid by " + string(p) + ".",
+		WhoseTurn: "underwriter", Text: "To be bound at " + q.GrossPremium.Dollars() + ", paid by: " + p.Words() + ".",
 	}
 }
 

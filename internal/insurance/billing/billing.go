@@ -55,6 +55,14 @@ const (
 	PremiumFinance Plan = "PREMIUM_FINANCE"
 )
 
+var planWords = map[Plan]string{
+	PayInFull: "in full", TwoPay: "two payments", Quarterly: "quarterly", Monthly10: "monthly, 20% down", Monthly12: "monthly, twelve parts",
+	PremiumFinance: "premium finance",
+}
+
+// Words names the plan to people, as in a card of a room.
+func (p Plan) Words() string { return planWords[p] }
+
 // Offered lists the plans that can be chosen without an agreement.
 var Offered = []Plan{PayInFull, TwoPay, Quarterly, Monthly10, Monthly12}
 

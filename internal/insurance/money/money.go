@@ -45,6 +45,23 @@ func (c Cents) String() string {
 	return fmt.Sprintf("%s%d.%02d", sign, n/100, n%100)
 }
 
+// Dollars writes an amount for people in the United States: $14,250 or -$712.50, with
+// cents only when there are any.
+func (c Cents) Dollars() string {
+	sign, digits := "$", strings.TrimSuffix(c.String(), ".00")
+	if c < 0 {
+		sign, digits = "-$", digits[1:]
+	}
+	whole, cents, dotted := strings.Cut(digits, ".")
+	for i := len(whole) - 3; i > 0; i -= 3 {
+		whole = whole[:i] + "," + whole[i:]
+	}
+	if dotted {
+		whole += "." + cents
+	}
+	return sign + whole
+}
+
 // MarshalJSON writes a number of dollars without idle zeros: 14250, 712.5.
 func (c Cents) MarshalJSON() ([]byte, error) {
 	s := strings.TrimRight(c.String(), "0")

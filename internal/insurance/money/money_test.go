@@ -102,3 +102,13 @@ func FuzzJSONRoundTrip(f *testing.F) {
 		}
 	})
 }
+
+func TestDollars(t *testing.T) {
+	for c, want := range map[money.Cents]string{
+		0: "$0", 5: "$0.05", 71_250: "$712.50", 99_999: "$999.99", 100_000: "$1,000", 1_425_000: "$14,250", 123_456_789_01: "$123,456,789.01", -71_250: "-$712.50", money.Max: "$100,000,000,000",
+	} {
+		if got := c.Dollars(); got != want {
+			t.Errorf("%d is %s, want %s", c, got, want)
+		}
+	}
+}

@@ -222,13 +222,13 @@ const steps = {
     assert.equal(await plan("Monthly, 20% down").isChecked(), true);
     await act(page, /^Ask (for the bind|with this plan)$/).click();
     await box(page).getByText("The server cannot be reached.").waitFor({ state: "detached" });
-    await card(this.una, "To be bound at $15000, paid by MONTHLY_10.").waitFor();
+    await card(this.una, "To be bound at $15,000, paid by: monthly, 20% down.").waitFor();
     await box(page).getByText("paid by: Monthly, 20% down").waitFor();
     await box(page).locator(".more", { hasText: "Ask with another plan" }).evaluate((e) => { e.open = true; });
     await plan("Premium finance").check();
     await act(page, "Ask with this plan").click();
-    await card(this.una, "To be bound at $15000, paid by PREMIUM_FINANCE.").waitFor();
-    assert.equal(await card(this.una, "paid by MONTHLY_10").count(), 1, "asked twice, done once");
+    await card(this.una, "To be bound at $15,000, paid by: premium finance.").waitFor();
+    assert.equal(await card(this.una, "paid by: monthly, 20% down").count(), 1, "asked twice, done once");
     await page.reload();
     await box(page).getByText("paid by: Premium finance").waitFor();
   },

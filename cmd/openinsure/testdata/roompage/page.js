@@ -268,7 +268,7 @@ const steps = {
     const accept = page.getByRole("button", { name: "Accept the quote at $14,250" });
     assert.equal(await accept.count(), 0, "it is not offered yet");
     await rest("POST", `/v1/quotes/${quote.id}/offer`);
-    await page.locator("#log .fact", { hasText: "Offered at $14250." }).getByRole("button").waitFor();
+    await page.locator("#log .fact", { hasText: "Offered at $14,250." }).getByRole("button").waitFor();
     await page.locator("#deal").getByRole("button", { name: "Accept" }).waitFor();
     await shot(page, "offer");
     page.once("dialog", (d) => d.dismiss());
@@ -277,10 +277,10 @@ const steps = {
     page.once("dialog", (d) => d.accept());
     await accept.first().click();
     await page.locator("#deal", { hasText: "$14,250 for $1,000,000, accepted" }).waitFor();
-    await page.locator("#log", { hasText: "Accepted at $14250." }).waitFor();
+    await page.locator("#log", { hasText: "Accepted at $14,250." }).waitFor();
     await until("no button", async () => (await accept.count()) === 0);
     assert.equal((await rest("GET", "/v1/quotes/" + quote.id)).status, "accepted");
-    await guest.locator("#log", { hasText: "Accepted at $14250." }).waitFor();
+    await guest.locator("#log", { hasText: "Accepted at $14,250." }).waitFor();
     assert.equal(await guest.locator("#deal-box").isVisible(), false, "a guest has no deal");
     assert.equal(await guest.getByRole("button", { name: "Accept" }).count(), 0);
     await shot(page, "accepted");
