@@ -364,6 +364,9 @@ func TestNoCircleOfLending(t *testing.T) {
 		_, err := h.desk.Lend(t.Context(), h.ada, user(t, ring[i]), user(t, ring[(i+1)%3]), noon, week)
 		if errors.Is(err, authority.ErrCircle) {
 			circles.Add(1)
+			if got := blame(err); got != "delegateId" {
+				t.Errorf("it blames %q", got)
+			}
 		} else if err != nil {
 			t.Error(err)
 		}

@@ -50,7 +50,7 @@ const MaxConstraints = 50
 var (
 	ErrExceeded = fault.New(fault.Forbidden, "authority_exceeded", "The decision is outside your authority.")
 	ErrInactive = fault.New(fault.Refused, "profile_inactive", "The authority profile is not active.")
-	ErrCircle   = fault.New(fault.Refused, "delegation_circle", "The delegation would lead back to whoever delegates.")
+	ErrCircle   = fault.New(fault.Refused, "delegation_circle", "The delegation would lead back to whoever delegates.").Field("delegateId", "different")
 )
 
 // Comparator says on which side of a limit a value has to be.
