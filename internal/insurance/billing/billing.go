@@ -71,7 +71,7 @@ var ByAgreement = []Plan{PremiumFinance}
 
 // Faults of choosing a plan.
 var (
-	ErrPlan     = fault.New(fault.Refused, "plan_not_offered", "This instalment plan is not offered.").Field("installmentPlan", "enum")
+	ErrPlan     = fault.ErrValidation.Field("installmentPlan", "enum")
 	ErrTooSmall = fault.New(fault.Refused, "plan_too_small", "The premium is too small for this instalment plan.").Field("installmentPlan", "min")
 )
 

@@ -49,7 +49,7 @@ func Outside(err error) error {
 		return referral.ErrState
 	case referral.ErrCounter.Code():
 		return referral.ErrCounter
-	case ErrNotAccepted.Code(), billing.ErrPlan.Code(), billing.ErrTooSmall.Code(), quote.ErrExpired.Code(), referral.ErrCondition.Code(), room.ErrClosed.Code(), fault.ErrForbidden.Code():
+	case ErrNotAccepted.Code(), billing.ErrTooSmall.Code(), quote.ErrExpired.Code(), referral.ErrCondition.Code(), room.ErrClosed.Code(), fault.ErrForbidden.Code():
 		return err
 	}
 	return ErrUnderwriter.Because(err)
