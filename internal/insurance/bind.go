@@ -40,6 +40,9 @@ func (d *Desk) Bind(ctx context.Context, by access.Actor, id submission.ID, o po
 		var hold held
 		if quoted && s.Status != submission.Bound {
 			if err := d.pass(ctx, tx, bid{By: by, At: at, Submission: s, Quote: q, Program: p, Order: o, Held: &hold}); err != nil {
+				if q.Decision == quote.Declined { // it has no premium
+					return err
+				}
 				return besides(err, unpayable)
 			}
 		}
