@@ -70,10 +70,10 @@ func (t *tale) agree(from, to civil.Date) {
 	t.asked = fields{"effectiveDate": from.String()}
 }
 
-// ahead is a year of its own, far from now.
+// ahead is half a year of its own, far from now and near enough to be asked for.
 func (t *tale) ahead() (from, to civil.Date) {
-	from = civil.Date{Year: 2030 + t.agreements, Month: time.March, Day: 1}
-	return from, from.AddYears(1)
+	from = civil.Date{Year: 2028, Month: time.March, Day: 1}.AddMonths(6 * t.agreements)
+	return from, from.AddMonths(6)
 }
 
 func (t *tale) agreementBecomes(change fields) {
