@@ -8,6 +8,7 @@ package fault
 import (
 	"errors"
 	"maps"
+	"slices"
 	"time"
 )
 
@@ -118,8 +119,13 @@ func (e *Error) Saying(message string) *Error {
 
 // Field returns a copy that also blames a field.
 func (e *Error) Field(field, rule string) *Error {
+	return e.Blame(Field{Field: field, Rule: rule})
+}
+
+// Blame returns a copy that also blames all of the fields.
+func (e *Error) Blame(fields ...Field) *Error {
 	c := *e
-	c.fields = append(append([]Field(nil), e.fields...), Field{Field: field, Rule: rule})
+	c.fields = slices.Concat(e.fields, fields)
 	return &c
 }
 

@@ -42,3 +42,25 @@ func TestSpecialisingLeavesTheDeclarationAlone(t *testing.T) {
 		t.Error("copies share a backing array")
 	}
 }
+
+func TestComplaintsAreToldAtOnce(t *testing.T) {
+	var c fault.Complaints
+	if err := c.On(errTaken); err != nil {
+		t.Errorf("nothing is wrong: %v", err)
+	}
+	for i := range 50_000 {
+		c.When(i%2 == 0, "a", "x")
+	}
+	f, ok := errors.AsType[*fault.Error](c.On(errTaken.Field("b", "y")))
+	if !ok || len(f.Fields()) != 25_001 || f.Fields()[0].Field != "b" || len(errTaken.Fields()) != 0 {
+		t.Errorf("blamed %d", len(f.Fields()))
+	}
+}
+
+func TestEachFindsWhatIsNoneAndWhatComesTwice(t *testing.T) {
+	var c fault.Complaints
+	fault.Each(c.When, "s", []string{"OR", "XX", "OR", "XX"}, []string{"OR", "WA"})
+	if got, want := fmt.Sprint(c), "[{s[1] enum} {s[2] unique} {s[3] enum} {s[3] unique}]"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}

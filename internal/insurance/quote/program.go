@@ -147,12 +147,13 @@ func (t RateTable) Publish(p Program, by string, at time.Time) (RateTable, error
 
 // under says what is wrong with a part of something under the part's name.
 func under(out *fault.Error, name string, err error) error {
+	var all fault.Complaints
 	if f, ok := errors.AsType[*fault.Error](err); ok {
 		for _, bad := range f.Fields() {
-			out = out.Field(name+"."+bad.Field, bad.Rule)
+			all.When(true, name+"."+bad.Field, bad.Rule)
 		}
 	}
-	return out
+	return out.Blame(all...)
 }
 
 // refers lists why the program's guidelines refer a risk, besides its premium.

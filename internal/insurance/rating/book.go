@@ -162,7 +162,7 @@ func (b Book) deductible(d money.Cents) step {
 		}
 	}
 	s := step{key: "deductible", label: "Deductible credit, " + d.String(), how: "(1 − " + credit + ")"}
-	if c, ok := new(big.Rat).SetString(credit); ok {
+	if c, ok := rational(credit); ok {
 		s.by = c.Sub(big.NewRat(1, 1), c)
 		s.value = decimal(s.by)
 	}
@@ -186,7 +186,7 @@ func (b Book) revenue(amount money.Cents) (step, bool) {
 		if part <= 0 {
 			break
 		}
-		f, ok := new(big.Rat).SetString(band.Factor)
+		f, ok := rational(band.Factor)
 		if !ok {
 			return step{key: s.key, value: band.Factor}, true // times says that it is no number
 		}

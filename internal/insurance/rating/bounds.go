@@ -53,7 +53,7 @@ func (b Book) dearest(state string, r Reach) (string, *big.Rat) {
 	}
 	base := b.BaseRates[key]
 	u, known := units[base.basis()]
-	rate, ok := new(big.Rat).SetString(base.PerUnit)
+	rate, ok := rational(base.PerUnit)
 	if !ok || !known {
 		return key, nil
 	}
@@ -74,8 +74,8 @@ func (b Book) dearest(state string, r Reach) (string, *big.Rat) {
 	} {
 		most := new(big.Rat)
 		for _, f := range factors {
-			by, ok := new(big.Rat).SetString(f)
-			if !ok || !number(f) {
+			by, ok := rational(f)
+			if !ok {
 				return key, nil
 			}
 			if by.Cmp(most) > 0 {
@@ -107,7 +107,7 @@ func (c *check) affordable(b Book, r Reach) {
 	said := map[string]bool{}
 	for _, state := range r.States {
 		key, premium := b.dearest(state, r)
-		c.when(premium != nil && !said[key] && premium.Cmp(most) > 0, fmt.Sprintf("baseRates.%s.perUnit", key), "max")
+		c.When(premium != nil && !said[key] && premium.Cmp(most) > 0, fmt.Sprintf("baseRates.%s.perUnit", key), "max")
 		said[key] = said[key] || premium != nil && premium.Cmp(most) > 0
 	}
 }

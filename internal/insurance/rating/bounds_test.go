@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"slices"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -58,6 +60,66 @@ func TestNumbersOfABookAreBounded(t *testing.T) {
 		if got := fieldsOf(book.Validate()); got != tt.want {
 			t.Errorf("%s: %s, want %s", tt.name, got, tt.want)
 		}
+	}
+}
+
+// full is a book with n entries in every table, of the same number.
+func full(n int, number string) rating.Book {
+	b := rating.Book{
+		BaseRates: map[string]rating.BaseRate{}, TerritoryFactors: map[string]string{}, ClassModifiers: map[string]string{}, ScheduleMax: 1,
+		LimitFactors: slices.Repeat([]rating.Band{{UpTo: 1, Factor: number}}, n), DeductibleCredits: slices.Repeat([]rating.Credit{{From: 1, Credit: number}}, n),
+		ClaimFactors: slices.Repeat([]rating.CountBand{{UpTo: 1, Factor: number}}, n),
+	}
+	b.AggregateFactors, b.RevenueBands, b.IncurredFactors = b.LimitFactors, b.LimitFactors, b.LimitFactors
+	for i := range n {
+		key := fmt.Sprintf("%06d", i)
+		b.BaseRates[key], b.TerritoryFactors[key], b.ClassModifiers[key] = rating.BaseRate{PerUnit: number}, number, number
+		b.ExcludedClasses = append(b.ExcludedClasses, key)
+	}
+	return b
+}
+
+// Written out, each of these numbers has a million digits: forty thousand of them
+// would be hours of work.
+func TestANumberThatIsNoneIsNeverWrittenOut(t *testing.T) {
+	began := time.Now()
+	for _, number := range []string{"1e999999", "-1e999999", "1e-999999"} {
+		book := full(5000, number)
+		f, ok := errors.AsType[*fault.Error](book.Gaps(rating.Reach{States: []string{"OR"}}))
+		if !ok {
+			t.Fatalf("%s: no fault", number)
+		}
+		for _, want := range []string{
+			"baseRates.000000.perUnit", "territoryFactors.004999", "classModifiers.004999", "limitFactors[4999].factor", "aggregateFactors[0].factor",
+			"deductibleCredits[4999].credit", "revenueBands[1].factor", "claimFactors[7].factor", "incurredFactors[4999].factor",
+		} {
+			if !slices.Contains(f.Fields(), fault.Field{Field: want, Rule: "format"}) {
+				t.Errorf("%s: %s is not blamed", number, want)
+			}
+		}
+		in := rating.Input{State: "OR", NAICS: "000001", AnnualRevenue: 1, RequestedLimit: 1}
+		for _, change := range []func(*rating.Book){
+			func(b *rating.Book) { b.BaseRates["OR"] = rating.BaseRate{PerUnit: number} },
+			func(b *rating.Book) {
+				b.BaseRates["OR"], b.TerritoryFactors["OR"] = rating.BaseRate{PerUnit: "1"}, number
+			},
+		} {
+			change(&book)
+			if _, err := book.Rate(in); err == nil {
+				t.Errorf("%s: a price", number)
+			}
+		}
+	}
+	if took := time.Since(began); took > 10*time.Second {
+		t.Errorf("took %v", took)
+	}
+}
+
+func TestOfATableThatIsTooLongNothingElseIsSaid(t *testing.T) {
+	want := "[{baseRates maxItems} {territoryFactors maxItems} {classModifiers maxItems} {excludedClasses maxItems} {limitFactors maxItems} {aggregateFactors maxItems}" +
+		" {deductibleCredits maxItems} {revenueBands maxItems} {claimFactors maxItems} {incurredFactors maxItems}]"
+	if got := fieldsOf(full(5001, "none").Validate()); got != want {
+		t.Errorf("%.500s, want %s", got, want)
 	}
 }
 

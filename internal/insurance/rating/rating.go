@@ -202,7 +202,7 @@ func (w *working) start(base BaseRate, in Input) error {
 	}
 	u := units[base.basis()]
 	_, text := u.of(in)
-	rate, ok := new(big.Rat).SetString(base.PerUnit)
+	rate, ok := rational(base.PerUnit)
 	if !ok {
 		return fmt.Errorf("rate book: base rate %q is no number", base.PerUnit)
 	}
@@ -218,7 +218,7 @@ func (w *working) start(base BaseRate, in Input) error {
 func (w *working) times(s step) error {
 	by, ok := s.by, true
 	if by == nil {
-		by, ok = new(big.Rat).SetString(s.value)
+		by, ok = rational(s.value)
 	}
 	if !ok {
 		return fmt.Errorf("rate book: %s %q is no number", s.key, s.value)

@@ -24,47 +24,32 @@ const mostEntries = 5000
 // of its kind, a key that is none, a band out of order, no rates or no bands at all. What it does not say
 // is for Gaps.
 func (b Book) Validate() error {
-	c := check{bad: ErrBook}
+	var c check
 	c.rates(b.BaseRates)
-	for _, place := range slices.Sorted(maps.Keys(b.TerritoryFactors)) {
-		c.when(!territory.MatchString(place), "territoryFactors."+place, "pattern")
-		c.factor("territoryFactors."+place, b.TerritoryFactors[place])
-	}
-	for _, class := range slices.Sorted(maps.Keys(b.ClassModifiers)) {
-		if !naicsPrefix(class) {
-			c.when(true, "classModifiers."+class, "pattern")
-		} else {
-			c.factor("classModifiers."+class, b.ClassModifiers[class])
+	if c.fits("territoryFactors", len(b.TerritoryFactors)) {
+		for _, place := range slices.Sorted(maps.Keys(b.TerritoryFactors)) {
+			c.When(!territory.MatchString(place), "territoryFactors."+place, "pattern")
+			c.factor("territoryFactors."+place, b.TerritoryFactors[place])
 		}
 	}
-	for i, class := range b.ExcludedClasses {
-		// An empty prefix would exclude every class there is.
-		c.when(!naicsPrefix(class), fmt.Sprintf("excludedClasses[%d]", i), "pattern")
+	c.classes(b.ClassModifiers)
+	if c.fits("excludedClasses", len(b.ExcludedClasses)) {
+		for i, class := range b.ExcludedClasses {
+			// An empty prefix would exclude every class there is.
+			c.When(!naicsPrefix(class), fmt.Sprintf("excludedClasses[%d]", i), "pattern")
+		}
 	}
-	c.when(len(b.LimitFactors) == 0, "limitFactors", "required")
+	c.When(len(b.LimitFactors) == 0, "limitFactors", "required")
 	c.bands("limitFactors", b.LimitFactors)
-	c.rising("limitFactors", "factor", factorsOf(b.LimitFactors))
 	c.bands("aggregateFactors", b.AggregateFactors)
-	c.rising("aggregateFactors", "factor", factorsOf(b.AggregateFactors))
 	c.credits(b.DeductibleCredits)
-	c.when(len(b.RevenueBands) == 0, "revenueBands", "required")
+	c.When(len(b.RevenueBands) == 0, "revenueBands", "required")
 	c.bands("revenueBands", b.RevenueBands)
 	c.counts(b.ClaimFactors)
 	c.bands("incurredFactors", b.IncurredFactors)
-	c.rising("incurredFactors", "factor", factorsOf(b.IncurredFactors))
-	c.when(b.ScheduleMax < 0, "scheduleMax", "min")
-	c.when(b.ScheduleMax > MaxSchedule, "scheduleMax", "max")
-	for _, table := range []struct {
-		name string
-		n    int
-	}{
-		{"territoryFactors", len(b.TerritoryFactors)}, {"classModifiers", len(b.ClassModifiers)}, {"excludedClasses", len(b.ExcludedClasses)},
-		{"limitFactors", len(b.LimitFactors)}, {"aggregateFactors", len(b.AggregateFactors)}, {"deductibleCredits", len(b.DeductibleCredits)},
-		{"revenueBands", len(b.RevenueBands)}, {"claimFactors", len(b.ClaimFactors)}, {"incurredFactors", len(b.IncurredFactors)},
-	} {
-		c.when(table.n > mostEntries, table.name, "maxItems")
-	}
-	return c.result()
+	c.When(b.ScheduleMax < 0, "scheduleMax", "min")
+	c.When(b.ScheduleMax > MaxSchedule, "scheduleMax", "max")
+	return c.On(ErrBook)
 }
 
 // A Reach is what a program's rates have to have an answer for.
@@ -78,52 +63,45 @@ type Reach struct {
 // rate or territory, a table that ends too early, a rate by which the largest risk
 // would cost more than money.Max.
 func (b Book) Gaps(r Reach) error {
-	c := check{bad: ErrBook}
+	var c check
 	if f, ok := errors.AsType[*fault.Error](b.Validate()); ok {
-		c.bad = f
+		c.Complaints = f.Fields()
 	}
 	for _, state := range r.States {
 		_, ok := b.base(state)
-		c.when(!ok, "baseRates."+state, "gap")
+		c.When(!ok, "baseRates."+state, "gap")
 	}
 	if len(b.TerritoryFactors) > 0 {
 		for _, state := range r.States {
 			_, _, ok := b.territory(state, "")
-			c.when(!ok, "territoryFactors."+state, "gap")
+			c.When(!ok, "territoryFactors."+state, "gap")
 		}
 	}
 	short := func(bands []Band, most money.Cents) bool { return len(bands) > 0 && bands[len(bands)-1].UpTo < most }
-	c.when(short(b.LimitFactors, r.MaxLimit), "limitFactors", "gap")
-	c.when(short(b.AggregateFactors, money.Max), "aggregateFactors", "gap")
-	c.when(short(b.RevenueBands, money.Max), "revenueBands", "gap")
+	c.When(short(b.LimitFactors, r.MaxLimit), "limitFactors", "gap")
+	c.When(short(b.AggregateFactors, money.Max), "aggregateFactors", "gap")
+	c.When(short(b.RevenueBands, money.Max), "revenueBands", "gap")
 	n := len(b.ClaimFactors)
-	c.when(n > 0 && b.ClaimFactors[n-1].UpTo < MostClaims, "claimFactors", "gap")
-	c.when(short(b.IncurredFactors, money.Max), "incurredFactors", "gap")
+	c.When(n > 0 && b.ClaimFactors[n-1].UpTo < MostClaims, "claimFactors", "gap")
+	c.When(short(b.IncurredFactors, money.Max), "incurredFactors", "gap")
 	c.affordable(b, r)
-	return c.result()
+	return c.On(ErrBook)
 }
 
 // check collects what is wrong.
-type check struct{ bad *fault.Error }
+type check struct{ fault.Complaints }
 
-func (c *check) when(wrong bool, field, rule string) {
-	if wrong {
-		c.bad = c.bad.Field(field, rule)
-	}
-}
-
-func (c *check) result() error {
-	if len(c.bad.Fields()) > 0 {
-		return c.bad
-	}
-	return nil
+// fits blames a table that has more entries than any, of which none is looked at.
+func (c *check) fits(table string, entries int) bool {
+	c.When(entries > mostEntries, table, "maxItems")
+	return entries <= mostEntries
 }
 
 // decimal blames what is no number, or a negative one.
 func (c *check) decimal(field, s string) {
 	abs, negative := strings.CutPrefix(s, "-")
-	c.when(!number(abs), field, "format")
-	c.when(number(abs) && negative, field, "min")
+	c.When(!number(abs), field, "format")
+	c.When(number(abs) && negative, field, "min")
 }
 
 // factor blames what is no number above zero, or none that a factor can be.
@@ -132,55 +110,86 @@ func (c *check) factor(field, s string) { c.upTo(field, s, mostFactor) }
 // upTo blames what is no number above zero and up to the most.
 func (c *check) upTo(field, s string, most int64) {
 	c.decimal(field, s)
-	c.when(number(s) && !positive(s), field, "min")
-	r, ok := new(big.Rat).SetString(s)
-	c.when(ok && number(s) && r.Cmp(big.NewRat(most, 1)) > 0, field, "max")
-}
-
-func (c *check) rates(rates map[string]BaseRate) {
-	c.when(len(rates) == 0, "baseRates", "required")
-	for _, state := range slices.Sorted(maps.Keys(rates)) {
-		r, field := rates[state], "baseRates."+state
-		c.when(!stateKey.MatchString(state), field, "pattern")
-		_, known := units[r.basis()]
-		c.when(!known, field+".basis", "enum")
-		c.upTo(field+".perUnit", r.PerUnit, r.mostPerUnit())
-		c.when(r.MinimumPremium < 0, field+".minimumPremium", "min")
-		c.when(r.MinimumPremium > mostMinimum, field+".minimumPremium", "max")
+	if r, ok := rational(s); ok {
+		c.When(r.Sign() == 0, field, "min")
+		c.When(r.Cmp(big.NewRat(most, 1)) > 0, field, "max")
 	}
 }
 
+func (c *check) classes(modifiers map[string]string) {
+	if !c.fits("classModifiers", len(modifiers)) {
+		return
+	}
+	for _, class := range slices.Sorted(maps.Keys(modifiers)) {
+		if !naicsPrefix(class) {
+			c.When(true, "classModifiers."+class, "pattern")
+		} else {
+			c.factor("classModifiers."+class, modifiers[class])
+		}
+	}
+}
+
+func (c *check) rates(rates map[string]BaseRate) {
+	c.When(len(rates) == 0, "baseRates", "required")
+	if !c.fits("baseRates", len(rates)) {
+		return
+	}
+	for _, state := range slices.Sorted(maps.Keys(rates)) {
+		r, field := rates[state], "baseRates."+state
+		c.When(!stateKey.MatchString(state), field, "pattern")
+		_, known := units[r.basis()]
+		c.When(!known, field+".basis", "enum")
+		c.upTo(field+".perUnit", r.PerUnit, r.mostPerUnit())
+		c.When(r.MinimumPremium < 0, field+".minimumPremium", "min")
+		c.When(r.MinimumPremium > mostMinimum, field+".minimumPremium", "max")
+	}
+}
+
+// bands looks at a table of amounts. More cover, or more losses, never cost less;
+// the part of the revenue in a higher band may.
 func (c *check) bands(name string, bands []Band) {
+	if !c.fits(name, len(bands)) {
+		return
+	}
 	last := money.Cents(-1)
 	if name != "incurredFactors" {
 		last = 0 // no band for nothing
 	}
 	for i, band := range bands {
 		c.factor(fmt.Sprintf("%s[%d].factor", name, i), band.Factor)
-		c.when(band.UpTo <= last, fmt.Sprintf("%s[%d].upTo", name, i), "min")
+		c.When(band.UpTo <= last, fmt.Sprintf("%s[%d].upTo", name, i), "min")
 		last = band.UpTo
+	}
+	if name != "revenueBands" {
+		c.rising(name, "factor", factorsOf(bands))
 	}
 }
 
 func (c *check) counts(bands []CountBand) {
+	if !c.fits("claimFactors", len(bands)) {
+		return
+	}
 	last := -1
 	factors := make([]string, len(bands))
 	for i, band := range bands {
 		c.factor(fmt.Sprintf("claimFactors[%d].factor", i), band.Factor)
-		c.when(band.UpTo <= last, fmt.Sprintf("claimFactors[%d].upTo", i), "min")
+		c.When(band.UpTo <= last, fmt.Sprintf("claimFactors[%d].upTo", i), "min")
 		last, factors[i] = band.UpTo, band.Factor
 	}
 	c.rising("claimFactors", "factor", factors)
 }
 
 func (c *check) credits(credits []Credit) {
+	if !c.fits("deductibleCredits", len(credits)) {
+		return
+	}
 	last, factors := money.Cents(0), make([]string, len(credits))
 	for i, credit := range credits {
 		field := fmt.Sprintf("deductibleCredits[%d]", i)
 		c.decimal(field+".credit", credit.Credit)
-		c.when(credit.From <= last, field+".from", "min")
-		r, ok := new(big.Rat).SetString(credit.Credit)
-		c.when(ok && number(credit.Credit) && r.Cmp(big.NewRat(1, 1)) >= 0, field+".credit", "max") // nothing would be left to pay
+		c.When(credit.From <= last, field+".from", "min")
+		r, ok := rational(credit.Credit)
+		c.When(ok && r.Cmp(big.NewRat(1, 1)) >= 0, field+".credit", "max") // nothing would be left to pay
 		last, factors[i] = credit.From, credit.Credit
 	}
 	c.rising("deductibleCredits", "credit", factors)
@@ -191,11 +200,11 @@ func (c *check) credits(credits []Credit) {
 func (c *check) rising(name, member string, factors []string) {
 	var last *big.Rat
 	for i, f := range factors {
-		if !number(f) {
+		r, ok := rational(f)
+		if !ok {
 			continue
 		}
-		r, _ := new(big.Rat).SetString(f)
-		c.when(last != nil && r.Cmp(last) < 0, fmt.Sprintf("%s[%d].%s", name, i, member), "ascending")
+		c.When(last != nil && r.Cmp(last) < 0, fmt.Sprintf("%s[%d].%s", name, i, member), "ascending")
 		last = r
 	}
 }
@@ -208,20 +217,20 @@ func factorsOf(bands []Band) []string {
 	return out
 }
 
-// number reports whether s is a plain decimal, zero or more. What big.Rat reads
-// besides (fractions, exponents, other bases) has no place in a rate book, and
-// an exponent can make a number too large to hold.
-func number(s string) bool {
+// rational reads a plain decimal, zero or more. What big.Rat reads besides
+// (fractions, exponents, other bases) has no place in a rate book, and an exponent
+// can make a number that takes minutes to write out: such a text never gets there.
+func rational(s string) (*big.Rat, bool) {
 	if len(s) > 20 || strings.Trim(s, "0123456789.") != "" || strings.HasPrefix(s, ".") || strings.HasSuffix(s, ".") {
-		return false
+		return nil, false
 	}
-	_, ok := new(big.Rat).SetString(s)
-	return ok
+	return new(big.Rat).SetString(s)
 }
 
-// positive reports whether s is a plain decimal above zero.
-func positive(s string) bool {
-	return number(s) && strings.Trim(s, "0.") != ""
+// number reports whether s is a plain decimal, zero or more.
+func number(s string) bool {
+	_, ok := rational(s)
+	return ok
 }
 
 func naicsPrefix(s string) bool {
