@@ -1,14 +1,13 @@
 package store_test
 
 import (
-	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/openinsure/openinsure/internal/insurance/calendar"
 	"github.com/openinsure/openinsure/internal/insurance/sla"
@@ -17,16 +16,12 @@ import (
 	"github.com/openinsure/openinsure/store/storetest"
 )
 
-// What expired while its clocks ran on, in a database of before, has them
-// stopped as of its end by the migration, as if they had followed; and the
-// database refuses to put what has ended into the queue.
+// What ended while its clocks ran on, in a database of before, has them stopped
+// as of its end by the migration, as if they had followed. What waits and was not
+// in the queue has its answer due, and what waits in the queue stays as it is.
 func TestEndedClocksAreStopped(t *testing.T) {
 	db := storetest.New(t)
 	by := storetest.Org(t, db, "Summit")
-	rooms := map[string]submission.ID{}
-	for _, name := range []string{"taken", "waiting", "asked", "open"} {
-		rooms[name] = storetest.Room(t, db, by).Submission
-	}
 	day, err := calendar.Parse(calendar.Standard(), "")
 	if err != nil {
 		t.Fatal(err)
@@ -35,22 +30,29 @@ func TestEndedClocksAreStopped(t *testing.T) {
 	began := queueNow
 	ended := began.AddDate(0, 0, submission.IdleDays)
 	waits := sla.Clocks{}.Follow(pace, sla.Stand{Waits: true}, began)
-	clocks := map[string]sla.Clocks{
+	ways := map[string]sla.Clocks{
 		"waiting": waits,
 		"taken":   waits.Follow(pace, sla.Stand{Waits: true, Taken: true}, began.Add(4*time.Hour)),
 		"asked":   waits.Follow(pace, sla.Stand{Waits: true, Taken: true, Asked: true}, began.Add(4*time.Hour)),
-		"open":    waits,
 	}
-	storetest.SQL(t, db, `ALTER TABLE submission DROP CONSTRAINT submission_queue_waits`)
-	for name, c := range clocks {
-		status := submission.Expired
-		if name == "open" {
-			status = submission.Received
-		}
+	want := map[submission.ID]sla.Clocks{}
+	put := func(status submission.Status, c sla.Clocks) submission.ID {
+		id := storetest.Room(t, db, by).Submission
 		due, risk := c.Due()
-		storetest.SQL(t, db, `UPDATE submission SET status = $2, clocks = $3, queue_at = $4, risk_at = $5, timer_at = $4, updated_at = $6 WHERE id = $1`,
-			rooms[name].UUID(), string(status), c, due, risk, ended)
+		storetest.SQL(t, db, `UPDATE submission SET status = $2, clocks = $3, queue_at = nullif($4, $7::timestamptz), risk_at = nullif($5, $7), timer_at = nullif($4, $7), updated_at = $6 WHERE id = $1`,
+			id.UUID(), string(status), c, due, risk, ended, time.Time{})
+		return id
 	}
+	for _, status := range []submission.Status{submission.Declined, submission.Withdrawn, submission.Expired, submission.Bound} {
+		for _, c := range ways {
+			want[put(status, c)] = c.Follow(sla.Pace{}, sla.Stand{}, ended)
+		}
+	}
+	open := put(submission.Received, waits)
+	want[open] = waits
+	answered := ways["taken"].Follow(pace, sla.Stand{}, began.Add(5*time.Hour))
+	quoted, left := put(submission.Quoted, answered), put(submission.Referred, answered)
+	want[quoted] = answered
 	files, err := filepath.Glob("migrations/*_ended_clocks.sql")
 	if err != nil || len(files) != 1 {
 		t.Fatal(files, err)
@@ -59,29 +61,35 @@ func TestEndedClocksAreStopped(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	before := time.Now().Truncate(time.Microsecond)
 	storetest.SQL(t, db, string(text))
-	for name, c := range clocks {
-		want := c.Follow(sla.Pace{}, sla.Stand{}, ended)
-		if name == "open" {
-			want = c
-		}
-		s, err := db.As(by).Submission(t.Context(), rooms[name])
+	for id, c := range want {
+		s, err := db.As(by).Submission(t.Context(), id)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if d := cmp.Diff(want, s.Clocks); d != "" {
-			t.Errorf("%s: %s", name, d)
+		if d := cmp.Diff(c, s.Clocks); d != "" {
+			t.Errorf("%s: %s", s.Status, d)
 		}
 	}
-	q, err := db.As(by).Queue(t.Context(), store.QueueFilter{}, store.QueueKey{}, 10)
-	if err != nil || len(q) != 1 || q[0].ID != rooms["open"] {
+	q, err := db.As(by).Queue(t.Context(), store.QueueFilter{}, store.QueueKey{}, 50)
+	if err != nil || len(q) != 2 || !slices.ContainsFunc(q, func(s submission.Submission) bool { return s.ID == open }) {
 		t.Errorf("%d in the queue: %v", len(q), err)
 	}
-	if n := storetest.Value[int](t, db, `SELECT count(*)::int FROM submission WHERE status = 'expired' AND (risk_at IS NOT NULL OR timer_at IS NOT NULL)`); n != 0 {
+	if n := storetest.Value[int](t, db, `SELECT count(*)::int FROM submission WHERE status IN ('declined', 'withdrawn', 'expired', 'bound')
+		AND (queue_at IS NOT NULL OR risk_at IS NOT NULL OR timer_at IS NOT NULL)`); n != 0 {
 		t.Errorf("%d are still due", n)
 	}
-	_, err = connect(t, storetest.Address(db)).Exec(t.Context(), `UPDATE submission SET queue_at = now() WHERE status = 'expired'`)
-	if held, ok := errors.AsType[*pgconn.PgError](err); !ok || held.ConstraintName != "submission_queue_waits" {
-		t.Errorf("what has ended is put into the queue: %v", err)
+	s, err := db.As(by).Submission(t.Context(), left)
+	if err != nil {
+		t.Fatal(err)
+	}
+	due, risk := s.Clocks.Due()
+	if !s.Clocks.Settled(s.Stand(false)) || !cmp.Equal(s.Clocks.Response, answered.Response) || due.Before(before.Add(48*time.Hour)) || !risk.Before(due) ||
+		s.Clocks.State(before) != sla.Running || s.Clocks.Quote.Within != pace.Quote {
+		t.Errorf("what was left out has the clocks %+v", s.Clocks)
+	}
+	if !storetest.Value[bool](t, db, `SELECT (queue_at, risk_at, timer_at) = ($2::timestamptz, $3::timestamptz, $4::timestamptz) FROM submission WHERE id = $1`, left.UUID(), due, risk, s.TimerAt()) {
+		t.Errorf("what was left out is due otherwise than %s, %s, %s", due, risk, s.TimerAt())
 	}
 }
