@@ -350,10 +350,13 @@ func TestPageOfRoom(t *testing.T) {
 	}
 	a := New(Deps{}, Config{Environment: "production"})
 	a.registerRoomPage(Platform{Door: &Door{Tokens: tokens}}) // without a database
-	for _, method := range []string{http.MethodGet, http.MethodHead} {
+	parts := "/rooms/" + roomVersion() + "/"
+	html := ""
+	for _, method := range []string{http.MethodHead, http.MethodGet} {
 		for path, contentType := range map[string]string{
-			"/rooms/join": "text/html; charset=utf-8", "/rooms/room_1": "text/html; charset=utf-8", "/rooms/room.js": "text/javascript; charset=utf-8",
-			"/rooms/deal.js": "text/javascript; charset=utf-8", "/rooms/room.css": "text/css; charset=utf-8",
+			"/rooms/join": "text/html; charset=utf-8", "/rooms/room_1": "text/html; charset=utf-8", parts + "room.js": "text/javascript; charset=utf-8",
+			parts + "deal.js": "text/javascript; charset=utf-8", parts + "room.css": "text/css; charset=utf-8", "/rooms/reload.js": "text/javascript; charset=utf-8",
+			"/rooms/deal.js": "text/javascript; charset=utf-8",
 		} {
 			w := httptest.NewRecorder()
 			a.Handler().ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), method, path, nil))
@@ -364,25 +367,33 @@ func TestPageOfRoom(t *testing.T) {
 			if set := h.Get("Set-Cookie"); (set != "") != (path == "/rooms/join") || set != "" && (!strings.Contains(set, "; Secure") || h.Get("Cache-Control") != "no-store") {
 				t.Errorf("%s %s: cookie %q", method, path, set)
 			}
+			if keep := h.Get("Cache-Control"); strings.HasSuffix(keep, "immutable") != strings.HasPrefix(path, parts) {
+				t.Errorf("%s %s: kept as %q", method, path, keep)
+			}
+			if path == "/rooms/room_1" {
+				html = w.Body.String()
+			}
 		}
+	}
+	w := httptest.NewRecorder() // what a page of another version asks for
+	a.Handler().ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/rooms/0123456789abcdef/deal.js", nil))
+	if keep := w.Header().Get("Cache-Control"); w.Code != http.StatusNotFound || keep != "no-store" {
+		t.Errorf("a part of another version: %d, kept as %q", w.Code, keep)
 	}
 	for _, word := range []string{"'unsafe-inline'", "'unsafe-eval'", "http:", "https:"} {
 		if strings.Contains(roomPolicy, word) {
 			t.Errorf("the policy allows %s", word)
 		}
 	}
-	html, err := roomFiles.ReadFile("rooms/index.html")
-	if err != nil {
-		t.Fatal(err)
-	}
 	for _, name := range roomParts() { // at once, and not one after another as they import each other
-		if !strings.Contains(string(html), `="/rooms/`+name+`"`) {
-			t.Errorf("the page does not name %s", name)
+		at := parts + name
+		if name == roomReloader {
+			at = "/rooms/" + name
 		}
-		part, err := roomFiles.ReadFile("rooms/" + name)
-		if err != nil {
-			t.Fatal(err)
+		if !strings.Contains(html, `="`+at+`"`) {
+			t.Errorf("the page does not name %s", at)
 		}
+		part := roomFile(name)
 		for _, word := range []string{"innerHTML", "insertAdjacentHTML", "eval(", "http://", "https://"} { // what others wrote is text
 			if strings.Contains(string(part), word) {
 				t.Errorf("%s has %s", name, word)
@@ -390,7 +401,7 @@ func TestPageOfRoom(t *testing.T) {
 		}
 	}
 	for _, word := range []string{"style=", "onclick", "http://", "https://", "<script>"} {
-		if strings.Contains(string(html), word) {
+		if strings.Contains(html, word) {
 			t.Errorf("the page has %s", word)
 		}
 	}

@@ -157,6 +157,7 @@ func (a *API) problem(ctx context.Context, err error) *problem {
 }
 
 func (a *API) unknownRoute(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Cache-Control", "no-store") // a node of another version may know it
 	if a.takeAddress(w, r) {
 		a.fail(w, r, errUnknownRoute)
 	}

@@ -1,10 +1,13 @@
 package api
 
 import (
+	"crypto/sha256"
 	"embed"
+	"encoding/hex"
 	"io/fs"
 	"net/http"
 	"path"
+	"strings"
 
 	"github.com/openinsure/openinsure/internal/access"
 )
@@ -28,38 +31,70 @@ func roomParts() []string {
 	return all
 }
 
+// roomReloader is the part that loads the page anew when another is missing. It
+// stands apart from the others, so that a node of any version has it.
+const roomReloader = "reload.js"
+
+// roomVersion names what the parts of the page say.
+func roomVersion() string {
+	sum := sha256.New()
+	for _, name := range roomParts() {
+		part := sha256.Sum256(roomFile(name))
+		sum.Write([]byte(name))
+		sum.Write(part[:])
+	}
+	return hex.EncodeToString(sum.Sum(nil)[:8])
+}
+
+func roomFile(name string) []byte {
+	b, err := roomFiles.ReadFile("rooms/" + name)
+	if err != nil {
+		panic(err) // it is not in the program
+	}
+	return b
+}
+
 // registerRoomPage adds the page of a room, which is also the one that the link
 // of an invitation opens. Opening it changes nothing and looks nothing up:
 // scanners open links, and what follows # never reaches a server. It gives the
 // browser what it must show when somebody joins from there.
+//
+// The page finds its parts below a path of their version, so that it never has
+// those of two: a node of another version answers 404, and the page is loaded
+// anew. Below /rooms/ itself they are for pages of nodes that named no version.
 func (a *API) registerRoomPage(p Platform) {
-	file := func(path, name, contentType string, more func(http.ResponseWriter) error) {
+	file := func(path, contentType, keep string, body []byte, more func(http.ResponseWriter) error) {
 		a.serve(path, contentType, func(w http.ResponseWriter, _ *http.Request) ([]byte, error) {
 			h := w.Header()
 			h.Set("Content-Security-Policy", roomPolicy)
 			h.Set("Referrer-Policy", "no-referrer")
 			h.Set("X-Content-Type-Options", "nosniff")
-			h.Set("Cache-Control", "no-cache")
+			h.Set("Cache-Control", keep)
 			if more != nil {
 				if err := more(w); err != nil {
 					return nil, err
 				}
 			}
-			return roomFiles.ReadFile("rooms/" + name)
+			return body, nil
 		})
 	}
-	const html = "text/html; charset=utf-8"
-	file("/rooms/join", "index.html", html, func(w http.ResponseWriter) error {
+	const html, anew, forever = "text/html; charset=utf-8", "no-cache", "public, max-age=31536000, immutable"
+	version := roomVersion()
+	page := []byte(strings.ReplaceAll(string(roomFile("index.html")), "{version}", version))
+	file("/rooms/join", html, "no-store", page, func(w http.ResponseWriter) error {
 		given, err := p.Door.Tokens.MintPage()
 		if err != nil {
 			return err
 		}
-		w.Header().Set("Cache-Control", "no-store")
 		http.SetCookie(w, a.cookie(pageCookie, given, access.PageAge))
 		return nil
 	})
-	file("/rooms/{id}", "index.html", html, nil)
+	file("/rooms/{id}", html, anew, page, nil)
 	for _, name := range roomParts() {
-		file("/rooms/"+name, name, map[string]string{".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8"}[path.Ext(name)], nil)
+		contentType := map[string]string{".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8"}[path.Ext(name)]
+		file("/rooms/"+name, contentType, anew, roomFile(name), nil)
+		if name != roomReloader {
+			file("/rooms/"+version+"/"+name, contentType, forever, roomFile(name), nil)
+		}
 	}
 }

@@ -217,6 +217,23 @@ const steps = {
     assert.equal((await letters("nobody@harbor.example")).length, 0);
   },
 
+  async "a page is loaded anew when a server of another version lacks its parts"() {
+    const page = await visit("about:blank");
+    let lacks = 2;
+    let loads = 0;
+    page.on("load", () => loads++);
+    await page.route(/\/rooms\/[0-9a-f]{16}\/(deal|quotes)\.js$/, (route) => (lacks-- > 0 ? route.fulfill({ status: 404, body: "{}" }) : route.continue()));
+    await page.goto(API + "/rooms/" + ROOM);
+    await page.getByRole("heading", { name: "Come back to this room" }).waitFor();
+    await until("the tries are forgotten", () => page.evaluate(() => sessionStorage.getItem("openinsure.reloads") === null));
+    assert.ok(loads > 1 && lacks < 0, `${loads} loads`);
+    await page.evaluate(() => sessionStorage.setItem("openinsure.reloads", 12));
+    lacks = Infinity;
+    await page.reload();
+    await page.getByText("A part of this page is missing").waitFor(); // and not for ever
+    await page.context().close();
+  },
+
   async "how it looks"() {
     await rest("POST", room + "/messages", { body: "Thank you, Gus. We can offer 1M/2M at $14,250 with a $5,000 deductible.\n\nIs the warehouse sprinklered?" });
     await message(this.gus, "sprinklered").waitFor();
