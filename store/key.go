@@ -65,7 +65,8 @@ func (r Reader) Key(ctx context.Context, id access.KeyID) (Key, error) {
 	return one(ctx, r, scanKey, keySQL, r.org.UUID(), id.UUID())
 }
 
-// Keys lists what the scope allows of the keys that were not revoked: of those that were replaced, the ones that are still good at a time.
+// Keys lists what the scope allows of the keys that were not revoked: of those
+// that were replaced, the ones that are still good at a time.
 func (r Reader) Keys(ctx context.Context, see access.Scope, at time.Time, p Page) ([]Key, error) {
 	w := r.where()
 	w.scope(see)

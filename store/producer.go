@@ -172,7 +172,8 @@ func (tx *Tx) SaveLicense(ctx context.Context, l producer.License) error {
 	return err
 }
 
-const appointmentColumns = `t.id, t.producer_id, coalesce((SELECT c.name FROM carrier c WHERE c.org_id = $1 AND c.id = t.carrier_id), t.carrier), t.carrier_id, t.state, t.lines, t.contract::text, t.status, t.filed_on::text, t.confirmation, t.ended::text,
+const appointmentColumns = `t.id, t.producer_id, coalesce((SELECT c.name FROM carrier c WHERE c.org_id = $1 AND c.id = t.carrier_id), t.carrier),
+	t.carrier_id, t.state, t.lines, t.contract::text, t.status, t.filed_on::text, t.confirmation, t.ended::text,
 	t.cause, t.noticed_on::text, t.created_at, t.updated_at`
 
 func scanAppointment(row pgx.CollectableRow) (producer.Appointment, error) {

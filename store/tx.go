@@ -35,8 +35,8 @@ func joined(ctx context.Context, tx *Tx) context.Context {
 // did, with the events it emitted; an error from fn undoes all of it. Inside
 // Once, fn joins the transaction that Once opened, and commits with it.
 //
-// Lock order: the organisation's test clock, domain rows, then counters; channel heads are locked last, by the
-// flush.
+// Lock order: the organisation's test clock, domain rows, then counters; channel
+// heads are locked last, by the flush.
 func (db *DB) InTx(ctx context.Context, by access.Actor, fn func(*Tx) error) error {
 	if tx, ok := ctx.Value(txKey{}).(*Tx); ok {
 		if tx.org != by.Org {

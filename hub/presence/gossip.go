@@ -6,8 +6,8 @@ import (
 	"errors"
 )
 
-// A gossip is what nodes tell each other about presence. Every one carries a number of its own, by which
-// one that is doubled or comes late is known.
+// A gossip is what nodes tell each other about presence. Every one carries a
+// number of its own, by which one that is doubled or comes late is known.
 type gossip struct {
 	kind    gossipKind
 	node    string // who tells

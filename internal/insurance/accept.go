@@ -47,9 +47,11 @@ func (d *Desk) Offer(ctx context.Context, by access.Actor, id quote.ID) (quote.Q
 
 // Accept takes a quote that was offered: a bind is of it from now on, and the
 // other quotes of the submission are not taken up. Room of delegated authority is
-// kept for it, for a time; delegated.ErrExceeded when there is none. Like an offer it is refused when there can be
-// no business with the insured, and whoever is not inside the company reads no more of a refusal than in a deal
-// room. Of two acceptances at once the later one to lock the submission gets quote.ErrState with the winner.
+// kept for it, for a time; delegated.ErrExceeded when there is none. Like an offer
+// it is refused when there can be no business with the insured, and whoever is not
+// inside the company reads no more of a refusal than in a deal room. Of two
+// acceptances at once the later one to lock the submission gets quote.ErrState
+// with the winner.
 func (d *Desk) Accept(ctx context.Context, by access.Actor, id quote.ID) (quote.Quote, error) {
 	q, err := d.move(ctx, by, access.Accept, id, d.takes(ctx, by))
 	if err != nil {

@@ -21,7 +21,7 @@ type bid struct {
 	Program    quote.Program
 	Order      policy.Order
 	Covering   store.Covering // what the gate covered found
-	Held       *held          // where the gates say what they hold; nil when nothing is to be bound, so that nothing need be
+	Held       *held          // what the gates hold; nil when nothing is to be bound
 }
 
 // held is what the gates found and hold until the bind commits.

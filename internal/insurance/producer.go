@@ -373,8 +373,8 @@ func handedOver(ctx context.Context, tx *store.Tx, before, s submission.Submissi
 }
 
 // soldBy is the gate of whoever brought the business: licensed, active, not under
-// review and appointed, with the agreement's carrier when there is one, on the day of the bind. What was on file then is kept in
-// the audit log.
+// review and appointed, with the agreement's carrier when there is one, on the day
+// of the bind. What was on file then is kept in the audit log.
 func soldBy(ctx context.Context, tx *store.Tx, b *bid) ([]string, error) {
 	id := b.Submission.Producer
 	if id.IsZero() {

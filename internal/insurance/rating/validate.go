@@ -21,8 +21,8 @@ const mostEntries = 5000
 
 // Validate reports everything that is wrong with what the book says, in the same
 // order every time: a number that is no plain positive decimal, or larger than any
-// of its kind, a key that is none, a band out of order, no rates or no bands at all. What it does not say
-// is for Gaps.
+// of its kind, a key that is none, a band out of order, no rates or no bands at
+// all. What it does not say is for Gaps.
 func (b Book) Validate() error {
 	var c check
 	c.rates(b.BaseRates)

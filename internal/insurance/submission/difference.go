@@ -11,8 +11,8 @@ import (
 // another, as the fields of the API are called; nil when it is the same.
 func Differences(a, b Submission) []string {
 	var names []string
-	differs := func(differs bool, name string) {
-		if differs {
+	differs := func(other bool, name string) {
+		if other {
 			names = append(names, name)
 		}
 	}
