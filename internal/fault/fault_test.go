@@ -59,8 +59,16 @@ func TestComplaintsAreToldAtOnce(t *testing.T) {
 
 func TestEachFindsWhatIsNoneAndWhatComesTwice(t *testing.T) {
 	var c fault.Complaints
-	fault.Each(c.When, "s", []string{"OR", "XX", "OR", "XX"}, []string{"OR", "WA"})
+	c.Each("s", []string{"OR", "XX", "OR", "XX"}, []string{"OR", "WA", "CA", "TX"})
 	if got, want := fmt.Sprint(c), "[{s[1] enum} {s[2] unique} {s[3] enum} {s[3] unique}]"; got != want {
 		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+func TestOfAListThatIsTooLongNoItemIsLookedAt(t *testing.T) {
+	var c fault.Complaints
+	c.Each("s", make([]string, 1_000_000), []string{"OR", "WA"})
+	if fits := c.Fits("t", 3, 2); fits || !c.Fits("u", 2, 2) || fmt.Sprint(c) != "[{s maxItems} {t maxItems}]" {
+		t.Errorf("fits %t: %.100v", fits, c)
 	}
 }

@@ -134,34 +134,25 @@ func (p Profile) Object() access.Object { return access.OrgObject(p.Org) }
 
 // Check reports everything that is wrong with a profile.
 func (p Profile) Check() error {
-	bad := fault.ErrValidation
-	wrong := func(is bool, field, rule string) {
-		if is {
-			bad = bad.Field(field, rule)
-		}
-	}
-	wrong(strings.TrimSpace(p.Name) == "", "name", "required")
-	wrong(p.Level < MinLevel, "level", "min")
-	wrong(p.Level > MaxLevel, "level", "max")
+	var bad fault.Complaints
+	bad.When(strings.TrimSpace(p.Name) == "", "name", "required")
+	bad.When(p.Level < MinLevel, "level", "min")
+	bad.When(p.Level > MaxLevel, "level", "max")
 	negative := func(c *money.Cents) bool { return c != nil && *c < 0 }
-	wrong(negative(p.MaxTIV), "maxTiv", "min")
-	wrong(negative(p.MaxLimit), "maxLimit", "min")
-	wrong(negative(p.MaxPremium), "maxPremium", "min")
-	wrong(len(p.Lines) == 0, "authorizedLobs", "minItems")
-	fault.Each(wrong, "authorizedLobs", p.Lines, rating.Lines)
-	fault.Each(wrong, "prohibitedStates", p.ProhibitedStates, submission.States)
-	wrong(len(p.Constraints) > MaxConstraints, "constraints", "maxItems")
+	bad.When(negative(p.MaxTIV), "maxTiv", "min")
+	bad.When(negative(p.MaxLimit), "maxLimit", "min")
+	bad.When(negative(p.MaxPremium), "maxPremium", "min")
+	bad.When(len(p.Lines) == 0, "authorizedLobs", "minItems")
+	bad.Each("authorizedLobs", p.Lines, rating.Lines)
+	bad.Each("prohibitedStates", p.ProhibitedStates, submission.States)
 	seen := map[string]bool{}
-	for i, c := range p.Constraints {
-		wrong(strings.TrimSpace(c.Name) == "", fmt.Sprintf("constraints[%d].name", i), "required")
-		wrong(c.Comparator != AtMost && c.Comparator != AtLeast, fmt.Sprintf("constraints[%d].comparator", i), "enum")
-		wrong(seen[c.Name], fmt.Sprintf("constraints[%d].name", i), "unique")
+	for i, c := range fault.Fitting(&bad, "constraints", p.Constraints, MaxConstraints) {
+		bad.When(strings.TrimSpace(c.Name) == "", fmt.Sprintf("constraints[%d].name", i), "required")
+		bad.When(c.Comparator != AtMost && c.Comparator != AtLeast, fmt.Sprintf("constraints[%d].comparator", i), "enum")
+		bad.When(seen[c.Name], fmt.Sprintf("constraints[%d].name", i), "unique")
 		seen[c.Name] = true
 	}
-	if len(bad.Fields()) > 0 {
-		return bad
-	}
-	return nil
+	return bad.On(fault.ErrValidation)
 }
 
 // Missing lists what of a value a profile does not cover; nil when it covers

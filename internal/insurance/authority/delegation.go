@@ -48,23 +48,15 @@ func (d Delegation) CheckAlone() error { return d.check(time.Time{}) }
 
 // check is CheckAlone for a delegation that is made at a time, when that is known.
 func (d Delegation) check(at time.Time) error {
-	bad := fault.ErrValidation
-	wrong := func(is bool, field, rule string) {
-		if is {
-			bad = bad.Field(field, rule)
-		}
-	}
-	wrong(d.From == d.To && !d.To.IsZero(), "delegateId", "different")
+	var bad fault.Complaints
+	bad.When(d.From == d.To && !d.To.IsZero(), "delegateId", "different")
 	if !d.Ends.IsZero() {
-		wrong(!d.Ends.After(d.Starts) || !d.Ends.After(at), "until", "min")
+		bad.When(!d.Ends.After(d.Starts) || !d.Ends.After(at), "until", "min")
 	}
 	if !d.Starts.IsZero() && !d.Ends.IsZero() {
-		wrong(d.Ends.Sub(d.Starts) > MaxDelegation, "until", "max")
+		bad.When(d.Ends.Sub(d.Starts) > MaxDelegation, "until", "max")
 	}
-	if len(bad.Fields()) > 0 {
-		return bad
-	}
-	return nil
+	return bad.On(fault.ErrValidation)
 }
 
 // Check reports everything that is wrong with a delegation made at a time, given

@@ -45,12 +45,8 @@ type Calendar struct {
 // Parse reads a Spec and reports everything that is wrong with it, as fields
 // below prefix.
 func Parse(s Spec, prefix string) (Calendar, error) {
-	bad := fault.ErrValidation
-	wrong := func(is bool, field, rule string) {
-		if is {
-			bad = bad.Field(prefix+field, rule)
-		}
-	}
+	var bad fault.Complaints
+	wrong := func(is bool, field, rule string) { bad.When(is, prefix+field, rule) }
 	c := Calendar{holidays: map[civil.Date]bool{}}
 	zone, err := time.LoadLocation(s.TimeZone)
 	wrong(err != nil || s.TimeZone == "" || s.TimeZone == "Local", "timeZone", "timezone")
@@ -62,7 +58,7 @@ func Parse(s Spec, prefix string) (Calendar, error) {
 	wrong(!ok, "closes", "format")
 	wrong(ok && c.closes <= c.opens, "closes", "min")
 	wrong(len(s.Workdays) == 0, "workdays", "minItems")
-	for i, name := range s.Workdays {
+	for i, name := range fault.Fitting(&bad, prefix+"workdays", s.Workdays, len(days)) {
 		day := slices.Index(days, strings.ToLower(name))
 		wrong(day < 0, fmt.Sprintf("workdays[%d]", i), "enum")
 		if day >= 0 {
@@ -70,13 +66,12 @@ func Parse(s Spec, prefix string) (Calendar, error) {
 			c.works[day] = true
 		}
 	}
-	wrong(len(s.Holidays) > MaxHolidays, "holidays", "maxItems")
-	for i, day := range s.Holidays {
+	for i, day := range fault.Fitting(&bad, prefix+"holidays", s.Holidays, MaxHolidays) {
 		wrong(!day.IsValid(), fmt.Sprintf("holidays[%d]", i), "format")
 		c.holidays[day] = true
 	}
-	if len(bad.Fields()) > 0 {
-		return Calendar{}, bad
+	if err := bad.On(fault.ErrValidation); err != nil {
+		return Calendar{}, err
 	}
 	return c, nil
 }

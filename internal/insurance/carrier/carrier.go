@@ -78,23 +78,15 @@ var naic = regexp.MustCompile(`^([0-9]{5})?$`)
 
 // Check reports everything that is wrong with a carrier.
 func (c Carrier) Check() error {
-	bad := fault.ErrValidation
-	when := func(wrong bool, field, rule string) {
-		if wrong {
-			bad = bad.Field(field, rule)
-		}
-	}
-	when(strings.TrimSpace(c.Name) == "", "name", "required")
-	when(!naic.MatchString(c.NAIC), "naicNumber", "pattern")
-	when(c.Status != Active && c.Status != Inactive, "status", "enum")
-	when(c.Reporting.Premium != Monthly && c.Reporting.Premium != Quarterly, "bordereauConfig.premiumFrequency", "enum")
-	when(c.Reporting.Claims != Monthly && c.Reporting.Claims != Quarterly, "bordereauConfig.claimsFrequency", "enum")
-	when(c.Reporting.Lag < 0, "bordereauConfig.reportingLag", "min")
-	when(c.Reporting.Lag > mostLag, "bordereauConfig.reportingLag", "max")
-	if len(bad.Fields()) > 0 {
-		return bad
-	}
-	return nil
+	var bad fault.Complaints
+	bad.When(strings.TrimSpace(c.Name) == "", "name", "required")
+	bad.When(!naic.MatchString(c.NAIC), "naicNumber", "pattern")
+	bad.When(c.Status != Active && c.Status != Inactive, "status", "enum")
+	bad.When(c.Reporting.Premium != Monthly && c.Reporting.Premium != Quarterly, "bordereauConfig.premiumFrequency", "enum")
+	bad.When(c.Reporting.Claims != Monthly && c.Reporting.Claims != Quarterly, "bordereauConfig.claimsFrequency", "enum")
+	bad.When(c.Reporting.Lag < 0, "bordereauConfig.reportingLag", "min")
+	bad.When(c.Reporting.Lag > mostLag, "bordereauConfig.reportingLag", "max")
+	return bad.On(fault.ErrValidation)
 }
 
 // Due is when what ends before a day is to be reported.

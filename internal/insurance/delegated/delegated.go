@@ -140,30 +140,22 @@ var class = regexp.MustCompile(`^[0-9]{2,6}$`)
 
 // Check reports everything that is wrong with an agreement.
 func (a Agreement) Check() error {
-	bad := fault.ErrValidation
-	when := func(wrong bool, field, rule string) {
-		if wrong {
-			bad = bad.Field(field, rule)
-		}
-	}
-	when(a.Effective.IsZero(), "effectiveDate", "required")
-	when(a.Expiration.IsZero(), "expirationDate", "required")
+	var bad fault.Complaints
+	bad.When(a.Effective.IsZero(), "effectiveDate", "required")
+	bad.When(a.Expiration.IsZero(), "expirationDate", "required")
 	if !a.Effective.IsZero() && !a.Expiration.IsZero() {
-		when(!a.Effective.Before(a.Expiration), "expirationDate", "min")
-		when(a.Effective.AddYears(longest).Before(a.Expiration), "expirationDate", "max")
+		bad.When(!a.Effective.Before(a.Expiration), "expirationDate", "min")
+		bad.When(a.Effective.AddYears(longest).Before(a.Expiration), "expirationDate", "max")
 	}
-	when(a.Status != Active && a.Status != Suspended, "status", "enum")
-	a.Terms.check(when)
-	if len(bad.Fields()) > 0 {
-		return bad
-	}
-	return nil
+	bad.When(a.Status != Active && a.Status != Suspended, "status", "enum")
+	a.Terms.check(&bad)
+	return bad.On(fault.ErrValidation)
 }
 
-func (t Terms) check(when func(bool, string, string)) {
+func (t Terms) check(bad *fault.Complaints) {
 	amount := func(field string, of money.Cents, least money.Cents) {
-		when(of < least, field, "min")
-		when(of > money.Max, field, "max")
+		bad.When(of < least, field, "min")
+		bad.When(of > money.Max, field, "max")
 	}
 	maybe := func(field string, of *money.Cents) {
 		if of != nil {
@@ -172,66 +164,64 @@ func (t Terms) check(when func(bool, string, string)) {
 	}
 	amount("maxOccurrenceLimit", t.MaxOccurrence, 1)
 	amount("maxAggregateLimit", t.MaxAggregate, 1)
-	when(t.MaxAggregate < t.MaxOccurrence && t.MaxAggregate > 0, "maxAggregateLimit", "min")
+	bad.When(t.MaxAggregate < t.MaxOccurrence && t.MaxAggregate > 0, "maxAggregateLimit", "min")
 	amount("maxPremiumPerPolicy", t.MaxPremium, 1)
 	amount("annualGwpLimit", t.AnnualPremium, 1)
 	maybe("quarterlyGwpLimit", t.QuarterlyPremium)
-	when(t.QuarterlyPremium != nil && t.AnnualPremium > 0 && *t.QuarterlyPremium > t.AnnualPremium, "quarterlyGwpLimit", "max")
+	bad.When(t.QuarterlyPremium != nil && t.AnnualPremium > 0 && *t.QuarterlyPremium > t.AnnualPremium, "quarterlyGwpLimit", "max")
 	maybe("maxAccumulatedLimit", t.Accumulated)
 	maybe("maxInsuredRevenue", t.MaxRevenue)
 	maybe("maxTiv", t.MaxTIV)
-	when(len(t.States) == 0, "authorizedStates", "minItems")
-	fault.Each(when, "authorizedStates", t.States, append([]string{AllStates}, submission.States...))
-	fault.Each(when, "excludedStates", t.ExcludedStates, submission.States)
-	checkClasses(when, "authorizedNaicsCodes", t.Classes)
-	checkClasses(when, "excludedNaicsCodes", t.ExcludedClass)
-	when(t.PerInsured < 0, "maxPoliciesPerInsured", "min")
-	when(t.PerInsured > mostPolicies, "maxPoliciesPerInsured", "max")
-	for i, m := range t.Months {
-		when(m < 1, fmt.Sprintf("allowedPolicyTerms[%d]", i), "min")
-		when(m > mostMonths, fmt.Sprintf("allowedPolicyTerms[%d]", i), "max")
+	bad.When(len(t.States) == 0, "authorizedStates", "minItems")
+	bad.Each("authorizedStates", t.States, append([]string{AllStates}, submission.States...))
+	bad.Each("excludedStates", t.ExcludedStates, submission.States)
+	checkClasses(bad, "authorizedNaicsCodes", t.Classes)
+	checkClasses(bad, "excludedNaicsCodes", t.ExcludedClass)
+	bad.When(t.PerInsured < 0, "maxPoliciesPerInsured", "min")
+	bad.When(t.PerInsured > mostPolicies, "maxPoliciesPerInsured", "max")
+	for i, m := range fault.Fitting(bad, "allowedPolicyTerms", t.Months, mostMonths) {
+		bad.When(m < 1, fmt.Sprintf("allowedPolicyTerms[%d]", i), "min")
+		bad.When(m > mostMonths, fmt.Sprintf("allowedPolicyTerms[%d]", i), "max")
 	}
 	if t.MinYears != nil {
-		when(*t.MinYears < 0, "minYearsInBusiness", "min")
-		when(*t.MinYears > mostYears, "minYearsInBusiness", "max")
+		bad.When(*t.MinYears < 0, "minYearsInBusiness", "min")
+		bad.When(*t.MinYears > mostYears, "minYearsInBusiness", "max")
 	}
-	when(t.ProducerCommission < 0, "producerCommissionBps", "min")
-	when(t.Override < 0, "mgaOverrideBps", "min")
-	when(t.ProducerCommission > whole, "producerCommissionBps", "max")
-	when(t.Override > whole-max(t.ProducerCommission, 0), "mgaOverrideBps", "max")
-	when(len(t.Triggers) > MostTriggers, "referralTriggers", "maxItems")
-	for i, g := range t.Triggers {
-		g.check(when, fmt.Sprintf("referralTriggers[%d].", i))
+	bad.When(t.ProducerCommission < 0, "producerCommissionBps", "min")
+	bad.When(t.Override < 0, "mgaOverrideBps", "min")
+	bad.When(t.ProducerCommission > whole, "producerCommissionBps", "max")
+	bad.When(t.Override > whole-max(t.ProducerCommission, 0), "mgaOverrideBps", "max")
+	for i, g := range fault.Fitting(bad, "referralTriggers", t.Triggers, MostTriggers) {
+		g.check(bad, fmt.Sprintf("referralTriggers[%d].", i))
 	}
 }
 
-func (g Trigger) check(when func(bool, string, string), in string) {
-	when(strings.TrimSpace(g.Description) == "", in+"description", "required")
+func (g Trigger) check(bad *fault.Complaints, in string) {
+	bad.When(strings.TrimSpace(g.Description) == "", in+"description", "required")
 	switch g.Type {
 	case RevenueThreshold, LossHistory:
-		when(g.Threshold == nil, in+"threshold", "required")
-		when(g.Threshold != nil && *g.Threshold < 0, in+"threshold", "min")
-		when(len(g.Values) > 0, in+"values", "unexpected")
+		bad.When(g.Threshold == nil, in+"threshold", "required")
+		bad.When(g.Threshold != nil && *g.Threshold < 0, in+"threshold", "min")
+		bad.When(len(g.Values) > 0, in+"values", "unexpected")
 	case ClassCode, StateTrigger:
-		when(len(g.Values) == 0, in+"values", "required")
-		when(g.Threshold != nil, in+"threshold", "unexpected")
+		bad.When(len(g.Values) == 0, in+"values", "required")
+		bad.When(g.Threshold != nil, in+"threshold", "unexpected")
 		if g.Type == StateTrigger {
-			fault.Each(when, in+"values", g.Values, submission.States)
+			bad.Each(in+"values", g.Values, submission.States)
 		} else {
-			checkClasses(when, in+"values", g.Values)
+			checkClasses(bad, in+"values", g.Values)
 		}
 	default:
-		when(true, in+"type", "enum")
+		bad.When(true, in+"type", "enum")
 	}
 }
 
-func checkClasses(when func(bool, string, string), name string, classes []string) {
-	when(len(classes) > MostClasses, name, "maxItems")
+func checkClasses(bad *fault.Complaints, name string, classes []string) {
 	seen := map[string]bool{}
-	for i, c := range classes {
+	for i, c := range fault.Fitting(bad, name, classes, MostClasses) {
 		field := fmt.Sprintf("%s[%d]", name, i)
-		when(!class.MatchString(c), field, "pattern")
-		when(seen[c], field, "unique")
+		bad.When(!class.MatchString(c), field, "pattern")
+		bad.When(seen[c], field, "unique")
 		seen[c] = true
 	}
 }

@@ -84,30 +84,22 @@ var experience = regexp.MustCompile(`^[0-9](\.[0-9]{1,3})?$`)
 
 // Check reports everything that is wrong with a program.
 func (p Program) Check() error {
-	bad := fault.ErrValidation
-	when := func(wrong bool, field, rule string) {
-		if wrong {
-			bad = bad.Field(field, rule)
-		}
-	}
-	when(strings.TrimSpace(p.Name) == "", "name", "required")
-	when(!slices.Contains(rating.Lines, p.LineOfBusiness), "lineOfBusiness", "enum")
-	fault.Each(when, "states", p.States, submission.States)
+	var bad fault.Complaints
+	bad.When(strings.TrimSpace(p.Name) == "", "name", "required")
+	bad.When(!slices.Contains(rating.Lines, p.LineOfBusiness), "lineOfBusiness", "enum")
+	bad.Each("states", p.States, submission.States)
 	for _, amount := range []struct {
 		field string
 		of    money.Cents
 	}{{"maxLimit", p.MaxLimit}, {"autoBindThreshold", p.AutoBindThreshold}, {"referAbove", p.ReferAbove}, {"declineAbove", p.DeclineAbove}} {
-		when(amount.of < 0, amount.field, "min")
-		when(amount.of > money.Max, amount.field, "max")
+		bad.When(amount.of < 0, amount.field, "min")
+		bad.When(amount.of > money.Max, amount.field, "max")
 	}
-	when(p.DeclineAbove < p.ReferAbove, "declineAbove", "min")
-	when(p.MinYears < 0, "minYearsInBusiness", "min")
-	when(p.MinYears > mostYears, "minYearsInBusiness", "max")
-	when(p.MaxExperience != "" && !experience.MatchString(p.MaxExperience), "maxExperienceMod", "pattern")
-	if len(bad.Fields()) > 0 {
-		return bad
-	}
-	return nil
+	bad.When(p.DeclineAbove < p.ReferAbove, "declineAbove", "min")
+	bad.When(p.MinYears < 0, "minYearsInBusiness", "min")
+	bad.When(p.MinYears > mostYears, "minYearsInBusiness", "max")
+	bad.When(p.MaxExperience != "" && !experience.MatchString(p.MaxExperience), "maxExperienceMod", "pattern")
+	return bad.On(fault.ErrValidation)
 }
 
 // Reach is what the program's rates have to have an answer for.

@@ -93,8 +93,7 @@ type check struct{ fault.Complaints }
 
 // fits blames a table that has more entries than any, of which none is looked at.
 func (c *check) fits(table string, entries int) bool {
-	c.When(entries > mostEntries, table, "maxItems")
-	return entries <= mostEntries
+	return c.Fits(table, entries, mostEntries)
 }
 
 // decimal blames what is no number, or a negative one.

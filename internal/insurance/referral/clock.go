@@ -1,6 +1,7 @@
 package referral
 
 import (
+	"errors"
 	"slices"
 	"time"
 
@@ -42,28 +43,23 @@ func StandardRules() Rules {
 // Pace reads rules, and reports everything that is wrong with them.
 func (r Rules) Pace() (Pace, error) {
 	c, err := calendar.Parse(r.Calendar, "calendar.")
-	bad := fault.ErrValidation
-	if f, ok := err.(*fault.Error); ok { //nolint:errorlint // it is returned as it is
-		bad = f
+	var bad fault.Complaints
+	if f, ok := errors.AsType[*fault.Error](err); ok {
+		bad = f.Fields()
 	}
-	wrong := func(is bool, field, rule string) {
-		if is {
-			bad = bad.Field(field, rule)
-		}
-	}
-	wrong(r.FourEyesAbove != nil && *r.FourEyesAbove < 0, "fourEyesAbove", "min")
-	wrong(r.DecideWithin < 1, "decideWithinMinutes", "min")
-	wrong(r.DecideWithin > MaxWithin, "decideWithinMinutes", "max")
-	wrong(r.AnswerWithin < 1, "answerWithinMinutes", "min")
-	wrong(r.AnswerWithin > MaxWithin, "answerWithinMinutes", "max")
-	wrong(r.ExpiresAfter < 1, "expiresAfterDays", "min")
-	wrong(r.ExpiresAfter > MaxExpires, "expiresAfterDays", "max")
-	wrong(r.RespondWithin < 1, "firstResponseWithinMinutes", "min")
-	wrong(r.RespondWithin > MaxWithin, "firstResponseWithinMinutes", "max")
-	wrong(r.QuoteWithin < 1, "quoteWithinMinutes", "min")
-	wrong(r.QuoteWithin > MaxWithin, "quoteWithinMinutes", "max")
-	if len(bad.Fields()) > 0 {
-		return Pace{}, bad
+	bad.When(r.FourEyesAbove != nil && *r.FourEyesAbove < 0, "fourEyesAbove", "min")
+	bad.When(r.DecideWithin < 1, "decideWithinMinutes", "min")
+	bad.When(r.DecideWithin > MaxWithin, "decideWithinMinutes", "max")
+	bad.When(r.AnswerWithin < 1, "answerWithinMinutes", "min")
+	bad.When(r.AnswerWithin > MaxWithin, "answerWithinMinutes", "max")
+	bad.When(r.ExpiresAfter < 1, "expiresAfterDays", "min")
+	bad.When(r.ExpiresAfter > MaxExpires, "expiresAfterDays", "max")
+	bad.When(r.RespondWithin < 1, "firstResponseWithinMinutes", "min")
+	bad.When(r.RespondWithin > MaxWithin, "firstResponseWithinMinutes", "max")
+	bad.When(r.QuoteWithin < 1, "quoteWithinMinutes", "min")
+	bad.When(r.QuoteWithin > MaxWithin, "quoteWithinMinutes", "max")
+	if err := bad.On(fault.ErrValidation); err != nil {
+		return Pace{}, err
 	}
 	return Pace{
 		Desk:   sla.Pace{Respond: time.Duration(r.RespondWithin) * time.Minute, Quote: time.Duration(r.QuoteWithin) * time.Minute, Calendar: c},

@@ -50,6 +50,9 @@ type Decision struct {
 // MaxOffset is the most by which an approved risk may grow, in percent.
 const MaxOffset = 100
 
+// mostItems bounds each list of a decision.
+const mostItems = 20
+
 // A Bench is by what somebody decides: the authority that he has at this moment,
 // and when two have to agree.
 type Bench struct {
@@ -225,43 +228,36 @@ func (r Referral) refusal() error {
 
 // Check reports everything that is wrong with what is answered at a time.
 func (d Decision) Check(at time.Time) error {
-	bad := fault.ErrValidation
-	wrong := func(is bool, field, rule string) {
-		if is {
-			bad = bad.Field(field, rule)
-		}
-	}
+	var bad fault.Complaints
 	unsaid := strings.TrimSpace(d.Rationale) == ""
-	wrong(unsaid, "rationale", "required")
-	wrong(d.Verb != Approve && d.Verb != Reject && d.Verb != RequestMoreInfo, "decision", "enum")
-	wrong(d.Verb != RequestMoreInfo && len(d.Questions) > 0, "questions", "unexpected")
-	wrong(d.Verb != Approve && len(d.Conditions) > 0, "conditions", "unexpected")
-	wrong(d.Verb != Approve && d.Counter != nil, "counter", "unexpected")
-	wrong(d.Verb != Approve && d.ValidUntil != nil, "validUntil", "unexpected")
-	wrong(d.ValidUntil != nil && !d.ValidUntil.After(at), "validUntil", "min")
-	wrong(d.Verb != Approve && d.Offset != 0, "offsetPercent", "unexpected")
-	wrong(d.Verb != Approve && d.AllowEdit, "allowEdit", "unexpected")
-	wrong(d.Verb != Approve && d.Override, "override", "unexpected")
-	wrong(d.Offset < 0, "offsetPercent", "min")
-	wrong(d.Offset > MaxOffset, "offsetPercent", "max")
-	for i, q := range d.Questions {
-		wrong(strings.TrimSpace(q) == "", fmt.Sprintf("questions[%d]", i), "required")
+	bad.When(unsaid, "rationale", "required")
+	bad.When(d.Verb != Approve && d.Verb != Reject && d.Verb != RequestMoreInfo, "decision", "enum")
+	bad.When(d.Verb != RequestMoreInfo && len(d.Questions) > 0, "questions", "unexpected")
+	bad.When(d.Verb != Approve && len(d.Conditions) > 0, "conditions", "unexpected")
+	bad.When(d.Verb != Approve && d.Counter != nil, "counter", "unexpected")
+	bad.When(d.Verb != Approve && d.ValidUntil != nil, "validUntil", "unexpected")
+	bad.When(d.ValidUntil != nil && !d.ValidUntil.After(at), "validUntil", "min")
+	bad.When(d.Verb != Approve && d.Offset != 0, "offsetPercent", "unexpected")
+	bad.When(d.Verb != Approve && d.AllowEdit, "allowEdit", "unexpected")
+	bad.When(d.Verb != Approve && d.Override, "override", "unexpected")
+	bad.When(d.Offset < 0, "offsetPercent", "min")
+	bad.When(d.Offset > MaxOffset, "offsetPercent", "max")
+	for i, q := range fault.Fitting(&bad, "questions", d.Questions, mostItems) {
+		bad.When(strings.TrimSpace(q) == "", fmt.Sprintf("questions[%d]", i), "required")
 	}
-	for i, c := range d.Conditions {
-		wrong(strings.TrimSpace(c.Action) == "", fmt.Sprintf("conditions[%d].action", i), "required")
-		wrong(c.Kind != PreBind && c.Kind != PostBind, fmt.Sprintf("conditions[%d].kind", i), "enum")
-		wrong(c.DueAt != nil && !c.DueAt.After(at), fmt.Sprintf("conditions[%d].dueAt", i), "min")
+	for i, c := range fault.Fitting(&bad, "conditions", d.Conditions, mostItems) {
+		bad.When(strings.TrimSpace(c.Action) == "", fmt.Sprintf("conditions[%d].action", i), "required")
+		bad.When(c.Kind != PreBind && c.Kind != PostBind, fmt.Sprintf("conditions[%d].kind", i), "enum")
+		bad.When(c.DueAt != nil && !c.DueAt.After(at), fmt.Sprintf("conditions[%d].dueAt", i), "min")
 	}
 	if c := d.Counter; c != nil {
-		wrong(c.Premium == nil && c.Limit == nil && c.Deductible == nil && len(c.Exclusions) == 0, "counter", "required")
+		bad.Fits("counter.exclusions", len(c.Exclusions), mostItems)
+		bad.When(c.Premium == nil && c.Limit == nil && c.Deductible == nil && len(c.Exclusions) == 0, "counter", "required")
 	}
-	switch n := len(bad.Fields()); {
-	case n == 1 && unsaid:
+	if len(bad) == 1 && unsaid {
 		return ErrRationale
-	case n > 0:
-		return bad
 	}
-	return nil
+	return bad.On(fault.ErrValidation)
 }
 
 // ask asks who raised the referral, and the broker, for more.

@@ -175,26 +175,18 @@ type Ask struct {
 
 // Check reports everything that is wrong with what is asked.
 func (a Ask) Check() error {
-	bad := fault.ErrValidation
-	wrong := func(is bool, field, rule string) {
-		if is {
-			bad = bad.Field(field, rule)
-		}
-	}
+	var bad fault.Complaints
 	unsaid := strings.TrimSpace(a.Rationale) == ""
-	wrong(!slices.Contains(Reasons, a.Reason), "reason", "enum")
-	wrong(unsaid, "rationale", "required")
+	bad.When(!slices.Contains(Reasons, a.Reason), "reason", "enum")
+	bad.When(unsaid, "rationale", "required")
 	if i := a.Issue; i != nil {
-		wrong(strings.TrimSpace(i.Name) == "", "issue.name", "required")
-		wrong(i.Comparator != authority.AtMost && i.Comparator != authority.AtLeast, "issue.comparator", "enum")
+		bad.When(strings.TrimSpace(i.Name) == "", "issue.name", "required")
+		bad.When(i.Comparator != authority.AtMost && i.Comparator != authority.AtLeast, "issue.comparator", "enum")
 	}
-	switch n := len(bad.Fields()); {
-	case n == 1 && unsaid:
+	if len(bad) == 1 && unsaid {
 		return ErrRationale
-	case n > 0:
-		return bad
 	}
-	return nil
+	return bad.On(fault.ErrValidation)
 }
 
 // Raise opens a referral and says what to tell; of a draft, nothing.

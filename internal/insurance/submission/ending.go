@@ -73,28 +73,19 @@ type Ending struct {
 
 // Check reports everything that is wrong with the ending of a step.
 func (e Ending) Check(v Step) error {
-	bad := fault.ErrValidation
-	when := func(wrong bool, field, rule string) {
-		if wrong {
-			bad = bad.Field(field, rule)
-		}
-	}
-	when(len(e.Reasons) == 0, "reasons", "minItems")
-	when(len(e.Reasons) > MostReasons, "reasons", "maxItems")
+	var bad fault.Complaints
+	bad.When(len(e.Reasons) == 0, "reasons", "minItems")
 	all := Reasons(v)
-	for i, r := range e.Reasons {
+	for i, r := range fault.Fitting(&bad, "reasons", e.Reasons, MostReasons) {
 		field := fmt.Sprintf("reasons[%d]", i)
-		when(!slices.Contains(all, r), field, "enum")
-		when(slices.Index(e.Reasons, r) < i, field, "unique")
+		bad.When(!slices.Contains(all, r), field, "enum")
+		bad.When(slices.Index(e.Reasons, r) < i, field, "unique")
 	}
-	when(v == Decline && strings.TrimSpace(e.Rationale) == "", "rationale", "required")
-	when(len([]rune(e.Rationale)) > mostRationale, "rationale", "maxLength")
-	when(slices.Contains(e.Reasons, Other) && strings.TrimSpace(e.Message) == "", "message", "required")
-	when(len([]rune(e.Message)) > mostMessage, "message", "maxLength")
-	if len(bad.Fields()) > 0 {
-		return bad
-	}
-	return nil
+	bad.When(v == Decline && strings.TrimSpace(e.Rationale) == "", "rationale", "required")
+	bad.When(len([]rune(e.Rationale)) > mostRationale, "rationale", "maxLength")
+	bad.When(slices.Contains(e.Reasons, Other) && strings.TrimSpace(e.Message) == "", "message", "required")
+	bad.When(len([]rune(e.Message)) > mostMessage, "message", "maxLength")
+	return bad.On(fault.ErrValidation)
 }
 
 // Face returns the reasons as who brought the business may read them.

@@ -39,6 +39,9 @@ type Loss struct {
 // LossYears is how many years before the effective one count.
 const LossYears = 5
 
+// mostLosses is how many years there are to tell of: each once.
+const mostLosses = 2*LossYears + 1
+
 // Past sums the losses of the years that count: the effective year and the five
 // before it. It is false when nothing is known of them.
 func (s Submission) Past() (claims int, incurred money.Cents, known bool) {
@@ -112,40 +115,32 @@ const UnknownRevenue money.Cents = -1
 // that come twice. What is compared with something that is missing is looked at
 // when it is there.
 func (s Submission) Check() error {
-	bad := fault.ErrValidation
-	when := func(wrong bool, field, rule string) {
-		if wrong {
-			bad = bad.Field(field, rule)
-		}
-	}
-	when(blank(s.InsuredName), "insuredName", "required")
-	when(s.Insured != nil && s.Insured.Name != "" && blank(s.Insured.Name), "insured.name", "pattern")
-	when(s.NAICS == "", "naicsCode", "required")
-	when(s.AnnualRevenue < 0, "annualRevenue", "required")
-	when(s.RequestedLimit <= 0, "requestedLimit", "required")
-	when(s.EffectiveDate.IsZero(), "effectiveDate", "required")
-	when(s.State == "", "state", "required")
-	when(s.LineOfBusiness == "", "lineOfBusiness", "required")
-	when(s.State != "" && !slices.Contains(States, s.State), "state", "enum")
-	when(s.NAICS != "" && !slices.ContainsFunc(strings.Fields(sectors), func(sector string) bool { return strings.HasPrefix(s.NAICS, sector) }), "naicsCode", "enum")
-	when(s.Exposure.ExperienceMod != "" && !experience.MatchString(s.Exposure.ExperienceMod), "experienceMod", "pattern")
-	when(s.Exposure.AggregateLimit > 0 && s.Exposure.AggregateLimit < s.RequestedLimit, "aggregateLimit", "min")
-	when(s.RequestedLimit > 0 && s.Exposure.Deductible >= s.RequestedLimit, "deductible", "max")
+	var bad fault.Complaints
+	bad.When(blank(s.InsuredName), "insuredName", "required")
+	bad.When(s.Insured != nil && s.Insured.Name != "" && blank(s.Insured.Name), "insured.name", "pattern")
+	bad.When(s.NAICS == "", "naicsCode", "required")
+	bad.When(s.AnnualRevenue < 0, "annualRevenue", "required")
+	bad.When(s.RequestedLimit <= 0, "requestedLimit", "required")
+	bad.When(s.EffectiveDate.IsZero(), "effectiveDate", "required")
+	bad.When(s.State == "", "state", "required")
+	bad.When(s.LineOfBusiness == "", "lineOfBusiness", "required")
+	bad.When(s.State != "" && !slices.Contains(States, s.State), "state", "enum")
+	bad.When(s.NAICS != "" && !slices.ContainsFunc(strings.Fields(sectors), func(sector string) bool { return strings.HasPrefix(s.NAICS, sector) }), "naicsCode", "enum")
+	bad.When(s.Exposure.ExperienceMod != "" && !experience.MatchString(s.Exposure.ExperienceMod), "experienceMod", "pattern")
+	bad.When(s.Exposure.AggregateLimit > 0 && s.Exposure.AggregateLimit < s.RequestedLimit, "aggregateLimit", "min")
+	bad.When(s.RequestedLimit > 0 && s.Exposure.Deductible >= s.RequestedLimit, "deductible", "max")
 	seen := map[int]bool{}
-	for i, l := range s.Exposure.Losses {
+	for i, l := range fault.Fitting(&bad, "lossHistory", s.Exposure.Losses, mostLosses) {
 		field := fmt.Sprintf("lossHistory[%d].year", i)
 		if !s.EffectiveDate.IsZero() {
-			when(l.Year < s.EffectiveDate.Year-2*LossYears, field, "min")
-			when(l.Year > s.EffectiveDate.Year, field, "max")
+			bad.When(l.Year < s.EffectiveDate.Year-2*LossYears, field, "min")
+			bad.When(l.Year > s.EffectiveDate.Year, field, "max")
 		}
-		when(seen[l.Year], field, "unique")
-		when(l.Claims == 0 && l.Incurred > 0, fmt.Sprintf("lossHistory[%d].claims", i), "min")
+		bad.When(seen[l.Year], field, "unique")
+		bad.When(l.Claims == 0 && l.Incurred > 0, fmt.Sprintf("lossHistory[%d].claims", i), "min")
 		seen[l.Year] = true
 	}
-	if len(bad.Fields()) > 0 {
-		return bad
-	}
-	return nil
+	return bad.On(fault.ErrValidation)
 }
 
 // String writes what is known, the same way every time.
