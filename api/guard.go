@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -144,17 +145,19 @@ func (a *API) readable(w http.ResponseWriter, r *http.Request, op operation, sha
 		if body, err = a.readBody(w, r, op); err != nil {
 			return err
 		}
-		switch text := string(bytes.TrimSpace(body)); {
-		case !shape.body && text != "" && text != "{}" && text != "null":
+		switch {
+		case !shape.body && !saysNothing(body):
 			st.needless = append(st.needless, fault.Field{Field: "body", Rule: "unexpected"})
 		case shape.body && op.json():
-			if len(bytes.TrimSpace(body)) == 0 {
+			if text := bytes.TrimSpace(body); len(text) == 0 || string(text) == "null" {
 				body = nil
 				if shape.bodyRequired {
 					return fault.ErrValidation.Field("body", "required")
 				}
 			} else if !soundJSON(body) {
 				return errMalformedJSON
+			} else if field, twice := repeated(body); twice {
+				return fault.ErrValidation.Field(clip(field), "unique")
 			}
 			st.body, st.bodyType = body, shape.of
 		}
@@ -286,6 +289,63 @@ func soundJSON(b []byte) bool {
 		}
 	}
 	return utf8.Valid(b) && json.Valid(b)
+}
+
+// saysNothing reports whether a body is empty, or an object or value of nothing.
+func saysNothing(b []byte) bool {
+	b = bytes.TrimSpace(b)
+	inner, opened := bytes.CutPrefix(b, []byte("{"))
+	inner, closed := bytes.CutSuffix(inner, []byte("}"))
+	return len(b) == 0 || string(b) == "null" || opened && closed && len(bytes.TrimSpace(inner)) == 0
+}
+
+// repeated finds a member that an object of sound JSON has twice. Of two, the
+// schema would see one and the input be made of both.
+func repeated(b []byte) (path string, is bool) {
+	type place struct {
+		seen map[string]bool // of an object; nil: a list
+		path string
+		next int
+	}
+	var open []place
+	name, named := "", false
+	d := json.NewDecoder(bytes.NewReader(b))
+	for {
+		t, err := d.Token()
+		if err != nil {
+			return "", false // the end
+		}
+		in := len(open) - 1
+		if t == json.Delim('}') || t == json.Delim(']') {
+			open, named = open[:in], false
+			continue
+		}
+		if in >= 0 && open[in].seen != nil && !named {
+			name, named = t.(string), true
+			if open[in].seen[name] {
+				return join(open[in].path, name), true
+			}
+			open[in].seen[name] = true
+			continue
+		}
+		named = false
+		if _, opens := t.(json.Delim); opens {
+			var p place
+			switch {
+			case in >= 0 && open[in].seen != nil:
+				p.path = join(open[in].path, name)
+			case in >= 0:
+				p.path = open[in].path + "[" + strconv.Itoa(open[in].next) + "]"
+			}
+			if t == json.Delim('{') {
+				p.seen = map[string]bool{}
+			}
+			open = append(open, p)
+		}
+		if in >= 0 {
+			open[in].next++
+		}
+	}
 }
 
 // dropOrgID takes the parameter that every route knows out of the query, so

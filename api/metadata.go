@@ -34,7 +34,10 @@ func (m *Metadata) UnmarshalJSON(b []byte) error {
 		return ruleError("type")
 	}
 	for k := range all {
-		if k == "" || len([]rune(k)) > longestKey {
+		switch {
+		case k == "":
+			return ruleError("minLength")
+		case len([]rune(k)) > longestKey:
 			return ruleError("maxLength")
 		}
 	}

@@ -9,7 +9,6 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/openinsure/openinsure/internal/access"
-	"github.com/openinsure/openinsure/internal/fault"
 	"github.com/openinsure/openinsure/internal/insurance"
 	"github.com/openinsure/openinsure/internal/insurance/authority"
 	"github.com/openinsure/openinsure/internal/insurance/referral"
@@ -125,7 +124,7 @@ func (b *counterAnswerBody) Resolve(ctx huma.Context) []error {
 	if b.Accept || strings.TrimSpace(b.Rationale) != "" {
 		return nil
 	}
-	return found(ctx, referral.ErrRationale)
+	return foreseen(ctx, referral.ErrRationale)
 }
 
 type conditionChangeInput struct {
@@ -143,7 +142,7 @@ func (in *conditionChangeInput) Resolve(ctx huma.Context) []error {
 	if in.Body.Action == "accept" || strings.TrimSpace(in.Body.Note) != "" {
 		return nil
 	}
-	return found(ctx, fault.ErrValidation.Field("note", "required"))
+	return foreseen(ctx, referral.ErrNote)
 }
 
 type taskBody struct {

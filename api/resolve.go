@@ -70,7 +70,7 @@ func about(ctx huma.Context, errs []error, whole bool) []*fault.Error {
 			out = append(out, f)
 		default:
 			part := fault.ErrValidation
-			for _, b := range said {
+			for _, b := range said[:min(len(said), mostFaults+1)] {
 				part = part.Field(b.Field, b.Rule)
 			}
 			out = append(out, part)
@@ -112,12 +112,19 @@ func within(path, field string) bool {
 // schema says to what other rules say.
 type complaint []fault.Field
 
+// mostFaults is how many things that are wrong an answer lists.
+const mostFaults = 100
+
 // and adds what is wrong with fields of which nothing was said before: a value
 // that is out of bounds need not be told as well to be in the wrong order. What
-// should not be there at all is told in any case.
+// should not be there at all is told in any case. One more than an answer lists is
+// enough to know.
 func (c complaint) and(more []fault.Field) complaint {
 	before := c
 	for _, f := range more {
+		if len(c) > mostFaults {
+			break
+		}
 		if !slices.Contains(c, f) && (f.Rule == "unexpected" || !slices.ContainsFunc(before, func(b fault.Field) bool { return within(f.Field, b.Field) })) {
 			c = append(c, f)
 		}

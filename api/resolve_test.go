@@ -27,7 +27,7 @@ func TestEverythingAtOnce(t *testing.T) {
 			"lineOfBusiness":"PETS","producerId":"prd_1","aggregateLimit":999,"deductible":1000,"employees":-1,"yearsInBusiness":1.5,
 			"lossHistory":[{"year":2025,"claims":0,"incurred":5},{"year":2025,"claims":1,"incurred":-5}],"priority":"now","metadata":{"":"x","k":"` + strings.Repeat("v", 501) + `"},"colour":"red"}`,
 			`aggregateLimit min, annualRevenue money, colour unknown, deductible max, effectiveDate date, employees min, insuredName minLength, lineOfBusiness enum,
-			lossHistory[0].claims min, lossHistory[1].incurred min, lossHistory[1].year unique, metadata maxLength, metadata.k maxLength, naicsCode enum, priority enum, producerId id, state enum, yearsInBusiness type`},
+			lossHistory[0].claims min, lossHistory[1].incurred min, lossHistory[1].year unique, metadata minLength, metadata.k maxLength, naicsCode enum, priority enum, producerId id, state enum, yearsInBusiness type`},
 		{"submission of little", "una", "POST", "/v1/submissions", `{"aggregateLimit":5,"lossHistory":[{"year":2025,"claims":0,"incurred":0},{"year":2025,"claims":0,"incurred":0}]}`,
 			`annualRevenue required, effectiveDate required, insuredName required, lineOfBusiness required, lossHistory[1].year unique, naicsCode required, requestedLimit required, state required`},
 		{"submission of another time", "una", "POST", "/v1/submissions", `{"insuredName":"A","naicsCode":"236220","annualRevenue":1,"requestedLimit":100000000001,"effectiveDate":"2026-05-01","state":"OR","lineOfBusiness":"GL",
@@ -56,10 +56,10 @@ func TestEverythingAtOnce(t *testing.T) {
 		{"agreement, changed", "ada", "PATCH", "/v1/da-agreements/daa" + someID, `{"status":"ended","authorizedStates":["OR","OR"],"quarterlyGwpLimit":1}`,
 			`authorizedStates[1] unique, status enum`},
 		{"carrier", "ada", "POST", "/v1/carriers", `{"name":"","naicNumber":"1","email":"nobody","bordereauConfig":{"premiumFrequency":"daily","reportingLag":91},"metadata":{"":""}}`,
-			`bordereauConfig.premiumFrequency enum, bordereauConfig.reportingLag max, email email, metadata maxLength, naicNumber pattern, name minLength`},
+			`bordereauConfig.premiumFrequency enum, bordereauConfig.reportingLag max, email email, metadata minLength, naicNumber pattern, name minLength`},
 		{"bordereau", "ada", "POST", "/v1/bordereaux", `{"agreementId":"daa_1","type":"claims","periodStart":"2026-02-01","periodEnd":"2026-01-01"}`, `agreementId id, periodEnd min, type enum`},
 		{"producer", "ada", "POST", "/v1/producers", `{"type":"firm","legalName":"A","npn":"x","email":"a","parentProducerId":"prd_1","firmOrgId":"org_1","metadata":{"":""}}`,
-			`email email, firmOrgId id, metadata maxLength, npn pattern, parentProducerId id, type enum`},
+			`email email, firmOrgId id, metadata minLength, npn pattern, parentProducerId id, type enum`},
 		{"producer, changed", "ada", "PATCH", "/v1/producers/prd" + someID, `{"legalName":"","parentProducerId":"prd_1","firmOrgId":"org_1"}`, `firmOrgId id, legalName minLength, parentProducerId id`},
 		{"license", "ada", "POST", "/v1/producers/prd" + someID + "/licenses", `{"number":"1","type":"none","state":"XX","lines":["GL","GL"],"effectiveDate":"2026-01-02","expirationDate":"2026-01-02"}`,
 			`expirationDate min, lines unique, state enum, type enum`},
@@ -230,4 +230,52 @@ func TestDaysBeyondAllBusiness(t *testing.T) {
 		}
 	}
 	c.want(200, "una", "GET", "/v1/submissions?effectiveFrom=2026-05-01&effectiveTo=2026-05-01&createdFrom=2026-05-01", "")
+}
+
+// What an object says twice the schema would see once, and the input be made of
+// both.
+func TestNothingIsSaidTwice(t *testing.T) {
+	c := newCast(t)
+	whole := strings.TrimSuffix(goodSubmission, "}")
+	for more, field := range map[string]string{
+		`,"employees":-5,"employees":null}`:                                                 "employees",
+		`,"insured":{"email":"no mail"},"insured":{"name":"x"}}`:                            "insured",
+		`,"insured":{"name":"a","n\u0061me":"b"}}`:                                          "insured.name",
+		`,"lossHistory":[{"year":2025,"claims":0,"incurred":0},{"year":2024,"year":2023}]}`: "lossHistory[1].year",
+	} {
+		got := c.want(400, "una", "POST", "/v1/submissions", whole+more)
+		if all := strings.Join(wrongs(got), ", "); all != field+" unique" {
+			t.Errorf("%s: %s", more, all)
+		}
+	}
+	c.want(201, "una", "POST", "/v1/submissions", whole+`,"lossHistory":[{"year":2025,"claims":0,"incurred":0},{"year":2024,"claims":0,"incurred":0}]}`)
+}
+
+// However much is wrong with a request, an answer lists so much and no more, and
+// takes no time to speak of.
+func TestManyFaults(t *testing.T) {
+	c := newCast(t)
+	var many []string
+	for i := range 50_000 {
+		many = append(many, fmt.Sprintf(`"a%05d":0`, i))
+	}
+	got := c.want(400, "una", "POST", "/v1/submissions", "{"+strings.Join(many, ",")+"}")
+	all := wrongs(got)
+	if len(all) != mostFaults || got["details"].(map[string]any)["more"] != true || !slices.Contains(all, "a00000 unknown") || !slices.Contains(all, "state required") {
+		t.Errorf("%d: %s", len(all), all)
+	}
+	got = c.want(400, "una", "GET", "/v1/submissions?"+strings.ReplaceAll(strings.Join(many[:5000], "&"), `"`, ""), "")
+	if all := wrongs(got); len(all) != mostFaults {
+		t.Errorf("%d: %s", len(all), all)
+	}
+	for _, body := range []string{"null", " null ", ""} {
+		if all := wrongs(c.want(400, "una", "POST", "/v1/submissions", body)); !slices.Equal(all, []string{"body required"}) {
+			t.Errorf("%q: %s", body, all)
+		}
+	}
+	s := "/v1/submissions/" + c.submission()
+	if all := wrongs(c.want(400, "una", "PATCH", s, "null")); !slices.Equal(all, []string{"body required"}) {
+		t.Errorf("%s", all)
+	}
+	c.want(200, "una", "POST", s+"/claim", " { } ")
 }

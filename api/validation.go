@@ -104,7 +104,7 @@ func humaFault(status int, msg string, errs []error, st *state) error {
 	default:
 		return errInternal.Because(errors.Join(append([]error{errors.New(msg)}, errs...)...))
 	}
-	fields := complaint(st.needless)
+	var fields, unknown complaint
 	var resolved []*fault.Error
 	for _, err := range errs {
 		var f *fault.Error
@@ -113,32 +113,38 @@ func humaFault(status int, msg string, errs []error, st *state) error {
 		case errors.As(err, &f):
 			resolved = append(resolved, f)
 		case errors.As(err, &d):
-			fields = append(fields, fieldsOf(d.ErrorDetail())...)
+			for _, b := range fieldsOf(d.ErrorDetail()) {
+				if b.Rule == "unknown" {
+					unknown = append(unknown, b)
+				} else {
+					fields = append(fields, b)
+				}
+			}
 		}
 	}
-	if resolved = append(resolved, st.foreseen...); len(fields) == 0 && len(resolved) == 1 {
+	if resolved = append(resolved, st.foreseen...); len(fields)+len(unknown)+len(st.needless) == 0 && len(resolved) == 1 {
 		return resolved[0] // with what else it says
 	}
+	// Huma walks maps, so what is unknown comes in any order.
+	slices.SortFunc(unknown, func(a, b fault.Field) int { return strings.Compare(a.Field, b.Field) })
+	fields = complaint(nil).and(fields).and(unknown).and(st.needless)
 	// What is too short need not be told as well that it is blank.
 	said := slices.Clone(fields)
 	fields = slices.DeleteFunc(fields, func(f fault.Field) bool {
 		return f.Rule == "pattern" && slices.Contains(said, fault.Field{Field: f.Field, Rule: "minLength"})
-	})
-	// Huma walks maps, so what is unknown comes in any order.
-	slices.SortStableFunc(fields, func(a, b fault.Field) int {
-		if a.Rule != "unknown" || b.Rule != "unknown" {
-			return 0
-		}
-		return strings.Compare(a.Field, b.Field)
 	})
 	fields = fields.and(st.unreadable())
 	var rules []fault.Field
 	for _, f := range resolved {
 		rules = append(rules, f.Fields()...)
 	}
+	fields = fields.and(rules)
 	invalid := fault.ErrValidation
-	for _, f := range fields.and(rules) {
+	for _, f := range fields[:min(len(fields), mostFaults)] {
 		invalid = invalid.Field(f.Field, f.Rule)
+	}
+	if len(fields) > mostFaults {
+		invalid = invalid.With("more", true)
 	}
 	return invalid
 }

@@ -56,6 +56,9 @@ func Parse[K Kind](s string) (ID[K], error) {
 	if err != nil {
 		return ID[K]{}, ErrMalformed.Because(err)
 	}
+	if u.IsZero() { // it names nothing, and is said by saying nothing
+		return ID[K]{}, ErrMalformed
+	}
 	return ID[K](u), nil
 }
 
@@ -65,7 +68,11 @@ func ParseLoose[K Kind](s string) (ID[K], error) {
 	if v, err := Parse[K](s); err == nil {
 		return v, nil
 	}
-	return ParseUUID[K](s)
+	v, err := ParseUUID[K](s)
+	if err == nil && v.IsZero() {
+		err = ErrMalformed
+	}
+	return v, err
 }
 
 // ParseUUID reads the 36-character uuid form.

@@ -55,6 +55,7 @@ func TestParseRefuses(t *testing.T) {
 		"too long":     good + "0",
 		"bad letter":   good[:10] + "!" + good[11:],
 		"overflow":     "thg_" + strings.Repeat("Z", 26),
+		"of nothing":   "thg_" + strings.Repeat("0", 26),
 	} {
 		if _, err := id.Parse[thing](s); !errors.Is(err, id.ErrMalformed) {
 			t.Errorf("%s: err = %v, want ErrMalformed", name, err)
@@ -62,6 +63,12 @@ func TestParseRefuses(t *testing.T) {
 	}
 	if _, err := id.ParseLoose[thing]("0196d3a0-0000-7000-8000-00000000000g"); !errors.Is(err, id.ErrMalformed) {
 		t.Errorf("bad uuid: %v", err)
+	}
+}
+
+func TestParseLooseRefusesNothing(t *testing.T) {
+	if _, err := id.ParseLoose[thing]("00000000-0000-0000-0000-000000000000"); !errors.Is(err, id.ErrMalformed) {
+		t.Errorf("err = %v, want ErrMalformed", err)
 	}
 }
 

@@ -87,7 +87,7 @@ func (r Referral) SubmitCondition(by access.Actor, id ConditionID, note string, 
 		return r, event.Event{}, err
 	}
 	if strings.TrimSpace(note) == "" {
-		return r, event.Event{}, fault.ErrValidation.Field("note", "required")
+		return r, event.Event{}, ErrNote
 	}
 	after, told := r.change(by, i, func(c *Condition) {
 		c.Status, c.Note, c.SubmittedBy = ConditionSubmitted, note, by.ID
@@ -108,7 +108,7 @@ func (r Referral) ResolveCondition(by access.Actor, id ConditionID, accept bool,
 		return r, event.Event{}, ErrOwnSubmission
 	}
 	if !accept && strings.TrimSpace(because) == "" {
-		return r, event.Event{}, ErrRationale
+		return r, event.Event{}, ErrNote
 	}
 	to := map[bool]string{true: ConditionAccepted, false: ConditionRejected}[accept]
 	after, told := r.change(by, i, func(c *Condition) { c.Status, c.ResolvedBy, c.Because = to, by.ID, because }, at)
@@ -126,7 +126,7 @@ func (r Referral) WaiveCondition(by access.Actor, id ConditionID, because string
 		return r, event.Event{}, err
 	}
 	if strings.TrimSpace(because) == "" {
-		return r, event.Event{}, ErrRationale
+		return r, event.Event{}, ErrNote
 	}
 	on.Value.Issue = r.Value.Issue
 	if _, err := on.cover(by, on.Value, []string{r.RaisedBy}, false); err != nil {
