@@ -25,7 +25,7 @@ func TestEveryErrorPath(t *testing.T) {
 		{name: "invalid utf-8", body: okToy + ",\"kind\":\"\xff\"}", status: 400, code: "malformed_json"},
 		{name: "nul in a text", body: `{"name":"a\u0000SECRET","effectiveDate":"2026-03-01"}`, status: 400, code: "validation_failed", field: "name", rule: "format"},
 		{name: "no body", body: "", status: 400, code: "validation_failed", field: "body", rule: "required"},
-		{name: "null body", body: "null", status: 400, code: "validation_failed", field: "body", rule: "type"},
+		{name: "null body", body: "null", status: 400, code: "validation_failed", field: "body", rule: "required"},
 		{name: "list body", body: `["SECRET"]`, status: 400, code: "validation_failed", field: "body", rule: "type"},
 		{name: "wrong type", body: `{"name":12345678,"effectiveDate":"2026-03-01"}`, status: 400, code: "validation_failed", field: "name", rule: "type"},
 		{name: "missing", body: `{"name":"SECRET"}`, status: 400, code: "validation_failed", field: "effectiveDate", rule: "required"},

@@ -144,6 +144,7 @@ var unheard = map[string]string{
 	"lockPolicySQL":      "of what comes due: internal/insurance.TestNoticesAreToldInOrder, TestFiltersWithoutWalls",
 	"saveRenewalStepSQL": "of what comes due: internal/insurance.TestNoticesAreToldInOrder, TestFiltersWithoutWalls",
 	"insuredsSQL":        "of what comes due: internal/insurance.TestNoticesAreToldInOrder, TestFiltersWithoutWalls",
+	"keepAppointedSQL":   "of a carrier's new name: internal/insurance.TestARenamedCarrierKeepsItsProducers",
 	"acceptedSQL":        "of two acceptances at once: TestFiltersWithoutWalls",
 	"setOrgSQL":          "it is what names the organisation",
 	"becomeAppSQL":       "it takes a role and touches no table",

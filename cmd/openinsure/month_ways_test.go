@@ -180,6 +180,7 @@ func (t *tale) expect(act string, after snapshot) {
 			continue
 		}
 		switch {
+		case !was && now == "withdrawn": // drafted for a risk that was declined then
 		case !was, before == "draft" && now == "open":
 			facts = append(facts, "referral.created "+id)
 		case before == "draft":
