@@ -57,13 +57,13 @@ func (d *Desk) ChangeCarrier(ctx context.Context, by access.Actor, id carrier.ID
 		if err := seen(c.Version); err != nil {
 			return err
 		}
-		was := c.Name
+		was := c
 		change(&c)
-		if err := c.Check(); err != nil {
+		if err := c.CheckChange(was); err != nil {
 			return err
 		}
-		if c.Name != was {
-			if err := tx.KeepAppointed(ctx, c.ID, was); err != nil {
+		if c.Name != was.Name {
+			if err := tx.KeepAppointed(ctx, c.ID, was.Name); err != nil {
 				return err
 			}
 		}
@@ -172,7 +172,7 @@ func (d *Desk) ChangeAgreement(ctx context.Context, by access.Actor, id delegate
 		a = was
 		change(&a)
 		a.ID, a.Org, a.Carrier, a.Program, a.Effective, a.UpdatedAt = was.ID, was.Org, was.Carrier, was.Program, was.Effective, d.now(tx)
-		if err := a.Check(); err != nil {
+		if err := a.CheckChange(was); err != nil {
 			return err
 		}
 		if err := apart(ctx, tx, a); err != nil {

@@ -59,8 +59,9 @@ func (d *Desk) ChangeProfile(ctx context.Context, by access.Actor, id authority.
 		if err := seen(p.Version); err != nil {
 			return err
 		}
+		was := p
 		change(&p)
-		if err := p.Check(); err != nil {
+		if err := p.CheckChange(was); err != nil {
 			return err
 		}
 		p.UpdatedAt = d.now(tx)

@@ -155,6 +155,19 @@ func (p Profile) Check() error {
 	return bad.On(fault.ErrValidation)
 }
 
+// CheckChange is Check of a profile that was another before: what is as it was is
+// not refused.
+func (p Profile) CheckChange(was Profile) error {
+	return fault.Anew(was.Check(), p.Check(), fault.Changed(was.fields(), p.fields()))
+}
+
+func (p Profile) fields() map[string]any {
+	return map[string]any{
+		"name": p.Name, "level": p.Level, "maxTiv": p.MaxTIV, "maxLimit": p.MaxLimit, "maxPremium": p.MaxPremium,
+		"authorizedLobs": p.Lines, "prohibitedStates": p.ProhibitedStates, "constraints": p.Constraints,
+	}
+}
+
 // Missing lists what of a value a profile does not cover; nil when it covers
 // all.
 func (p Profile) Missing(v Value) []string {

@@ -89,5 +89,15 @@ func (c Carrier) Check() error {
 	return bad.On(fault.ErrValidation)
 }
 
+// CheckChange is Check of a carrier that was another before: what is as it was is
+// not refused.
+func (c Carrier) CheckChange(was Carrier) error {
+	return fault.Anew(was.Check(), c.Check(), fault.Changed(was.fields(), c.fields()))
+}
+
+func (c Carrier) fields() map[string]any {
+	return map[string]any{"name": c.Name, "naicNumber": c.NAIC, "email": c.Email, "status": c.Status, "bordereauConfig": c.Reporting}
+}
+
 // Due is when what ends before a day is to be reported.
 func (r Reporting) Due(end civil.Date) civil.Date { return end.AddDays(r.Lag) }

@@ -152,6 +152,29 @@ func (a Agreement) Check() error {
 	return bad.On(fault.ErrValidation)
 }
 
+// CheckChange is Check of an agreement that was another before: what is as it was
+// is not refused.
+func (a Agreement) CheckChange(was Agreement) error {
+	return fault.Anew(was.Check(), a.Check(), fault.Together(fault.Changed(was.fields(), a.fields()), compared))
+}
+
+// compared are the fields that are blamed for what another one says.
+var compared = map[string][]string{
+	"effectiveDate": {"expirationDate"}, "maxOccurrenceLimit": {"maxAggregateLimit"}, "annualGwpLimit": {"quarterlyGwpLimit"}, "producerCommissionBps": {"mgaOverrideBps"},
+}
+
+func (a Agreement) fields() map[string]any {
+	t := a.Terms
+	return map[string]any{
+		"effectiveDate": a.Effective, "expirationDate": a.Expiration, "status": a.Status,
+		"maxOccurrenceLimit": t.MaxOccurrence, "maxAggregateLimit": t.MaxAggregate, "maxPremiumPerPolicy": t.MaxPremium,
+		"authorizedStates": t.States, "excludedStates": t.ExcludedStates, "authorizedNaicsCodes": t.Classes, "excludedNaicsCodes": t.ExcludedClass,
+		"annualGwpLimit": t.AnnualPremium, "quarterlyGwpLimit": t.QuarterlyPremium, "maxAccumulatedLimit": t.Accumulated,
+		"maxPoliciesPerInsured": t.PerInsured, "maxInsuredRevenue": t.MaxRevenue, "maxTiv": t.MaxTIV, "allowedPolicyTerms": t.Months,
+		"minYearsInBusiness": t.MinYears, "referralTriggers": t.Triggers, "producerCommissionBps": t.ProducerCommission, "mgaOverrideBps": t.Override,
+	}
+}
+
 func (t Terms) check(bad *fault.Complaints) {
 	amount := func(field string, of money.Cents, least money.Cents) {
 		bad.When(of < least, field, "min")

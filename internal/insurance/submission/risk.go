@@ -143,6 +143,9 @@ func (s Submission) Check() error {
 	return bad.On(fault.ErrValidation)
 }
 
+// compared are the fields that are blamed for what another one says.
+var compared = map[string][]string{"requestedLimit": {"aggregateLimit", "deductible"}, "effectiveDate": {"lossHistory"}}
+
 // String writes what is known, the same way every time.
 func (r Risk) String() string {
 	b, _ := json.Marshal(r) // numbers and texts: never fails

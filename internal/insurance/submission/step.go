@@ -199,9 +199,9 @@ func (s Submission) Corrected(change func(*Submission), at time.Time) (after Sub
 		after, err = after.take(Correct, Draft, at)
 		return after, false, err
 	}
-	err = after.Check()
+	err = fault.Anew(s.Check(), after.Check(), fault.Together(Differences(s, after), compared))
 	if after.EffectiveDate != s.EffectiveDate { // one that stays was near when it was said
-		err = after.CheckAt(at)
+		err = Near(err, "effectiveDate", after.EffectiveDate, at, YearsBack)
 	}
 	if err != nil {
 		return s, false, err
