@@ -28,6 +28,12 @@ func TestDelegatedAuthority(t *testing.T) {
 	}
 	id := carrier["id"].(string)
 	c.want(200, "ada", "PATCH", "/v1/carriers/"+id, `{"bordereauConfig":{"reportingLag":20},"email":"x@summit.example"}`, "If-Match", `"1"`)
+	for _, email := range []string{"Bob <bob@summit.example>", "bob"} {
+		got := c.want(400, "ada", "PATCH", "/v1/carriers/"+id, fmt.Sprintf(`{"email":%q,"bordereauConfig":{"reportingLag":20}}`, email), "If-Match", `"2"`)
+		if fmt.Sprint(got["details"]) != "map[field:email rule:email]" {
+			t.Errorf("%s: %v", email, got)
+		}
+	}
 	c.want(412, "ada", "PATCH", "/v1/carriers/"+id, `{"name":"X"}`, "If-Match", `"1"`)
 
 	made := c.want(201, "ada", "POST", "/v1/da-agreements", fmt.Sprintf(`{"carrierId":%q,"programId":%q,%s,"maxPoliciesPerInsured":1,"quarterlyGwpLimit":100000}`, id, program, someTerms))

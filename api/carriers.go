@@ -3,13 +3,11 @@ package api
 import (
 	"context"
 	"net/http"
-	"net/mail"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/openinsure/openinsure/internal/access"
-	"github.com/openinsure/openinsure/internal/fault"
 	"github.com/openinsure/openinsure/internal/insurance/carrier"
 	"github.com/openinsure/openinsure/store"
 )
@@ -97,14 +95,11 @@ type reportingPatch struct {
 	ReportingLag     *int   `json:"reportingLag,omitempty" minimum:"0" maximum:"90"`
 }
 
-// Resolve implements huma.Resolver: format:"email" would refuse to be emptied.
+// Resolve implements huma.Resolver.
 func (in *patchCarrierInput) Resolve(ctx huma.Context) []error {
-	if e := in.Body.Email; e != nil && *e != "" {
-		if _, err := mail.ParseAddress(*e); err != nil {
-			return found(ctx, fault.ErrValidation.Field("email", "email"))
-		}
-	}
-	return nil
+	c := carrier.Carrier{Reporting: (*reportingBody)(nil).reporting()} // of which a part may be sent
+	in.apply(&c)
+	return foreseenOfChange(ctx, c.Check())
 }
 
 func (in *patchCarrierInput) apply(c *carrier.Carrier) {

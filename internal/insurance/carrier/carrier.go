@@ -3,6 +3,7 @@
 package carrier
 
 import (
+	"net/mail"
 	"regexp"
 	"strings"
 	"time"
@@ -76,11 +77,19 @@ var ErrExists = fault.New(fault.Conflict, "carrier_exists", "Your organization h
 
 var naic = regexp.MustCompile(`^([0-9]{5})?$`)
 
+// address reports whether the whole of a text is an e-mail address, without a name
+// before it.
+func address(s string) bool {
+	a, err := mail.ParseAddress(s)
+	return err == nil && a.Address == s
+}
+
 // Check reports everything that is wrong with a carrier.
 func (c Carrier) Check() error {
 	var bad fault.Complaints
 	bad.When(strings.TrimSpace(c.Name) == "", "name", "required")
 	bad.When(!naic.MatchString(c.NAIC), "naicNumber", "pattern")
+	bad.When(c.Email != "" && !address(c.Email), "email", "email")
 	bad.When(c.Status != Active && c.Status != Inactive, "status", "enum")
 	bad.When(c.Reporting.Premium != Monthly && c.Reporting.Premium != Quarterly, "bordereauConfig.premiumFrequency", "enum")
 	bad.When(c.Reporting.Claims != Monthly && c.Reporting.Claims != Quarterly, "bordereauConfig.claimsFrequency", "enum")

@@ -20,9 +20,19 @@ func TestCarriersSayWhatIsWrong(t *testing.T) {
 	if err := summit().Check(); err != nil {
 		t.Fatal(err)
 	}
-	f, _ := errors.AsType[*fault.Error](carrier.Carrier{Name: " ", NAIC: "1", Reporting: carrier.Reporting{Lag: 91}}.Check())
-	if f == nil || fmt.Sprint(f.Fields()) != "[{name required} {naicNumber pattern} {status enum} {bordereauConfig.premiumFrequency enum} {bordereauConfig.claimsFrequency enum} {bordereauConfig.reportingLag max}]" {
+	f, _ := errors.AsType[*fault.Error](carrier.Carrier{Name: " ", NAIC: "1", Email: "Bob <bob@summit.example>", Reporting: carrier.Reporting{Lag: 91}}.Check())
+	if f == nil || fmt.Sprint(f.Fields()) != "[{name required} {naicNumber pattern} {email email} {status enum} {bordereauConfig.premiumFrequency enum} {bordereauConfig.claimsFrequency enum} {bordereauConfig.reportingLag max}]" {
 		t.Errorf("%v", f)
+	}
+}
+
+func TestTheAddressOfACarrierIsAllOfIts(t *testing.T) {
+	for email, want := range map[string]bool{"": true, "bob@summit.example": true, "Bob <bob@summit.example>": false, "<bob@summit.example>": false, " bob@summit.example": false, "bob": false} {
+		c := summit()
+		c.Email = email
+		if err := c.Check(); (err == nil) != want {
+			t.Errorf("%q: %v", email, err)
+		}
 	}
 }
 
