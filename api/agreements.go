@@ -22,7 +22,7 @@ type triggerBody struct {
 	Type        string   `json:"type" enum:"REVENUE_THRESHOLD,LOSS_HISTORY,CLASS_CODE,STATE"`
 	Threshold   *Money   `json:"threshold,omitempty" minimum:"0" doc:"Of revenue, or of what the last five years' losses cost: more refers."`
 	Values      []string `json:"values,omitempty" nullable:"false" maxItems:"5000" doc:"NAICS prefixes, or states."`
-	Description string   `json:"description" minLength:"1" maxLength:"500" pattern:"\\S"`
+	Description string   `json:"description" minLength:"1" maxLength:"500" pattern:"[^\\s\\p{Z}\\p{C}]"`
 }
 
 // AgreementTerms are the bounds of an agreement; exported so that the document
@@ -117,7 +117,7 @@ type createAgreementInput struct {
 		EffectiveDate   Date            `json:"effectiveDate" doc:"It covers policies that take effect from this day on."`
 		ExpirationDate  Date            `json:"expirationDate" doc:"The first day on which it covers none; ten years later at most."`
 		AgreementTerms
-		ExternalID string   `json:"externalId,omitempty" minLength:"1" maxLength:"255" pattern:"\\S"`
+		ExternalID string   `json:"externalId,omitempty" minLength:"1" maxLength:"255" pattern:"[^\\s\\p{Z}\\p{C}]"`
 		Metadata   Metadata `json:"metadata,omitempty"`
 	}
 }

@@ -46,7 +46,7 @@ func appointmentOf(a producer.Appointment, today civil.Date) appointmentBody {
 type createAppointmentInput struct {
 	ByID
 	Body struct {
-		Carrier      string     `json:"carrier,omitempty" minLength:"1" maxLength:"200" pattern:"\\S" doc:"Its name; needed without carrierId, and the same with it."`
+		Carrier      string     `json:"carrier,omitempty" minLength:"1" maxLength:"200" pattern:"[^\\s\\p{Z}\\p{C}]" doc:"Its name; needed without carrierId, and the same with it."`
 		CarrierID    carrier.ID `json:"carrierId,omitempty" doc:"One of your carriers."`
 		State        USState    `json:"state"`
 		Lines        []string   `json:"lines,omitempty" nullable:"false" maxItems:"7" enum:"GL,CYBER,EO,WC,PROPERTY,UMBRELLA,COMMERCIAL_AUTO" doc:"None: all lines."`

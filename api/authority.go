@@ -32,7 +32,7 @@ type profileBody struct {
 // ProfileInput is what an administrator says of an authority profile, beside its
 // lines and states; exported so that the document sees through its embedding.
 type ProfileInput struct {
-	Name        string      `json:"name" minLength:"1" maxLength:"200" pattern:"\\S" example:"Senior underwriter"`
+	Name        string      `json:"name" minLength:"1" maxLength:"200" pattern:"[^\\s\\p{Z}\\p{C}]" example:"Senior underwriter"`
 	Level       int         `json:"level" minimum:"1" maximum:"10" example:"5" doc:"10 is the most senior."`
 	MaxTIV      *Money      `json:"maxTiv,omitempty" minimum:"0" doc:"Without it, no authority for insured values."`
 	MaxLimit    *Money      `json:"maxLimit,omitempty" minimum:"0" doc:"Without it, no authority for limits."`
@@ -42,7 +42,7 @@ type ProfileInput struct {
 }
 
 type issueBody struct {
-	Name       string `json:"name" minLength:"1" maxLength:"100" pattern:"\\S" example:"driver_age"`
+	Name       string `json:"name" minLength:"1" maxLength:"100" pattern:"[^\\s\\p{Z}\\p{C}]" example:"driver_age"`
 	Comparator string `json:"comparator" enum:"at_most,at_least" example:"at_least"`
 	Value      int64  `json:"value" example:"17"`
 }
@@ -98,7 +98,7 @@ type patchProfileInput struct {
 	ByID
 	IfMatch
 	Body struct {
-		Name             *string      `json:"name,omitempty" minLength:"1" maxLength:"200" pattern:"\\S" example:"Senior underwriter"`
+		Name             *string      `json:"name,omitempty" minLength:"1" maxLength:"200" pattern:"[^\\s\\p{Z}\\p{C}]" example:"Senior underwriter"`
 		Level            *int         `json:"level,omitempty" minimum:"1" maximum:"10" example:"6"`
 		MaxTIV           *Money       `json:"maxTiv,omitempty" minimum:"0"`
 		MaxLimit         *Money       `json:"maxLimit,omitempty" minimum:"0"`

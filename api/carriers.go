@@ -66,11 +66,11 @@ func carrierOf(c carrier.Carrier) carrierBody {
 
 type createCarrierInput struct {
 	Body struct {
-		Name            string         `json:"name" minLength:"1" maxLength:"200" pattern:"\\S"`
+		Name            string         `json:"name" minLength:"1" maxLength:"200" pattern:"[^\\s\\p{Z}\\p{C}]"`
 		NAICNumber      string         `json:"naicNumber,omitempty" pattern:"^[0-9]{5}$" doc:"Its number at the regulators' association."`
 		Email           string         `json:"email,omitempty" format:"email" maxLength:"320"`
 		BordereauConfig *reportingBody `json:"bordereauConfig,omitempty" doc:"What it wants to be told, and when."`
-		ExternalID      string         `json:"externalId,omitempty" minLength:"1" maxLength:"255" pattern:"\\S"`
+		ExternalID      string         `json:"externalId,omitempty" minLength:"1" maxLength:"255" pattern:"[^\\s\\p{Z}\\p{C}]"`
 		Metadata        Metadata       `json:"metadata,omitempty"`
 	}
 }
@@ -79,7 +79,7 @@ type patchCarrierInput struct {
 	ByID
 	IfMatch
 	Body struct {
-		Name            *string         `json:"name,omitempty" minLength:"1" maxLength:"200" pattern:"\\S"`
+		Name            *string         `json:"name,omitempty" minLength:"1" maxLength:"200" pattern:"[^\\s\\p{Z}\\p{C}]"`
 		NAICNumber      *string         `json:"naicNumber,omitempty" pattern:"^([0-9]{5})?$"`
 		Email           *string         `json:"email,omitempty" maxLength:"320" doc:"An e-mail address; empty: none."`
 		Status          *string         `json:"status,omitempty" enum:"active,inactive"`

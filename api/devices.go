@@ -37,7 +37,7 @@ func deviceOf(d push.Device) deviceBody {
 
 type createDeviceInput struct {
 	Body struct {
-		Token        string `json:"token" minLength:"1" maxLength:"4096" pattern:"\\S" doc:"What APNs (ios) or Firebase (android) gave the app. It is never shown again."`
+		Token        string `json:"token" minLength:"1" maxLength:"4096" pattern:"[^\\s\\p{Z}\\p{C}]" doc:"What APNs (ios) or Firebase (android) gave the app. It is never shown again."`
 		Platform     string `json:"platform" enum:"ios,android"`
 		App          string `json:"app,omitempty" maxLength:"200" pattern:"^[A-Za-z0-9._-]+$" doc:"Bundle id or package name, when it is not the organization's usual app."`
 		Environment  string `json:"environment,omitempty" enum:"production,sandbox" default:"production" doc:"Of APNs; development builds get tokens of the sandbox."`

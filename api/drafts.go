@@ -12,7 +12,7 @@ import (
 
 type createDraftInput struct {
 	Body struct {
-		InsuredName    string  `json:"insuredName" minLength:"1" maxLength:"200" pattern:"\\S"`
+		InsuredName    string  `json:"insuredName" minLength:"1" maxLength:"200" pattern:"[^\\s\\p{Z}\\p{C}]"`
 		LineOfBusiness string  `json:"lineOfBusiness" enum:"GL,CYBER,EO,WC,PROPERTY,UMBRELLA,COMMERCIAL_AUTO"`
 		NAICSCode      string  `json:"naicsCode,omitempty" pattern:"^[0-9]{2,6}$" example:"236220"`
 		AnnualRevenue  *Money  `json:"annualRevenue,omitempty" minimum:"0" maximum:"100000000000" doc:"Dollars a year."`

@@ -10,8 +10,8 @@ import (
 
 // askFinanceBody is the agreement that a bind with PREMIUM_FINANCE goes by.
 type askFinanceBody struct {
-	Financier          string `json:"financier" minLength:"1" maxLength:"200" pattern:"\\S" doc:"Who lends the premium, by name."`
-	AgreementNumber    string `json:"agreementNumber" minLength:"1" maxLength:"100" pattern:"\\S" doc:"The financier's."`
+	Financier          string `json:"financier" minLength:"1" maxLength:"200" pattern:"[^\\s\\p{Z}\\p{C}]" doc:"Who lends the premium, by name."`
+	AgreementNumber    string `json:"agreementNumber" minLength:"1" maxLength:"100" pattern:"[^\\s\\p{Z}\\p{C}]" doc:"The financier's."`
 	DownPayment        *Money `json:"downPayment,omitempty" minimum:"0" maximum:"100000000000" doc:"What the insured pays himself, less than the premium; by default nothing."`
 	DownPaymentPercent int    `json:"downPaymentPercent,omitempty" minimum:"1" maximum:"99" doc:"The same as a share of the premium; one of the two."`
 	FundingDue         Date   `json:"fundingDue,omitzero" doc:"By when the financier pays the rest: from the effective date to 60 days after it, by default 30 days after."`

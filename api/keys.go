@@ -56,7 +56,7 @@ func keyOf(k store.Key) KeyBody {
 
 type createKeyInput struct {
 	Body struct {
-		Name      string     `json:"name" minLength:"1" maxLength:"200" pattern:"\\S"`
+		Name      string     `json:"name" minLength:"1" maxLength:"200" pattern:"[^\\s\\p{Z}\\p{C}]"`
 		Scopes    []string   `json:"scopes" nullable:"false" minItems:"1" maxItems:"50"`
 		Tier      string     `json:"tier,omitempty" enum:"standard,enterprise" default:"standard"`
 		ExpiresAt *time.Time `json:"expiresAt,omitempty" nullable:"true" doc:"null: never expires."`

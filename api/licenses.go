@@ -38,7 +38,7 @@ func licenseOf(l producer.License, today civil.Date) licenseBody {
 type addLicenseInput struct {
 	ByID
 	Body struct {
-		Number         string   `json:"number" minLength:"1" maxLength:"60" pattern:"\\S"`
+		Number         string   `json:"number" minLength:"1" maxLength:"60" pattern:"[^\\s\\p{Z}\\p{C}]"`
 		Type           string   `json:"type" enum:"property_casualty,life_health,surplus_lines,adjuster,consultant"`
 		State          USState  `json:"state"`
 		Lines          []string `json:"lines,omitempty" nullable:"false" maxItems:"7" enum:"GL,CYBER,EO,WC,PROPERTY,UMBRELLA,COMMERCIAL_AUTO" doc:"None: all lines of its type."`

@@ -26,7 +26,7 @@ func orgOf(o store.Org) orgBody {
 
 type createOrgInput struct {
 	Body struct {
-		Name string `json:"name" minLength:"1" maxLength:"200" pattern:"\\S"`
+		Name string `json:"name" minLength:"1" maxLength:"200" pattern:"[^\\s\\p{Z}\\p{C}]"`
 		Kind string `json:"kind" enum:"mga,carrier,brokerage"`
 	}
 }
@@ -35,7 +35,7 @@ type patchOrgInput struct {
 	ByID
 	IfMatch
 	Body struct {
-		Name *string `json:"name,omitempty" minLength:"1" maxLength:"200" pattern:"\\S"`
+		Name *string `json:"name,omitempty" minLength:"1" maxLength:"200" pattern:"[^\\s\\p{Z}\\p{C}]"`
 	}
 }
 

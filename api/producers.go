@@ -73,7 +73,7 @@ func dateOf(d civil.Date) *Date {
 type createProducerInput struct {
 	Body struct {
 		Type             string       `json:"type" enum:"individual,agency,mga,wholesaler"`
-		LegalName        string       `json:"legalName" minLength:"1" maxLength:"200" pattern:"\\S" example:"Harbor Brokers LLC"`
+		LegalName        string       `json:"legalName" minLength:"1" maxLength:"200" pattern:"[^\\s\\p{Z}\\p{C}]" example:"Harbor Brokers LLC"`
 		DBA              string       `json:"dba,omitempty" maxLength:"200"`
 		EIN              string       `json:"ein,omitempty" pattern:"^[0-9]{9}$" doc:"Nine digits."`
 		NPN              string       `json:"npn" pattern:"^[0-9]{1,10}$" doc:"Of the national registry; unique among those who are not terminated." example:"1234567"`
@@ -81,7 +81,7 @@ type createProducerInput struct {
 		Phone            string       `json:"phone,omitempty" maxLength:"40"`
 		ParentProducerID producer.ID  `json:"parentProducerId,omitempty" maxLength:"64"`
 		FirmOrgID        access.OrgID `json:"firmOrgId,omitempty" maxLength:"64" doc:"Of a firm whose people were in one of your deal rooms."`
-		ExternalID       string       `json:"externalId,omitempty" minLength:"1" maxLength:"255" pattern:"\\S"`
+		ExternalID       string       `json:"externalId,omitempty" minLength:"1" maxLength:"255" pattern:"[^\\s\\p{Z}\\p{C}]"`
 		Metadata         Metadata     `json:"metadata,omitempty"`
 	}
 }
@@ -90,7 +90,7 @@ type patchProducerInput struct {
 	ByID
 	IfMatch
 	Body struct {
-		LegalName        *string       `json:"legalName,omitempty" minLength:"1" maxLength:"200" pattern:"\\S"`
+		LegalName        *string       `json:"legalName,omitempty" minLength:"1" maxLength:"200" pattern:"[^\\s\\p{Z}\\p{C}]"`
 		DBA              *string       `json:"dba,omitempty" maxLength:"200"`
 		EIN              *string       `json:"ein,omitempty" pattern:"^([0-9]{9})?$"`
 		Email            *string       `json:"email,omitempty" format:"email" maxLength:"320"`
@@ -162,7 +162,7 @@ func (a *API) registerProducers(p Platform) {
 		IfMatch
 		Body struct {
 			Decision  string `json:"decision" enum:"clear,block"`
-			Rationale string `json:"rationale" minLength:"1" maxLength:"2000" pattern:"\\S"`
+			Rationale string `json:"rationale" minLength:"1" maxLength:"2000" pattern:"[^\\s\\p{Z}\\p{C}]"`
 		}
 	},
 	) (*bodyOf[ProducerBody], error) {

@@ -15,7 +15,7 @@ import (
 // ProgramFields are what a program says; exported so that the document sees
 // through its embedding.
 type ProgramFields struct {
-	Name              string   `json:"name" minLength:"1" maxLength:"200" pattern:"\\S"`
+	Name              string   `json:"name" minLength:"1" maxLength:"200" pattern:"[^\\s\\p{Z}\\p{C}]"`
 	LineOfBusiness    string   `json:"lineOfBusiness" enum:"GL,CYBER,EO,WC,PROPERTY,UMBRELLA,COMMERCIAL_AUTO"`
 	States            []string `json:"states,omitempty" nullable:"false" maxItems:"51" doc:"In which it writes; none is all of them."`
 	MaxLimit          Money    `json:"maxLimit" minimum:"1" maximum:"100000000000" doc:"A higher limit is referred."`

@@ -3,12 +3,12 @@ package api
 import (
 	"context"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/openinsure/openinsure/internal/access"
+	"github.com/openinsure/openinsure/internal/fault"
 	"github.com/openinsure/openinsure/internal/insurance"
 	"github.com/openinsure/openinsure/internal/insurance/authority"
 	"github.com/openinsure/openinsure/internal/insurance/referral"
@@ -121,7 +121,7 @@ type counterAnswerBody struct {
 
 // Resolve implements huma.Resolver.
 func (b *counterAnswerBody) Resolve(ctx huma.Context) []error {
-	if b.Accept || strings.TrimSpace(b.Rationale) != "" {
+	if b.Accept || !fault.Blank(b.Rationale) {
 		return nil
 	}
 	return foreseen(ctx, referral.ErrRationale)
@@ -139,7 +139,7 @@ type conditionChangeInput struct {
 
 // Resolve implements huma.Resolver.
 func (in *conditionChangeInput) Resolve(ctx huma.Context) []error {
-	if in.Body.Action == "accept" || strings.TrimSpace(in.Body.Note) != "" {
+	if in.Body.Action == "accept" || !fault.Blank(in.Body.Note) {
 		return nil
 	}
 	return foreseen(ctx, referral.ErrNote)

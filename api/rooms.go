@@ -91,7 +91,7 @@ type createRoomInput struct {
 		SubmissionID string           `json:"submissionId" minLength:"1" maxLength:"64"`
 		Title        string           `json:"title,omitempty" minLength:"1" maxLength:"200" doc:"The insured's name and the line when you give none."`
 		Participants []InvitationBody `json:"participants,omitempty" nullable:"false" maxItems:"50"`
-		ExternalID   string           `json:"externalId,omitempty" minLength:"1" maxLength:"255" pattern:"\\S" doc:"Your own id, unique in your organization."`
+		ExternalID   string           `json:"externalId,omitempty" minLength:"1" maxLength:"255" pattern:"[^\\s\\p{Z}\\p{C}]" doc:"Your own id, unique in your organization."`
 		Metadata     Metadata         `json:"metadata,omitempty"`
 	}
 }

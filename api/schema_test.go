@@ -113,3 +113,14 @@ func TestAmountsOfPartsAreDollars(t *testing.T) {
 		t.Errorf("premium is %v", got)
 	}
 }
+
+func TestANameOfSpacesOfAnyKindIsBlank(t *testing.T) {
+	c := newCast(t)
+	for _, name := range []string{"   ", "\u00a0", "\u3000\u200b"} {
+		got := c.want(400, "ada", "POST", "/v1/carriers", fmt.Sprintf(`{"name":%q}`, name))
+		if fmt.Sprint(got["details"]) != "map[field:name rule:pattern]" {
+			t.Errorf("%q: %v", name, got)
+		}
+	}
+	c.want(201, "ada", "POST", "/v1/carriers", `{"name":"保\u00a0险"}`)
+}

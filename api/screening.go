@@ -31,7 +31,7 @@ type reviewSubmissionInput struct {
 	IfMatch
 	Body struct {
 		Decision  string `json:"decision" enum:"clear,block" doc:"clear: it is somebody else; block: there can be no business."`
-		Rationale string `json:"rationale" minLength:"1" maxLength:"2000" pattern:"\\S" example:"Another date of birth."`
+		Rationale string `json:"rationale" minLength:"1" maxLength:"2000" pattern:"[^\\s\\p{Z}\\p{C}]" example:"Another date of birth."`
 	}
 }
 

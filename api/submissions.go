@@ -73,7 +73,7 @@ func submissionFor(s submission.Submission) submissionBody {
 
 type createSubmissionInput struct {
 	Body struct {
-		InsuredName    string  `json:"insuredName" minLength:"1" maxLength:"200" pattern:"\\S"`
+		InsuredName    string  `json:"insuredName" minLength:"1" maxLength:"200" pattern:"[^\\s\\p{Z}\\p{C}]"`
 		NAICSCode      string  `json:"naicsCode" pattern:"^[0-9]{2,6}$" example:"236220"`
 		AnnualRevenue  Money   `json:"annualRevenue" minimum:"0" maximum:"100000000000" doc:"Dollars a year."`
 		RequestedLimit Money   `json:"requestedLimit" minimum:"1" maximum:"100000000000" doc:"Dollars per occurrence."`
@@ -91,7 +91,7 @@ type BroughtBody struct {
 	RiskBody
 	Insured    *submission.Insured `json:"insured,omitempty"`
 	Priority   string              `json:"priority,omitempty" enum:"normal,high" doc:"normal without it."`
-	ExternalID string              `json:"externalId,omitempty" minLength:"1" maxLength:"255" pattern:"\\S" doc:"Your own id, unique in your organization; that of a draft is taken when it is submitted."`
+	ExternalID string              `json:"externalId,omitempty" minLength:"1" maxLength:"255" pattern:"[^\\s\\p{Z}\\p{C}]" doc:"Your own id, unique in your organization; that of a draft is taken when it is submitted."`
 	Metadata   Metadata            `json:"metadata,omitempty"`
 }
 
@@ -206,7 +206,7 @@ type bindInput struct {
 		InstallmentPlan string          `json:"installmentPlan" enum:"PIF,TWO_PAY,QUARTERLY,MONTHLY_10,MONTHLY_12,PREMIUM_FINANCE"`
 		PremiumFinance  *askFinanceBody `json:"premiumFinance,omitempty" doc:"The agreement that PREMIUM_FINANCE goes by; with no other plan."`
 		QuoteID         quote.ID        `json:"quoteId,omitempty" doc:"Which quote to bind; by default the accepted one, else the newest."`
-		ExternalID      string          `json:"externalId,omitempty" minLength:"1" maxLength:"255" pattern:"\\S" doc:"Your own id of the policy, unique in your organization."`
+		ExternalID      string          `json:"externalId,omitempty" minLength:"1" maxLength:"255" pattern:"[^\\s\\p{Z}\\p{C}]" doc:"Your own id of the policy, unique in your organization."`
 		Metadata        Metadata        `json:"metadata,omitempty"`
 	}
 }

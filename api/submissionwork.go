@@ -109,7 +109,7 @@ type correctSubmissionInput struct {
 	ByID
 	IfMatch
 	Body struct {
-		InsuredName     *string             `json:"insuredName,omitempty" minLength:"1" maxLength:"200" pattern:"\\S"`
+		InsuredName     *string             `json:"insuredName,omitempty" minLength:"1" maxLength:"200" pattern:"[^\\s\\p{Z}\\p{C}]"`
 		NAICSCode       *string             `json:"naicsCode,omitempty" pattern:"^[0-9]{2,6}$" example:"236220"`
 		AnnualRevenue   *Money              `json:"annualRevenue,omitempty" minimum:"0" maximum:"100000000000"`
 		RequestedLimit  *Money              `json:"requestedLimit,omitempty" minimum:"1" maximum:"100000000000"`
@@ -129,7 +129,7 @@ type correctSubmissionInput struct {
 		LossHistory     *[]lossBody         `json:"lossHistory,omitempty" maxItems:"11" doc:"All of it."`
 		Insured         *submission.Insured `json:"insured,omitempty" doc:"All of it."`
 		Priority        *string             `json:"priority,omitempty" enum:"normal,high"`
-		ExternalID      *string             `json:"externalId,omitempty" minLength:"1" maxLength:"255" pattern:"\\S"`
+		ExternalID      *string             `json:"externalId,omitempty" minLength:"1" maxLength:"255" pattern:"[^\\s\\p{Z}\\p{C}]"`
 		Metadata        Metadata            `json:"metadata,omitempty" doc:"All of it: at most 50 keys of 40 characters with values of 500."`
 		Unset           []string            `json:"unset,omitempty" nullable:"false" maxItems:"14" enum:"aggregateLimit,deductible,payroll,tiv,employees,vehicles,yearsInBusiness,experienceMod,postalCode,lossHistory,insured,externalId" doc:"What is not known any more."`
 	}

@@ -33,7 +33,7 @@ func userOf(u store.User) userBody {
 type createUserInput struct {
 	Body struct {
 		Email string `json:"email" format:"email" maxLength:"320"`
-		Name  string `json:"name" minLength:"1" maxLength:"200" pattern:"\\S"`
+		Name  string `json:"name" minLength:"1" maxLength:"200" pattern:"[^\\s\\p{Z}\\p{C}]"`
 		Role  string `json:"role" enum:"admin,underwriter,broker,auditor,finance,adjuster,compliance"`
 	}
 }
@@ -42,7 +42,7 @@ type patchUserInput struct {
 	ByID
 	IfMatch
 	Body struct {
-		Name   *string `json:"name,omitempty" minLength:"1" maxLength:"200" pattern:"\\S"`
+		Name   *string `json:"name,omitempty" minLength:"1" maxLength:"200" pattern:"[^\\s\\p{Z}\\p{C}]"`
 		Role   *string `json:"role,omitempty" enum:"admin,underwriter,broker,auditor,finance,adjuster,compliance"`
 		Status *string `json:"status,omitempty" enum:"active,stopped"`
 	}

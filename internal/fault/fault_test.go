@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"testing"
 	"time"
 
@@ -70,5 +71,14 @@ func TestOfAListThatIsTooLongNoItemIsLookedAt(t *testing.T) {
 	c.Each("s", make([]string, 1_000_000), []string{"OR", "WA"})
 	if fits := c.Fits("t", 3, 2); fits || !c.Fits("u", 2, 2) || fmt.Sprint(c) != "[{s maxItems} {t maxItems}]" {
 		t.Errorf("fits %t: %.100v", fits, c)
+	}
+}
+
+func TestBlankIsWhatThePatternRefuses(t *testing.T) {
+	pattern := regexp.MustCompile(`[^\s\p{Z}\p{C}]`)
+	for text, want := range map[string]bool{"": true, " \t\n": true, "\u00a0": true, "\u3000\u2003": true, "\u200b\ufeff": true, "\x00": true, "a": false, " é\u00a0": false, "保": false} {
+		if got := fault.Blank(text); got != want || pattern.MatchString(text) == want {
+			t.Errorf("%q is blank: %t", text, got)
+		}
 	}
 }

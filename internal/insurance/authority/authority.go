@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/big"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/openinsure/openinsure/internal/access"
@@ -135,7 +134,7 @@ func (p Profile) Object() access.Object { return access.OrgObject(p.Org) }
 // Check reports everything that is wrong with a profile.
 func (p Profile) Check() error {
 	var bad fault.Complaints
-	bad.When(strings.TrimSpace(p.Name) == "", "name", "required")
+	bad.When(fault.Blank(p.Name), "name", "required")
 	bad.When(p.Level < MinLevel, "level", "min")
 	bad.When(p.Level > MaxLevel, "level", "max")
 	negative := func(c *money.Cents) bool { return c != nil && *c < 0 }
@@ -147,7 +146,7 @@ func (p Profile) Check() error {
 	bad.Each("prohibitedStates", p.ProhibitedStates, submission.States)
 	seen := map[string]bool{}
 	for i, c := range fault.Fitting(&bad, "constraints", p.Constraints, MaxConstraints) {
-		bad.When(strings.TrimSpace(c.Name) == "", fmt.Sprintf("constraints[%d].name", i), "required")
+		bad.When(fault.Blank(c.Name), fmt.Sprintf("constraints[%d].name", i), "required")
 		bad.When(c.Comparator != AtMost && c.Comparator != AtLeast, fmt.Sprintf("constraints[%d].comparator", i), "enum")
 		bad.When(seen[c.Name], fmt.Sprintf("constraints[%d].name", i), "unique")
 		seen[c.Name] = true

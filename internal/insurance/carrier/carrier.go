@@ -5,7 +5,6 @@ package carrier
 import (
 	"net/mail"
 	"regexp"
-	"strings"
 	"time"
 
 	"cloud.google.com/go/civil"
@@ -87,7 +86,7 @@ func address(s string) bool {
 // Check reports everything that is wrong with a carrier.
 func (c Carrier) Check() error {
 	var bad fault.Complaints
-	bad.When(strings.TrimSpace(c.Name) == "", "name", "required")
+	bad.When(fault.Blank(c.Name), "name", "required")
 	bad.When(!naic.MatchString(c.NAIC), "naicNumber", "pattern")
 	bad.When(c.Email != "" && !address(c.Email), "email", "email")
 	bad.When(c.Status != Active && c.Status != Inactive, "status", "enum")

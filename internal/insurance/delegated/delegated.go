@@ -220,7 +220,7 @@ func (t Terms) check(bad *fault.Complaints) {
 }
 
 func (g Trigger) check(bad *fault.Complaints, in string) {
-	bad.When(strings.TrimSpace(g.Description) == "", in+"description", "required")
+	bad.When(fault.Blank(g.Description), in+"description", "required")
 	switch g.Type {
 	case RevenueThreshold, LossHistory:
 		bad.When(g.Threshold == nil, in+"threshold", "required")

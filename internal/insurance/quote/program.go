@@ -9,7 +9,6 @@ import (
 	"math/big"
 	"regexp"
 	"slices"
-	"strings"
 	"time"
 
 	"cloud.google.com/go/civil"
@@ -85,7 +84,7 @@ var experience = regexp.MustCompile(`^[0-9](\.[0-9]{1,3})?$`)
 // Check reports everything that is wrong with a program.
 func (p Program) Check() error {
 	var bad fault.Complaints
-	bad.When(strings.TrimSpace(p.Name) == "", "name", "required")
+	bad.When(fault.Blank(p.Name), "name", "required")
 	bad.When(!slices.Contains(rating.Lines, p.LineOfBusiness), "lineOfBusiness", "enum")
 	bad.Each("states", p.States, submission.States)
 	for _, amount := range []struct {

@@ -55,7 +55,7 @@ func (b Book) Allows(s Schedule) error {
 	}
 	if !slices.Contains(ScheduleReasons, s.Reason) {
 		bad = bad.Field("schedule.reason", "enum")
-	} else if s.Reason == "other" && strings.TrimSpace(s.Note) == "" {
+	} else if s.Reason == "other" && fault.Blank(s.Note) {
 		bad = bad.Field("schedule.note", "required")
 	}
 	if len(bad.Fields()) > 0 {

@@ -2,7 +2,6 @@ package referral
 
 import (
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/openinsure/openinsure/internal/access"
@@ -33,7 +32,7 @@ func (r Referral) AnswerCounter(by access.Actor, take bool, because string, at t
 	if r.ValidUntil != nil && !at.Before(*r.ValidUntil) {
 		return r, event.Event{}, ErrCounter.With("validUntil", r.ValidUntil)
 	}
-	if !take && strings.TrimSpace(because) == "" {
+	if !take && fault.Blank(because) {
 		return r, event.Event{}, ErrRationale
 	}
 	told := event.ReferralCounterAnswered{ReferralSubject: r.subject(), Accepted: take, Rationale: because, AnsweredBy: by.ID}
@@ -57,7 +56,7 @@ func (r Referral) Revoke(by access.Actor, because string, on Bench, at time.Time
 	if r.SecondBy != "" && (by.ID == r.DecidedBy || by.ID == r.SecondBy) {
 		return r, event.Event{}, ErrSecond
 	}
-	if strings.TrimSpace(because) == "" {
+	if fault.Blank(because) {
 		return r, event.Event{}, ErrRationale
 	}
 	if _, err := on.cover(by, *r.Reference, []string{r.RaisedBy}, false); err != nil {

@@ -2,7 +2,6 @@ package referral
 
 import (
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/openinsure/openinsure/internal/access"
@@ -86,7 +85,7 @@ func (r Referral) SubmitCondition(by access.Actor, id ConditionID, note string, 
 	if err != nil {
 		return r, event.Event{}, err
 	}
-	if strings.TrimSpace(note) == "" {
+	if fault.Blank(note) {
 		return r, event.Event{}, ErrNote
 	}
 	after, told := r.change(by, i, func(c *Condition) {
@@ -107,7 +106,7 @@ func (r Referral) ResolveCondition(by access.Actor, id ConditionID, accept bool,
 	if by.ID == r.Conditions[i].SubmittedBy {
 		return r, event.Event{}, ErrOwnSubmission
 	}
-	if !accept && strings.TrimSpace(because) == "" {
+	if !accept && fault.Blank(because) {
 		return r, event.Event{}, ErrNote
 	}
 	to := map[bool]string{true: ConditionAccepted, false: ConditionRejected}[accept]
@@ -125,7 +124,7 @@ func (r Referral) WaiveCondition(by access.Actor, id ConditionID, because string
 	if err != nil {
 		return r, event.Event{}, err
 	}
-	if strings.TrimSpace(because) == "" {
+	if fault.Blank(because) {
 		return r, event.Event{}, ErrNote
 	}
 	on.Value.Issue = r.Value.Issue

@@ -3,7 +3,6 @@ package referral
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/openinsure/openinsure/internal/access"
@@ -229,7 +228,7 @@ func (r Referral) refusal() error {
 // Check reports everything that is wrong with what is answered at a time.
 func (d Decision) Check(at time.Time) error {
 	var bad fault.Complaints
-	unsaid := strings.TrimSpace(d.Rationale) == ""
+	unsaid := fault.Blank(d.Rationale)
 	bad.When(unsaid, "rationale", "required")
 	bad.When(d.Verb != Approve && d.Verb != Reject && d.Verb != RequestMoreInfo, "decision", "enum")
 	bad.When(d.Verb != RequestMoreInfo && len(d.Questions) > 0, "questions", "unexpected")
@@ -243,10 +242,10 @@ func (d Decision) Check(at time.Time) error {
 	bad.When(d.Offset < 0, "offsetPercent", "min")
 	bad.When(d.Offset > MaxOffset, "offsetPercent", "max")
 	for i, q := range fault.Fitting(&bad, "questions", d.Questions, mostItems) {
-		bad.When(strings.TrimSpace(q) == "", fmt.Sprintf("questions[%d]", i), "required")
+		bad.When(fault.Blank(q), fmt.Sprintf("questions[%d]", i), "required")
 	}
 	for i, c := range fault.Fitting(&bad, "conditions", d.Conditions, mostItems) {
-		bad.When(strings.TrimSpace(c.Action) == "", fmt.Sprintf("conditions[%d].action", i), "required")
+		bad.When(fault.Blank(c.Action), fmt.Sprintf("conditions[%d].action", i), "required")
 		bad.When(c.Kind != PreBind && c.Kind != PostBind, fmt.Sprintf("conditions[%d].kind", i), "enum")
 		bad.When(c.DueAt != nil && !c.DueAt.After(at), fmt.Sprintf("conditions[%d].dueAt", i), "min")
 	}

@@ -3,7 +3,6 @@ package referral
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/openinsure/openinsure/internal/access"
@@ -38,7 +37,7 @@ func (r Referral) Respond(by access.Actor, replies []Reply, inside bool, at time
 			continue
 		case answered[n]:
 			bad = bad.Field(field+".question", "unique")
-		case strings.TrimSpace(a.Text) == "":
+		case fault.Blank(a.Text):
 			bad = bad.Field(field+".text", "required")
 		}
 		answered[n] = true

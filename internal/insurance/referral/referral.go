@@ -177,11 +177,11 @@ type Ask struct {
 // Check reports everything that is wrong with what is asked.
 func (a Ask) Check() error {
 	var bad fault.Complaints
-	unsaid := strings.TrimSpace(a.Rationale) == ""
+	unsaid := fault.Blank(a.Rationale)
 	bad.When(!slices.Contains(Reasons, a.Reason), "reason", "enum")
 	bad.When(unsaid, "rationale", "required")
 	if i := a.Issue; i != nil {
-		bad.When(strings.TrimSpace(i.Name) == "", "issue.name", "required")
+		bad.When(fault.Blank(i.Name), "issue.name", "required")
 		bad.When(i.Comparator != authority.AtMost && i.Comparator != authority.AtLeast, "issue.comparator", "enum")
 	}
 	if len(bad) == 1 && unsaid {

@@ -1,11 +1,11 @@
 package referral
 
 import (
-	"strings"
 	"time"
 
 	"github.com/openinsure/openinsure/internal/access"
 	"github.com/openinsure/openinsure/internal/event"
+	"github.com/openinsure/openinsure/internal/fault"
 	"github.com/openinsure/openinsure/internal/insurance/authority"
 )
 
@@ -77,7 +77,7 @@ func (r Referral) Withdraw(by access.Actor, administers bool, because string, at
 	if !r.Status.live() && r.Status != Draft {
 		return r, event.Event{}, r.refusal()
 	}
-	if strings.TrimSpace(because) == "" {
+	if fault.Blank(because) {
 		return r, event.Event{}, ErrRationale
 	}
 	return r.end(by, Withdrawn, because, at)
@@ -134,7 +134,7 @@ func (r Referral) maySecond(by access.Actor, rationale string) error {
 	if by.ID == r.Proposal.By || by.ID == r.Proposal.Use.For {
 		return ErrSecond
 	}
-	if strings.TrimSpace(rationale) == "" {
+	if fault.Blank(rationale) {
 		return ErrRationale
 	}
 	return nil

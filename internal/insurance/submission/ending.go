@@ -3,7 +3,6 @@ package submission
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/openinsure/openinsure/internal/fault"
@@ -81,9 +80,9 @@ func (e Ending) Check(v Step) error {
 		bad.When(!slices.Contains(all, r), field, "enum")
 		bad.When(slices.Index(e.Reasons, r) < i, field, "unique")
 	}
-	bad.When(v == Decline && strings.TrimSpace(e.Rationale) == "", "rationale", "required")
+	bad.When(v == Decline && fault.Blank(e.Rationale), "rationale", "required")
 	bad.When(len([]rune(e.Rationale)) > mostRationale, "rationale", "maxLength")
-	bad.When(slices.Contains(e.Reasons, Other) && strings.TrimSpace(e.Message) == "", "message", "required")
+	bad.When(slices.Contains(e.Reasons, Other) && fault.Blank(e.Message), "message", "required")
 	bad.When(len([]rune(e.Message)) > mostMessage, "message", "maxLength")
 	return bad.On(fault.ErrValidation)
 }

@@ -103,7 +103,7 @@ const sectors = "11 21 22 23 31 32 33 42 44 45 48 49 51 52 53 54 55 56 61 62 71 
 // that none comes near to nothing.
 var experience = regexp.MustCompile(`^([1-9](\.[0-9]{1,3})?|0\.[1-9][0-9]{0,2})$`)
 
-func blank(s string) bool { return strings.TrimSpace(s) == "" }
+func blank(s string) bool { return fault.Blank(s) }
 
 // UnknownRevenue is the revenue of a draft of which nobody has said any: none at
 // all is one, too.

@@ -85,7 +85,7 @@ type Submission struct {
 
 // Insured is how to reach the insured.
 type Insured struct {
-	Name    string `json:"name,omitempty" maxLength:"200" pattern:"^$|\\S"`
+	Name    string `json:"name,omitempty" maxLength:"200" pattern:"^$|[^\\s\\p{Z}\\p{C}]"`
 	Email   string `json:"email,omitempty" format:"email" maxLength:"320"`
 	Phone   string `json:"phone,omitempty" maxLength:"40"`
 	Address string `json:"address,omitempty" maxLength:"500"`
