@@ -118,16 +118,16 @@ func (in *createSubmissionInput) Resolve(ctx huma.Context) []error {
 // RiskBody is what may be known of a risk besides; exported so that the document
 // sees through its embedding.
 type RiskBody struct {
-	AggregateLimit  Money       `json:"aggregateLimit,omitempty" minimum:"1" maximum:"100000000000" doc:"Dollars for all losses of a year."`
-	Deductible      Money       `json:"deductible,omitempty" minimum:"1" maximum:"100000000000"`
-	Payroll         Money       `json:"payroll,omitempty" minimum:"1" maximum:"100000000000" doc:"Dollars a year; workers' compensation is rated on it."`
-	TIV             Money       `json:"tiv,omitempty" minimum:"1" maximum:"100000000000" doc:"Total insured value; property is rated on it."`
-	Employees       int         `json:"employees,omitempty" minimum:"1" maximum:"10000000"`
-	Vehicles        int         `json:"vehicles,omitempty" minimum:"1" maximum:"1000000" doc:"Commercial auto is rated on them."`
-	YearsInBusiness *int        `json:"yearsInBusiness,omitempty" minimum:"0" maximum:"1000"`
-	ExperienceMod   string      `json:"experienceMod,omitempty" pattern:"^([1-9](\\.[0-9]{1,3})?|0\\.[1-9][0-9]{0,2})$" doc:"Experience modification, from 0.1." example:"1.12"`
-	PostalCode      string      `json:"postalCode,omitempty" pattern:"^[0-9]{5}$" doc:"Of the insured's main location." example:"97201"`
-	LossHistory     *[]lossBody `json:"lossHistory,omitempty" maxItems:"11" doc:"By year; the effective year and the five before it count. Empty says that there were none, absent that nobody knows."`
+	AggregateLimit  Money         `json:"aggregateLimit,omitempty" minimum:"1" maximum:"100000000000" doc:"Dollars for all losses of a year."`
+	Deductible      Money         `json:"deductible,omitempty" minimum:"1" maximum:"100000000000"`
+	Payroll         Money         `json:"payroll,omitempty" minimum:"1" maximum:"100000000000" doc:"Dollars a year; workers' compensation is rated on it."`
+	TIV             Money         `json:"tiv,omitempty" minimum:"1" maximum:"100000000000" doc:"Total insured value; property is rated on it."`
+	Employees       int           `json:"employees,omitempty" minimum:"1" maximum:"10000000"`
+	Vehicles        int           `json:"vehicles,omitempty" minimum:"1" maximum:"1000000" doc:"Commercial auto is rated on them."`
+	YearsInBusiness *int          `json:"yearsInBusiness,omitempty" minimum:"0" maximum:"1000"`
+	ExperienceMod   ExperienceMod `json:"experienceMod,omitempty"`
+	PostalCode      string        `json:"postalCode,omitempty" pattern:"^[0-9]{5}$" doc:"Of the insured's main location." example:"97201"`
+	LossHistory     *[]lossBody   `json:"lossHistory,omitempty" maxItems:"11" doc:"By year; the effective year and the five before it count. Empty says that there were none, absent that nobody knows."`
 }
 
 type lossBody struct {
@@ -140,7 +140,7 @@ type lossBody struct {
 func riskOf(r submission.Risk) RiskBody {
 	b := RiskBody{
 		AggregateLimit: Money(r.AggregateLimit), Deductible: Money(r.Deductible), Payroll: Money(r.Payroll), TIV: Money(r.InsuredValue),
-		Employees: r.Employees, Vehicles: r.Vehicles, YearsInBusiness: r.YearsInBusiness, ExperienceMod: r.ExperienceMod, PostalCode: r.PostalCode,
+		Employees: r.Employees, Vehicles: r.Vehicles, YearsInBusiness: r.YearsInBusiness, ExperienceMod: ExperienceMod(r.ExperienceMod), PostalCode: r.PostalCode,
 	}
 	if r.Losses != nil {
 		losses := make([]lossBody, len(r.Losses))
@@ -155,7 +155,7 @@ func riskOf(r submission.Risk) RiskBody {
 func (b RiskBody) risk() submission.Risk {
 	r := submission.Risk{
 		AggregateLimit: money.Cents(b.AggregateLimit), Deductible: money.Cents(b.Deductible), Payroll: money.Cents(b.Payroll), InsuredValue: money.Cents(b.TIV),
-		Employees: b.Employees, Vehicles: b.Vehicles, YearsInBusiness: b.YearsInBusiness, ExperienceMod: b.ExperienceMod, PostalCode: b.PostalCode,
+		Employees: b.Employees, Vehicles: b.Vehicles, YearsInBusiness: b.YearsInBusiness, ExperienceMod: string(b.ExperienceMod), PostalCode: b.PostalCode,
 	}
 	if b.LossHistory != nil {
 		r.Losses = lossesOf(*b.LossHistory)

@@ -124,7 +124,7 @@ type correctSubmissionInput struct {
 		Employees       *int                `json:"employees,omitempty" minimum:"1" maximum:"10000000"`
 		Vehicles        *int                `json:"vehicles,omitempty" minimum:"1" maximum:"1000000"`
 		YearsInBusiness *int                `json:"yearsInBusiness,omitempty" minimum:"0" maximum:"1000"`
-		ExperienceMod   *string             `json:"experienceMod,omitempty" pattern:"^([1-9](\\.[0-9]{1,3})?|0\\.[1-9][0-9]{0,2})$"`
+		ExperienceMod   *ExperienceMod      `json:"experienceMod,omitempty"`
 		PostalCode      *string             `json:"postalCode,omitempty" pattern:"^[0-9]{5}$"`
 		LossHistory     *[]lossBody         `json:"lossHistory,omitempty" maxItems:"11" doc:"All of it."`
 		Insured         *submission.Insured `json:"insured,omitempty" doc:"All of it."`
@@ -177,7 +177,7 @@ func (in *correctSubmissionInput) change(s *submission.Submission) {
 	put(&r.InsuredValue, (*money.Cents)(b.TIV))
 	put(&r.Employees, b.Employees)
 	put(&r.Vehicles, b.Vehicles)
-	put(&r.ExperienceMod, b.ExperienceMod)
+	put(&r.ExperienceMod, (*string)(b.ExperienceMod))
 	put(&r.PostalCode, b.PostalCode)
 	if b.YearsInBusiness != nil {
 		r.YearsInBusiness = b.YearsInBusiness
