@@ -20,19 +20,13 @@ type askFinanceBody struct {
 // Resolve implements huma.Resolver: an agreement goes with PREMIUM_FINANCE, and
 // with no other plan.
 func (in *bindInput) Resolve(ctx huma.Context) []error {
-	wrong := fault.ErrValidation
-	financed := in.Body.InstallmentPlan == string(billing.PremiumFinance)
-	f := in.Body.PremiumFinance
-	switch {
-	case financed && f == nil:
-		wrong = wrong.Field("premiumFinance", "required")
-	case !financed && f != nil && in.Body.InstallmentPlan != "":
-		wrong = wrong.Field("premiumFinance", "unexpected")
-	}
-	if f != nil && f.DownPayment != nil && f.DownPaymentPercent != 0 {
-		wrong = wrong.Field("premiumFinance.downPaymentPercent", "unexpected")
-	}
-	return found(ctx, wrong)
+	var bad fault.Complaints
+	plan, f := in.Body.InstallmentPlan, in.Body.PremiumFinance
+	financed := plan == string(billing.PremiumFinance)
+	bad.When(financed && f == nil, "premiumFinance", "required")
+	bad.When(!financed && f != nil && plan != "", "premiumFinance", "unexpected")
+	bad.When(f != nil && f.DownPayment != nil && f.DownPaymentPercent != 0, "premiumFinance.downPaymentPercent", "unexpected")
+	return found(ctx, bad.On(fault.ErrValidation))
 }
 
 func (b *askFinanceBody) finance() *billing.Finance {

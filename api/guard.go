@@ -127,7 +127,8 @@ func (a *API) authenticate(r *http.Request, st *state) (access.Actor, error) {
 // readable reads the body within its bounds of size and time, checks that what
 // was sent can be read at all, and leaves the request as if nobody had looked.
 func (a *API) readable(w http.ResponseWriter, r *http.Request, op operation, shape inputShape, st *state) error {
-	if err := checkQuery(r.URL.RawQuery); err != nil {
+	query, err := readQuery(r.URL.RawQuery)
+	if err != nil {
 		return err
 	}
 	var body []byte
@@ -141,7 +142,6 @@ func (a *API) readable(w http.ResponseWriter, r *http.Request, op operation, sha
 				return err
 			}
 		}
-		var err error
 		if body, err = a.readBody(w, r, op); err != nil {
 			return err
 		}
@@ -172,9 +172,9 @@ func (a *API) readable(w http.ResponseWriter, r *http.Request, op operation, sha
 		st.key = key
 	}
 	if !shape.query["orgId"] {
-		dropOrgID(r)
+		dropOrgID(r, query)
 	}
-	for _, name := range slices.Sorted(maps.Keys(r.URL.Query())) {
+	for _, name := range slices.Sorted(maps.Keys(query)) {
 		if !shape.query[name] {
 			st.needless = append(st.needless, fault.Field{Field: clip(name), Rule: "unknown"})
 		}
@@ -246,24 +246,24 @@ func checkContentType(r *http.Request, want string) error {
 	return nil
 }
 
-// checkQuery refuses what url.Query would silently drop and what Postgres
-// could not store.
-func checkQuery(raw string) error {
+// readQuery reads the parameters, and refuses what url.Query would silently drop
+// and what Postgres could not store.
+func readQuery(raw string) (url.Values, error) {
 	q, err := url.ParseQuery(raw)
 	if err != nil {
-		return fault.ErrValidation.Field("query", "format")
+		return nil, fault.ErrValidation.Field("query", "format")
 	}
 	for name, values := range q {
 		if !sound(name) {
-			return fault.ErrValidation.Field("query", "format")
+			return nil, fault.ErrValidation.Field("query", "format")
 		}
 		for _, v := range values {
 			if !sound(v) {
-				return fault.ErrValidation.Field(name, "format")
+				return nil, fault.ErrValidation.Field(name, "format")
 			}
 		}
 	}
-	return nil
+	return q, nil
 }
 
 // sound reports whether a text can be stored: UTF-8 without NUL.
@@ -350,12 +350,8 @@ func repeated(b []byte) (path string, is bool) {
 
 // dropOrgID takes the parameter that every route knows out of the query, so
 // that validation, which knows only those of the operation, does not refuse it.
-func dropOrgID(r *http.Request) {
-	if !strings.HasPrefix(r.URL.Path, "/v1/") {
-		return
-	}
-	q := r.URL.Query()
-	if !q.Has("orgId") {
+func dropOrgID(r *http.Request, q url.Values) {
+	if !strings.HasPrefix(r.URL.Path, "/v1/") || !q.Has("orgId") {
 		return
 	}
 	q.Del("orgId")

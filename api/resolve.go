@@ -61,7 +61,7 @@ func about(ctx huma.Context, errs []error, whole bool) []*fault.Error {
 		}
 		all := f.Fields()
 		said := slices.DeleteFunc(slices.Clone(all), func(b fault.Field) bool {
-			_, is := sent[topOf(b.Field)]
+			_, is := sent[b.Top()]
 			return sent != nil && !is && (b.Rule != "required" || !whole)
 		})
 		switch {
@@ -69,11 +69,7 @@ func about(ctx huma.Context, errs []error, whole bool) []*fault.Error {
 		case len(said) == len(all):
 			out = append(out, f)
 		default:
-			part := fault.ErrValidation
-			for _, b := range said[:min(len(said), mostFaults+1)] {
-				part = part.Field(b.Field, b.Rule)
-			}
-			out = append(out, part)
+			out = append(out, fault.ErrValidation.Blame(said...))
 		}
 	}
 	return out
@@ -94,32 +90,20 @@ func (st *state) sent() (fields map[string]json.RawMessage, ok bool) {
 	return fields, ok
 }
 
-// topOf is the field of the body that a path begins with.
-func topOf(field string) string {
-	if i := strings.IndexAny(field, ".["); i >= 0 {
-		return field[:i]
-	}
-	return field
-}
-
 // within reports whether a path is that of a field, or of something in it.
 func within(path, field string) bool {
 	rest, ok := strings.CutPrefix(path, field)
 	return ok && (rest == "" || rest[0] == '.' || rest[0] == '[')
 }
 
-// A complaint is a list of what is wrong with a request that grows from what the
-// schema says to what other rules say.
-type complaint []fault.Field
-
 // mostFaults is how many things that are wrong an answer lists.
 const mostFaults = 100
 
-// and adds what is wrong with fields of which nothing was said before: a value
-// that is out of bounds need not be told as well to be in the wrong order. What
-// should not be there at all is told in any case. One more than an answer lists is
-// enough to know.
-func (c complaint) and(more []fault.Field) complaint {
+// besides adds to what is wrong with a request what is wrong with fields of which
+// nothing was said before: a value that is out of bounds need not be told as well to
+// be in the wrong order. What should not be there at all is told in any case. One
+// more than an answer lists is enough to know.
+func besides(c, more fault.Complaints) fault.Complaints {
 	before := c
 	for _, f := range more {
 		if len(c) > mostFaults {

@@ -139,21 +139,19 @@ type correctSubmissionInput struct {
 // set is in itself without contradiction.
 func (in *correctSubmissionInput) Resolve(ctx huma.Context) []error {
 	b := in.Body
-	bad := fault.ErrValidation
+	var bad fault.Complaints
 	set := map[string]bool{
 		"aggregateLimit": b.AggregateLimit != nil, "deductible": b.Deductible != nil, "payroll": b.Payroll != nil, "tiv": b.TIV != nil,
 		"employees": b.Employees != nil, "vehicles": b.Vehicles != nil, "yearsInBusiness": b.YearsInBusiness != nil, "experienceMod": b.ExperienceMod != nil,
 		"postalCode": b.PostalCode != nil, "lossHistory": b.LossHistory != nil, "insured": b.Insured != nil, "externalId": b.ExternalID != nil,
 	}
 	for _, name := range slices.Sorted(maps.Keys(set)) {
-		if set[name] && slices.Contains(b.Unset, name) {
-			bad = bad.Field(name, "unexpected")
-		}
+		bad.When(set[name] && slices.Contains(b.Unset, name), name, "unexpected")
 	}
 	var s submission.Submission
 	in.change(&s)
 	foreseenOfChange(ctx, s.Check())
-	return found(ctx, bad)
+	return found(ctx, bad.On(fault.ErrValidation))
 }
 
 // change corrects a submission.

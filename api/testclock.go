@@ -86,11 +86,9 @@ func (in *moveClockInput) to() (func(time.Time) time.Time, error) {
 	}
 	move, err := readDuration(b.Advance, "advance")
 	if b.Now != nil {
-		bad := fault.ErrValidation.Field("now", "unexpected")
-		if err != nil {
-			bad = bad.Field("advance", "format")
-		}
-		return nil, bad
+		bad := fault.Complaints{{Field: "now", Rule: "unexpected"}}
+		bad.When(err != nil, "advance", "format")
+		return nil, bad.On(fault.ErrValidation)
 	}
 	return move, err
 }

@@ -104,7 +104,7 @@ func humaFault(status int, msg string, errs []error, st *state) error {
 	default:
 		return errInternal.Because(errors.Join(append([]error{errors.New(msg)}, errs...)...))
 	}
-	var fields, unknown complaint
+	var fields, unknown fault.Complaints
 	var resolved []*fault.Error
 	for _, err := range errs {
 		var f *fault.Error
@@ -127,22 +127,19 @@ func humaFault(status int, msg string, errs []error, st *state) error {
 	}
 	// Huma walks maps, so what is unknown comes in any order.
 	slices.SortFunc(unknown, func(a, b fault.Field) int { return strings.Compare(a.Field, b.Field) })
-	fields = complaint(nil).and(fields).and(unknown).and(st.needless)
+	fields = besides(besides(besides(nil, fields), unknown), st.needless)
 	// What is too short need not be told as well that it is blank.
 	said := slices.Clone(fields)
 	fields = slices.DeleteFunc(fields, func(f fault.Field) bool {
 		return f.Rule == "pattern" && slices.Contains(said, fault.Field{Field: f.Field, Rule: "minLength"})
 	})
-	fields = fields.and(st.unreadable())
-	var rules []fault.Field
+	fields = besides(fields, st.unreadable())
+	var rules fault.Complaints
 	for _, f := range resolved {
 		rules = append(rules, f.Fields()...)
 	}
-	fields = fields.and(rules)
-	invalid := fault.ErrValidation
-	for _, f := range fields[:min(len(fields), mostFaults)] {
-		invalid = invalid.Field(f.Field, f.Rule)
-	}
+	fields = besides(fields, rules)
+	invalid := fault.ErrValidation.Blame(fields[:min(len(fields), mostFaults)]...)
 	if len(fields) > mostFaults {
 		invalid = invalid.With("more", true)
 	}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"reflect"
 	"slices"
-	"strings"
 )
 
 // Anew is what a change is refused for: what is wrong afterwards, without what was
@@ -24,11 +23,7 @@ func Anew(before, after error, changed []string) error {
 		known[f] = true
 	}
 	for _, f := range now.fields {
-		top := f.Field
-		if i := strings.IndexAny(top, ".["); i >= 0 {
-			top = top[:i]
-		}
-		out.When(!known[f] || slices.Contains(changed, top), f.Field, f.Rule)
+		out.When(!known[f] || slices.Contains(changed, f.Top()), f.Field, f.Rule)
 	}
 	return out.On(ErrValidation)
 }

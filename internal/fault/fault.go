@@ -9,6 +9,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -34,6 +35,14 @@ const (
 type Field struct {
 	Field string `json:"field"` // as it was sent: a.b[0].c
 	Rule  string `json:"rule"`  // a name from the registry in docs/errors.md
+}
+
+// Top is the member of the request that the field is, or is in.
+func (f Field) Top() string {
+	if i := strings.IndexAny(f.Field, ".["); i >= 0 {
+		return f.Field[:i]
+	}
+	return f.Field
 }
 
 // Error is a failure with a kind. Errors are values: With, Field, Retry and

@@ -108,11 +108,7 @@ func besides(err, unpayable error) error {
 		return err
 	}
 	blockers, _ := f.Details()["blockers"].([]string)
-	f = f.With("blockers", append(slices.Clip(blockers), more.Code()))
-	for _, b := range more.Fields() {
-		f = f.Field(b.Field, b.Rule)
-	}
-	return f
+	return f.With("blockers", append(slices.Clip(blockers), more.Code())).Blame(more.Fields()...)
 }
 
 func boundFact(s submission.Submission, q quote.Quote, p policy.Policy, under cover) audit.Fact {

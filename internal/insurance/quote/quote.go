@@ -91,17 +91,10 @@ func (t Terms) of(s submission.Submission) (Terms, error) {
 	t.Limit = cmp.Or(t.Limit, s.RequestedLimit)
 	t.Aggregate = cmp.Or(t.Aggregate, s.Exposure.AggregateLimit)
 	t.Deductible = cmp.Or(t.Deductible, s.Exposure.Deductible)
-	bad := fault.ErrValidation
-	if t.Aggregate > 0 && t.Aggregate < t.Limit {
-		bad = bad.Field("aggregateLimit", "min")
-	}
-	if t.Deductible > 0 && t.Deductible >= t.Limit {
-		bad = bad.Field("deductible", "max")
-	}
-	if len(bad.Fields()) > 0 {
-		return t, bad
-	}
-	return t, nil
+	var bad fault.Complaints
+	bad.When(t.Aggregate > 0 && t.Aggregate < t.Limit, "aggregateLimit", "min")
+	bad.When(t.Deductible > 0 && t.Deductible >= t.Limit, "deductible", "max")
+	return t, bad.On(fault.ErrValidation)
 }
 
 // Dates says how a submission's effective date is judged. A MaxBackdate of 0 or
@@ -177,17 +170,10 @@ func (c Counter) under(t Terms) (Terms, error) {
 	if c.Exclusions != nil {
 		t.Exclusions = slices.Clone(c.Exclusions)
 	}
-	bad := fault.ErrValidation
-	if t.Limit <= 0 {
-		bad = bad.Field("counter.limit", "min")
-	}
-	if t.Deductible >= t.Limit {
-		bad = bad.Field("counter.deductible", "max")
-	}
-	if len(bad.Fields()) > 0 {
-		return t, bad
-	}
-	return t, nil
+	var bad fault.Complaints
+	bad.When(t.Limit <= 0, "counter.limit", "min")
+	bad.When(t.Deductible >= t.Limit, "counter.deductible", "max")
+	return t, bad.On(fault.ErrValidation)
 }
 
 // Countered returns the next version of a quote, on terms that both sides took;

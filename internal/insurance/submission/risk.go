@@ -98,9 +98,9 @@ var States = strings.Fields(states)
 // nobody has classified.
 const sectors = "11 21 22 23 31 32 33 42 44 45 48 49 51 52 53 54 55 56 61 62 71 72 81 92 99"
 
-// ExperiencePattern is that of an experience modification, from 0.1 to 9.999. By the formula of the
-// bureaus the best of insureds keeps a good part of what is expected of him, so
-// that none comes near to nothing.
+// ExperiencePattern is that of an experience modification, from 0.1 to 9.999. By
+// the formula of the bureaus the best of insureds keeps a good part of what is
+// expected of him, so that none comes near to nothing.
 const ExperiencePattern = `^([1-9](\.[0-9]{1,3})?|0\.[1-9][0-9]{0,2})$`
 
 var experience = regexp.MustCompile(ExperiencePattern)
