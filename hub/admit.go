@@ -42,8 +42,9 @@ func (h *Hub) welcome(ctx context.Context, s *session, read func(context.Context
 	return welcome, ch, err
 }
 
-// begin starts the session's delivery with its first frame.
-func (s *session) begin(t transport, first frame) {
+// begin starts the session's delivery. Its first frame is said at once, unless
+// there is one that waits for a subscription.
+func (s *session) begin(t transport, first *frame) {
 	s.transport = t
 	s.started.Store(true)
 	s.shard.do(func() {
@@ -53,17 +54,21 @@ func (s *session) begin(t transport, first frame) {
 		}
 		s.pinged = s.shard.now
 		s.shard.addSession(s)
-		s.replyFrame(first)
+		if first != nil {
+			s.greet(*first)
+		}
 	})
 }
 
-// joinWelcome subscribes to the channel the session was opened for. Rights the
-// welcome read hold for its Seq: what took them away later is in the channel or
-// in a control channel, and makes the App be asked again.
+// joinWelcome subscribes to the channel the session was opened for and says so
+// with the init frame: whoever has read it hears all that is said from then on,
+// also what is not kept. Rights the welcome read hold for its Seq: what took them
+// away later is in the channel or in a control channel, and makes the App be asked
+// again.
 func (s *session) joinWelcome(w *Welcome, ch *channel) {
 	ctx, cancel := s.timeout("join")
 	defer cancel()
-	j := &joining{since: &Position{Epoch: w.Epoch, Seq: w.From}, mark: w.Seq, quiet: true}
+	j := &joining{since: &Position{Epoch: w.Epoch, Seq: w.From}, mark: w.Seq, first: &frame{body: initBody(s.id, s.hub.cfg.Ping, w)}}
 	err := s.join(ctx, ch, j, &w.Rights)
 	if err == nil {
 		return

@@ -372,6 +372,41 @@ func TestWelcomeIsTheFirstFrame(t *testing.T) {
 	}
 }
 
+// Whoever has read the init frame hears also what is not kept: it is not sent
+// while the node still has to ask the log where the client stands.
+func TestWelcomeHearsSignals(t *testing.T) {
+	n, log, _ := single(t, hub.Config{Tail: time.Minute, Silence: time.Hour})
+	eventually(t, "ready", func() bool { return n.Ready() == nil })
+	a := n.dial(t, "as=usr_1")
+	a.next("connected")
+	a.subscribe("room:1", "")
+	log.commit(hub.Entry{Channel: "room:1"}) // which the node is not told of
+	n.mu.Lock()
+	n.welcome = welcomeAt("room:1", 1, 1)
+	n.mu.Unlock()
+
+	welcomed := make(chan struct{})
+	log.mu.Lock()
+	log.gate = func(string, int64) {
+		for range 20 { // time enough for a frame, as these are
+			a.send(`{"type":"typing","channel":"room:1","on":false}`)
+			a.next("typing")
+		}
+		select {
+		case <-welcomed:
+			t.Error("he was welcomed, and did not hear")
+		default:
+		}
+	}
+	log.mu.Unlock()
+	b := n.dial(t, "as=usr_2")
+	b.next("init")
+	close(welcomed)
+	a.next("entry")
+	a.send(`{"type":"typing","channel":"room:1","on":false}`)
+	b.next("typing")
+}
+
 func TestExpiryAndRefresh(t *testing.T) {
 	n, _, _ := single(t, hub.Config{Ping: 100 * time.Millisecond})
 	n.mu.Lock()

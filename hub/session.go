@@ -53,6 +53,7 @@ type session struct {
 	room      *sync.Cond // replies became fewer, or the session is over
 	principal Principal
 	replies   []frame
+	greeted   bool // the first frame is among replies, or gone; nothing goes before it
 	named     map[string]*subscription
 	asked     int64 // counts reasons to ask for the rights again
 	checking  bool  // they are being asked for
@@ -122,6 +123,16 @@ func (s *session) replyFrame(f frame) {
 		return
 	}
 	s.replies = append(s.replies, f)
+	s.owed.Store(int32(len(s.replies))) //nolint:gosec // as many as a session may owe
+	s.mu.Unlock()
+	s.poke()
+}
+
+// greet owes the client the first frame of the session, before all others.
+func (s *session) greet(f frame) {
+	s.mu.Lock()
+	s.greeted = true
+	s.replies = slices.Insert(s.replies, 0, f)
 	s.owed.Store(int32(len(s.replies))) //nolint:gosec // as many as a session may owe
 	s.mu.Unlock()
 	s.poke()

@@ -224,6 +224,9 @@ func (w *shard) takeReplies(s *session) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if !s.greeted {
+		return
+	}
 	for _, f := range s.replies {
 		if w.bytes > 0 && w.bytes+len(f.body) > batchBytes {
 			w.more = true

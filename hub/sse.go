@@ -33,7 +33,7 @@ func (h *Hub) ServeSSE(w http.ResponseWriter, r *http.Request, p Principal, chan
 	if err != nil {
 		return err
 	}
-	s.begin(t, frame{kind: framePing})
+	s.begin(t, &frame{kind: framePing})
 	if err := s.join(ctx, ch, &joining{since: since}, nil); err != nil {
 		_, refused := errors.AsType[*Refusal](err)
 		h.let(ch, refused)

@@ -27,10 +27,10 @@ type joining struct {
 	id      json.RawMessage
 	since   *Position
 	rights  Rights
-	mark    int64 // the channel's seq before the rights were asked for
-	asked   int64 // the session's askings at that time
-	quiet   bool  // no subscribed frame: the init frame said it
-	watch   bool  // he wants to know who comes and goes
+	mark    int64  // the channel's seq before the rights were asked for
+	asked   int64  // the session's askings at that time
+	first   *frame // of the session, which says it instead of a subscribed frame
+	watch   bool   // he wants to know who comes and goes
 	problem error
 }
 
@@ -81,7 +81,9 @@ func (w *shard) attach(s *session, ch *channel, j *joining) {
 	switch {
 	case s.oneWay:
 		s.replyFrame(frame{kind: frameStart, epoch: ch.epoch, seq: sub.cursor})
-	case !j.quiet:
+	case j.first != nil:
+		s.greet(*j.first)
+	default:
 		s.reply(answer{ID: j.id, Type: "subscribed", Channel: ch.name, Epoch: ch.epoch, Seq: &head, Resumed: new(sub.catching)})
 	}
 	sub.enter()
@@ -92,7 +94,7 @@ func (w *shard) attach(s *session, ch *channel, j *joining) {
 		w.hub.metrics.resets.WithLabelValues(reason).Inc()
 		s.replyFrame(resetFrame(ch.name, ch.epoch, head, reason))
 	}
-	if j.quiet && sub.cursor == head {
+	if j.first != nil && sub.cursor == head {
 		sub.catching = false
 	}
 	s.poke()

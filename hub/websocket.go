@@ -86,16 +86,16 @@ func (h *Hub) ServeWS(w http.ResponseWriter, r *http.Request, o Opening) error {
 	}
 	t.conn.SetReadLimit(-1) // read says 4400 itself
 	t.raw = k.conn
-	first := answer{Type: "connected", Session: s.id, Ping: seconds(h.cfg.Ping)}
-	if !o.Principal.Expires.IsZero() {
-		first.ExpiresAt = &o.Principal.Expires
-	}
-	body := first.body()
 	if welcome != nil {
 		welcome.expires = o.Principal.Expires
-		body = initBody(s.id, h.cfg.Ping, welcome)
+		s.begin(t, nil)
+	} else {
+		first := answer{Type: "connected", Session: s.id, Ping: seconds(h.cfg.Ping)}
+		if !o.Principal.Expires.IsZero() {
+			first.ExpiresAt = &o.Principal.Expires
+		}
+		s.begin(t, &frame{body: first.body()})
 	}
-	s.begin(t, frame{body: body})
 	h.registry.live.Go(func() { t.run(welcome, ch) })
 	return nil
 }
