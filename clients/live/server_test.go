@@ -186,7 +186,8 @@ func expiry(token string) time.Time {
 	return time.UnixMilli(ms)
 }
 
-// node runs a hub over the ledger until the test is over.
+// node runs a hub over the ledger until the test is over. It is ready when node
+// returns: one that is not holds back whatever is not kept.
 func (l *ledger) node(t *testing.T, cfg hub.Config) *hub.Hub {
 	t.Helper()
 	cfg.Tail = 20 * time.Millisecond
@@ -196,6 +197,15 @@ func (l *ledger) node(t *testing.T, cfg hub.Config) *hub.Hub {
 	work.Go(func() { _ = h.Run(ctx) }) // returns nil
 	l.set(func(l *ledger) { l.nodes = append(l.nodes, h) })
 	t.Cleanup(func() { cancel(); work.Wait() })
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for late := time.After(patient); h.Ready() != nil; {
+		select {
+		case <-tick.C:
+		case <-late:
+			t.Fatal("the node is not ready:", h.Ready())
+		}
+	}
 	return h
 }
 
