@@ -116,6 +116,7 @@ func (a *testApp) Refresh(_ context.Context, p hub.Principal, token string) (hub
 type node struct {
 	*hub.Hub
 	url  string
+	http *http.Client
 	stop func()
 
 	mu      sync.Mutex
@@ -125,11 +126,18 @@ type node struct {
 
 func startNode(t testing.TB, log hub.Log, broker hub.Broker, app *testApp, cfg hub.Config) *node {
 	t.Helper()
-	n := &node{Hub: hub.New(log, broker, app, cfg)}
-	publish := n.Publish
-	app.publish.Store(&publish)
+	n := &node{http: http.DefaultClient}
 	server := httptest.NewServer(http.HandlerFunc(n.serve))
 	n.url = server.URL
+	n.start(t, server.Close, hub.New(log, broker, app, cfg), app)
+	return n
+}
+
+// start runs the hub until the test is over; then it stops the server.
+func (n *node) start(t testing.TB, stopServer func(), h *hub.Hub, app *testApp) {
+	n.Hub = h
+	publish := n.Publish
+	app.publish.Store(&publish)
 	ctx, cancel := context.WithCancel(context.Background())
 	over := make(chan error, 1)
 	go func() { over <- n.Run(ctx) }()
@@ -143,10 +151,9 @@ func startNode(t testing.TB, log hub.Log, broker hub.Broker, app *testApp, cfg h
 		case <-time.After(patience):
 			t.Error("Run did not return")
 		}
-		server.Close()
+		stopServer()
 	})
 	t.Cleanup(n.stop)
-	return n
 }
 
 func (n *node) serve(w http.ResponseWriter, r *http.Request) {
@@ -225,7 +232,7 @@ func (n *node) dial(t testing.TB, query string) *client {
 func (n *node) tryDial(t testing.TB, query string) (*client, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	conn, res, err := websocket.Dial(ctx, n.url+"/?"+query, &websocket.DialOptions{Subprotocols: []string{hub.Subprotocol}})
+	conn, res, err := websocket.Dial(ctx, n.url+"/?"+query, &websocket.DialOptions{HTTPClient: n.http, Subprotocols: []string{hub.Subprotocol}})
 	if res != nil && res.Body != nil {
 		defer res.Body.Close()
 	}

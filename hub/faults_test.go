@@ -103,28 +103,30 @@ func TestTailFindsWhatNobodyPublished(t *testing.T) {
 
 // P6: a node that does not hear the Log delivers nothing, and all of it later.
 func TestSilentLogPausesDelivery(t *testing.T) {
-	n, log, _ := single(t, hub.Config{Tail: 10 * time.Millisecond, Silence: 200 * time.Millisecond})
-	c := n.dial(t, "as=usr_1")
-	c.next("connected")
-	c.subscribe("room:1", "")
-	n.commit(log, "room:1")
-	c.entries(1, 1)
+	inBubble(t, func(t *testing.T) {
+		n, log, _ := singleHere(t, hub.Config{Tail: 10 * time.Millisecond, Silence: 200 * time.Millisecond})
+		c := n.dial(t, "as=usr_1")
+		c.next("connected")
+		c.subscribe("room:1", "")
+		n.commit(log, "room:1")
+		c.entries(1, 1)
 
-	end := log.silence()
-	eventually(t, "not ready", func() bool { return n.Ready() != nil })
-	n.commit(log, "room:1")
-	n.commit(log, "room:1")
-	// Answers still come, and no entry before them.
-	c.send(`{"id":9,"type":"unsubscribe","channel":"room:2"}`)
-	if f := c.next("error"); f.Code != "not_subscribed" {
-		t.Errorf("error = %+v", f)
-	}
-	if n.Health().Log < 200*time.Millisecond {
-		t.Errorf("health = %+v", n.Health())
-	}
-	end()
-	c.entries(2, 3)
-	eventually(t, "ready again", func() bool { return n.Ready() == nil })
+		end := log.silence()
+		eventually(t, "not ready", func() bool { return n.Ready() != nil })
+		n.commit(log, "room:1")
+		n.commit(log, "room:1")
+		// Answers still come, and no entry before them.
+		c.send(`{"id":9,"type":"unsubscribe","channel":"room:2"}`)
+		if f := c.next("error"); f.Code != "not_subscribed" {
+			t.Errorf("error = %+v", f)
+		}
+		if n.Health().Log < 200*time.Millisecond {
+			t.Errorf("health = %+v", n.Health())
+		}
+		end()
+		c.entries(2, 3)
+		eventually(t, "ready again", func() bool { return n.Ready() == nil })
+	})
 }
 
 func TestNothingIsDeliveredBeforeTheLogWasHeard(t *testing.T) {

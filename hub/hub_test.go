@@ -291,27 +291,29 @@ func TestPostAfterTheRightWasGiven(t *testing.T) {
 }
 
 func TestSignals(t *testing.T) {
-	n, _, _ := single(t, hub.Config{})
-	a, b := n.dial(t, "as=usr_1"), n.dial(t, "as=usr_2")
-	for _, c := range []*client{a, b} {
-		c.next("connected")
-		c.subscribe("room:1", "")
-	}
-	eventually(t, "ready", func() bool { return n.Ready() == nil })
-	a.send(`{"type":"typing","channel":"room:1","on":true}`)
-	if f := b.next("typing"); !f.On || string(f.By) != `{"id":"usr_1"}` || f.Channel != "room:1" {
-		t.Errorf("typing = %+v", f)
-	}
-	a.send(`{"type":"read","channel":"room:1","seq":0}`)
-	if f := b.next("read"); f.Seq != 0 || string(f.By) != `{"id":"usr_1"}` {
-		t.Errorf("read = %+v", f)
-	}
-	a.next("typing")
-	a.next("read")
-	a.send(`{"id":1,"type":"read","channel":"room:1","seq":1}`)
-	if f := a.next("error"); f.Code != "bad_frame" {
-		t.Errorf("a read ahead of the channel got %+v", f)
-	}
+	inBubble(t, func(t *testing.T) {
+		n, _, _ := singleHere(t, hub.Config{})
+		a, b := n.dial(t, "as=usr_1"), n.dial(t, "as=usr_2")
+		for _, c := range []*client{a, b} {
+			c.next("connected")
+			c.subscribe("room:1", "")
+		}
+		eventually(t, "ready", func() bool { return n.Ready() == nil })
+		a.send(`{"type":"typing","channel":"room:1","on":true}`)
+		if f := b.next("typing"); !f.On || string(f.By) != `{"id":"usr_1"}` || f.Channel != "room:1" {
+			t.Errorf("typing = %+v", f)
+		}
+		a.send(`{"type":"read","channel":"room:1","seq":0}`)
+		if f := b.next("read"); f.Seq != 0 || string(f.By) != `{"id":"usr_1"}` {
+			t.Errorf("read = %+v", f)
+		}
+		a.next("typing")
+		a.next("read")
+		a.send(`{"id":1,"type":"read","channel":"room:1","seq":1}`)
+		if f := a.next("error"); f.Code != "bad_frame" {
+			t.Errorf("a read ahead of the channel got %+v", f)
+		}
+	})
 }
 
 func TestLimits(t *testing.T) {
@@ -408,22 +410,24 @@ func TestWelcomeHearsSignals(t *testing.T) {
 }
 
 func TestExpiryAndRefresh(t *testing.T) {
-	n, _, _ := single(t, hub.Config{Ping: 100 * time.Millisecond})
-	n.mu.Lock()
-	n.expires = time.Now().Add(300 * time.Millisecond)
-	n.mu.Unlock()
-	a, b := n.dial(t, "as=usr_1"), n.dial(t, "as=usr_2")
-	a.next("connected")
-	a.send(`{"id":1,"type":"refresh","token":"bad"}`)
-	if f := a.next("error"); f.Code != "token" {
-		t.Errorf("error = %+v", f)
-	}
-	a.send(`{"id":2,"type":"refresh","token":"good"}`)
-	a.next("refreshed")
-	if code := b.closed(); code != hub.CloseToken {
-		t.Errorf("closed with %d, want %d", code, hub.CloseToken)
-	}
-	a.subscribe("room:1", "")
+	inBubble(t, func(t *testing.T) {
+		n, _, _ := singleHere(t, hub.Config{Ping: 100 * time.Millisecond})
+		n.mu.Lock()
+		n.expires = time.Now().Add(300 * time.Millisecond)
+		n.mu.Unlock()
+		a, b := n.dial(t, "as=usr_1"), n.dial(t, "as=usr_2")
+		a.next("connected")
+		a.send(`{"id":1,"type":"refresh","token":"bad"}`)
+		if f := a.next("error"); f.Code != "token" {
+			t.Errorf("error = %+v", f)
+		}
+		a.send(`{"id":2,"type":"refresh","token":"good"}`)
+		a.next("refreshed")
+		if code := b.closed(); code != hub.CloseToken {
+			t.Errorf("closed with %d, want %d", code, hub.CloseToken)
+		}
+		a.subscribe("room:1", "")
+	})
 }
 
 func TestOneChannelIsReadOnceForAThousandWhoResume(t *testing.T) {

@@ -103,53 +103,57 @@ func closes(t testing.TB, reg *prometheus.Registry, label string) float64 {
 }
 
 func TestStuckSessionIsEndedAndResumes(t *testing.T) {
-	reg := prometheus.NewRegistry()
-	n, log, _ := single(t, hub.Config{Stuck: 300 * time.Millisecond, Registerer: reg})
-	c := n.dial(t, "as=usr_1")
-	c.next("connected")
-	c.subscribe("room:1", "")
-	const entries = 400
-	payload := []byte(`"` + strings.Repeat("x", 32<<10) + `"`)
-	for range entries {
-		n.Publish(log.commit(hub.Entry{Channel: "room:1", Payload: payload}))
-	}
-	eventually(t, "ended as stuck", func() bool { return closes(t, reg, "stuck") == 1 })
-	seq := int64(0)
-	for {
-		f, err := c.read()
-		if err != nil {
-			break
+	inBubble(t, func(t *testing.T) {
+		reg := prometheus.NewRegistry()
+		n, log, _ := singleHere(t, hub.Config{Stuck: 300 * time.Millisecond, Registerer: reg})
+		c := n.dial(t, "as=usr_1")
+		c.next("connected")
+		c.subscribe("room:1", "")
+		const entries = 400
+		payload := []byte(`"` + strings.Repeat("x", 32<<10) + `"`)
+		for range entries {
+			n.Publish(log.commit(hub.Entry{Channel: "room:1", Payload: payload}))
 		}
-		if f.Seq != seq+1 {
-			t.Fatalf("got %d after %d", f.Seq, seq)
+		eventually(t, "ended as stuck", func() bool { return closes(t, reg, "stuck") == 1 })
+		seq := int64(0)
+		for {
+			f, err := c.read()
+			if err != nil {
+				break
+			}
+			if f.Seq != seq+1 {
+				t.Fatalf("got %d after %d", f.Seq, seq)
+			}
+			seq = f.Seq
 		}
-		seq = f.Seq
-	}
-	d := n.dial(t, "as=usr_1")
-	d.next("connected")
-	d.subscribe("room:1", fmt.Sprintf(`,"since":{"epoch":"e1","seq":%d}`, seq))
-	d.entries(seq+1, entries)
+		d := n.dial(t, "as=usr_1")
+		d.next("connected")
+		d.subscribe("room:1", fmt.Sprintf(`,"since":{"epoch":"e1","seq":%d}`, seq))
+		d.entries(seq+1, entries)
+	})
 }
 
 func TestNoSignOfLife(t *testing.T) {
-	n, _, _ := single(t, hub.Config{Ping: 40 * time.Millisecond, Pong: 100 * time.Millisecond})
-	mute, alive := n.dial(t, "as=usr_1"), n.dial(t, "as=usr_2")
-	pings := 0
-	over := make(chan hub.CloseCode, 1)
-	go func() { over <- mute.closed() }()
-	for pings < 10 {
-		_, data, err := alive.conn.Read(t.Context())
-		if err != nil {
-			t.Fatalf("after %d pings: %v", pings, err)
+	inBubble(t, func(t *testing.T) {
+		n, _, _ := singleHere(t, hub.Config{Ping: 40 * time.Millisecond, Pong: 100 * time.Millisecond})
+		mute, alive := n.dial(t, "as=usr_1"), n.dial(t, "as=usr_2")
+		pings := 0
+		over := make(chan hub.CloseCode, 1)
+		go func() { over <- mute.closed() }()
+		for pings < 10 {
+			_, data, err := alive.conn.Read(t.Context())
+			if err != nil {
+				t.Fatalf("after %d pings: %v", pings, err)
+			}
+			if string(data) == `{"type":"ping"}` {
+				pings++
+				alive.send(`{"type":"pong"}`)
+			}
 		}
-		if string(data) == `{"type":"ping"}` {
-			pings++
-			alive.send(`{"type":"pong"}`)
+		if code := <-over; code != hub.CloseNoPong {
+			t.Errorf("closed with %d, want %d", code, hub.CloseNoPong)
 		}
-	}
-	if code := <-over; code != hub.CloseNoPong {
-		t.Errorf("closed with %d, want %d", code, hub.CloseNoPong)
-	}
+	})
 }
 
 // A client that asks without reading is not answered without bound.

@@ -31,7 +31,7 @@ func (n *node) stream(t testing.TB, query, lastEventID string) *stream {
 	if lastEventID != "" {
 		r.Header.Set("Last-Event-ID", lastEventID)
 	}
-	res, err := http.DefaultClient.Do(r)
+	res, err := n.http.Do(r)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,14 +109,16 @@ func TestServerSentEventsRefused(t *testing.T) {
 }
 
 func TestServerSentEventsDrain(t *testing.T) {
-	n, _, _ := single(t, hub.Config{Drain: 100 * time.Millisecond})
-	s := n.stream(t, "as=usr_1&sse=room:1", "")
-	s.want("id: e1:0")
-	n.Drain(t.Context())
-	if got := s.next(); !strings.HasPrefix(got, "retry: ") || !strings.Contains(got, `"drain"`) {
-		t.Errorf("got %s, want drain", got)
-	}
-	if got := s.next(); got != "" {
-		t.Errorf("got %s after the stream's end", got)
-	}
+	inBubble(t, func(t *testing.T) {
+		n, _, _ := singleHere(t, hub.Config{Drain: 100 * time.Millisecond})
+		s := n.stream(t, "as=usr_1&sse=room:1", "")
+		s.want("id: e1:0")
+		n.Drain(t.Context())
+		if got := s.next(); !strings.HasPrefix(got, "retry: ") || !strings.Contains(got, `"drain"`) {
+			t.Errorf("got %s, want drain", got)
+		}
+		if got := s.next(); got != "" {
+			t.Errorf("got %s after the stream's end", got)
+		}
+	})
 }
