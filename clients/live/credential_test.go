@@ -82,40 +82,63 @@ func TestCloseCodes(t *testing.T) {
 // A credential that has ended is exchanged: before its end without a break,
 // and after it by a new connection.
 func TestCredential(t *testing.T) {
+	// The server's clock goes ahead when it is told to; the client's is real.
+	start := func(t *testing.T) (s *server, ahead *atomic.Int64) {
+		ahead = new(atomic.Int64)
+		return serve(t, hub.Config{
+			Now:    func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) },
+			Shards: 1, Stuck: 24 * time.Hour, Pong: 24 * time.Hour, // time that is skipped is nobody's silence
+		}), ahead
+	}
 	until2 := func(d time.Duration) string { return fmt.Sprintf("until-%d", time.Now().Add(d).UnixMilli()) }
 	t.Run("refreshed in time", func(t *testing.T) {
-		s := serve(t, hub.Config{})
-		var asked atomic.Int64
-		l := listen(t, live.Config{URL: s.URL, Room: roomID, Credential: func(context.Context) (string, error) {
-			if asked.Add(1) == 1 {
-				return until2(2 * time.Second), nil
-			}
+		s, ahead := start(t)
+		other := listen(t, live.Config{URL: s.URL, Room: roomID, Credential: func(context.Context) (string, error) {
 			return until2(time.Hour), nil
 		}})
+		until[live.Init](other)
+		var asked atomic.Int64
+		l := listen(t, live.Config{
+			URL: s.URL, Room: roomID, Now: func() time.Time { return time.Now().Add(time.Hour) }, // its end is near
+			Credential: func(context.Context) (string, error) {
+				if asked.Add(1) == 1 {
+					return until2(time.Hour), nil
+				}
+				return until2(10 * time.Hour), nil
+			},
+		})
 		until[live.Init](l)
-		over := time.After(2500 * time.Millisecond)
-		for waiting := true; waiting; {
-			select {
-			case e := <-l.events:
-				t.Errorf("%T: %+v", e, e)
-			case <-over:
-				waiting = false
-			}
+		select {
+		case <-s.ledger.refreshed:
+		case <-time.After(patient):
+			t.Fatal("no refresh")
+		}
+		// What follows the refresh on the wire is answered after it.
+		if _, err := l.Post(t.Context(), live.Message{Channel: inRoom, Body: "after the refresh"}); err != nil {
+			t.Error(err)
+		}
+		until[live.Entry](l)
+		ahead.Store(int64(2 * time.Hour))
+		until[live.Disconnected](other)
+		s.ledger.say(inRoom, "after its first end")
+		if e, ok := l.next().(live.Entry); !ok || e.Seq != 2 {
+			t.Errorf("%T: %+v", e, e)
 		}
 		if asked.Load() != 2 {
 			t.Errorf("the credential was asked for %d times", asked.Load())
 		}
 	})
 	t.Run("another one after its end", func(t *testing.T) {
-		s := serve(t, hub.Config{})
+		s, ahead := start(t)
 		var asked atomic.Int64
 		l := listen(t, live.Config{URL: s.URL, Room: roomID, Credential: func(context.Context) (string, error) {
 			if asked.Add(1) == 1 {
-				return until2(400 * time.Millisecond), nil
+				return until2(time.Hour), nil
 			}
 			return "late", nil
 		}})
 		until[live.Init](l)
+		ahead.Store(int64(2 * time.Hour))
 		until[live.Disconnected](l)
 		until[live.Init](l)
 	})

@@ -39,10 +39,12 @@ type ledger struct {
 	denied  map[string]bool  // channels
 	nodes   []*hub.Hub
 	broken  bool // posts fail in a way that passes
+
+	refreshed chan struct{} // has room for the first
 }
 
 func newLedger() *ledger {
-	return &ledger{epoch: "e1", entries: map[string][]hub.Entry{}, posted: map[string]int64{}, denied: map[string]bool{}}
+	return &ledger{epoch: "e1", entries: map[string][]hub.Entry{}, posted: map[string]int64{}, denied: map[string]bool{}, refreshed: make(chan struct{}, 1)}
 }
 
 // Heads implements hub.Log.
@@ -136,7 +138,7 @@ func (l *ledger) Post(_ context.Context, _ hub.Principal, _ hub.Rights, channel 
 		return
 	}
 	l.mu.Lock()
-	key := channel + " " + f.ClientID
+	key := postKey(channel, f.ClientID)
 	seq, again := l.posted[key]
 	if l.broken {
 		l.mu.Unlock()
@@ -164,6 +166,15 @@ func (l *ledger) Post(_ context.Context, _ hub.Principal, _ hub.Rights, channel 
 	done(hub.Posted{MessageID: "msg_" + strconv.FormatInt(seq, 10), Seq: seq, Duplicate: again}, nil)
 }
 
+func postKey(channel, clientID string) string { return channel + " " + clientID }
+
+// seqOf is where a post came to stand, or 0.
+func (l *ledger) seqOf(channel, clientID string) int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.posted[postKey(channel, clientID)]
+}
+
 // Read implements hub.App.
 func (l *ledger) Read(context.Context, hub.Principal, string, int64) (bool, error) { return true, nil }
 
@@ -174,6 +185,10 @@ func (l *ledger) Refresh(_ context.Context, p hub.Principal, token string) (hub.
 		return p, &hub.Refusal{Code: "token", Message: "Too late."}
 	}
 	p.Expires = expiry(token)
+	select {
+	case l.refreshed <- struct{}{}:
+	default:
+	}
 	return p, nil
 }
 
