@@ -90,6 +90,13 @@ func (k *taken) wait(t *testing.T, n int) {
 // node runs a dispatcher and returns what stops it, and waits until it has.
 func node(t *testing.T, db *store.DB, senders map[push.Kind]push.Sender, cfg push.Config) (stop func()) {
 	t.Helper()
+	_, stop = stoppable(t, db, senders, cfg)
+	return stop
+}
+
+// stoppable is node that can also be told to stop, which does not wait.
+func stoppable(t *testing.T, db *store.DB, senders map[push.Kind]push.Sender, cfg push.Config) (tell context.CancelFunc, stop func()) {
+	t.Helper()
 	cfg.Logger = slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
 	d := push.New(db, senders, cfg)
 	db.OnOwed(func(channels []string) {
@@ -112,7 +119,7 @@ func node(t *testing.T, db *store.DB, senders map[push.Kind]push.Sender, cfg pus
 		})
 	}
 	t.Cleanup(stop)
-	return stop
+	return cancel, stop
 }
 
 func emit(t testing.TB, db *store.DB, by access.Actor, n int) {
@@ -297,10 +304,11 @@ func TestStopFinishes(t *testing.T) {
 		}
 		return good
 	})
-	stop := node(t, db, map[push.Kind]push.Sender{push.Webhook: cut}, push.Config{Drain: 2 * time.Second})
+	tell, stop := stoppable(t, db, map[push.Kind]push.Sender{push.Webhook: cut}, push.Config{Drain: 2 * time.Second})
 	emit(t, db, by, each)
 	k.wait(t, 11)
-	time.AfterFunc(50*time.Millisecond, func() { close(answer) })
+	tell()
+	close(answer) // which makes room for more, but the node stops
 	stop()
 	want := map[string]int{"delivered 1=delivered": 8, "pending 1=retry": 3, "pending": 2*each - 11}
 	got := settled(t, db, push.Webhook, func(map[string]int) bool { return true })
