@@ -35,6 +35,8 @@ type Config struct {
 	Drain      time.Duration // for the attempts under way when the node stops; 20 s
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer
+
+	look time.Duration // between two looks for what is due that nothing told of; 250 ms
 }
 
 // A Dispatcher is a node's share of the work: it fans out what was committed,
@@ -62,6 +64,7 @@ func New(q Queue, senders map[Kind]Sender, cfg Config) *Dispatcher {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	cfg.Lease, cfg.Drain = cmp.Or(cfg.Lease, leaseTime), cmp.Or(cfg.Drain, drainTime)
+	cfg.look = cmp.Or(cfg.look, leaseEvery)
 	cfg.Worker = cmp.Or(cfg.Worker, "node-"+strconv.FormatUint(rand.Uint64(), 36)) //nolint:gosec // a name in a log, guards nothing
 	d := &Dispatcher{
 		queue: q, senders: senders, cfg: cfg, log: cfg.Logger, metrics: newMetrics(cfg.Registerer),

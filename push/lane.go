@@ -56,7 +56,7 @@ const leaseAfter = 2 * time.Millisecond
 // free, and otherwise a moment later. An attempt that was recorded may have been
 // what its endpoint waited for, so it is a reason to look.
 func (l *lane) lease(ctx context.Context, start func(d Delivery, until time.Time)) {
-	tick := time.NewTicker(leaseEvery)
+	tick := time.NewTicker(l.d.cfg.look)
 	defer tick.Stop()
 	soon := time.NewTimer(0)
 	defer soon.Stop()
