@@ -107,6 +107,52 @@ func normal(v any, path string, bad *[]fault.Field) any {
 	return v
 }
 
+// nulls names the fields of a body that are null where the document does not say
+// that they may be, which huma lets pass where they may be left out. Whoever
+// sends null means that there is to be nothing, and must not be told that it was
+// done.
+func nulls(r huma.Registry, s *huma.Schema, body []byte) []fault.Field {
+	var v any
+	if s == nil || !bytes.Contains(body, []byte("null")) || json.Unmarshal(body, &v) != nil {
+		return nil
+	}
+	var bad []fault.Field
+	nullsOf(r, s, v, "", &bad)
+	slices.SortFunc(bad, func(a, b fault.Field) int { return strings.Compare(a.Field, b.Field) })
+	return bad[:min(len(bad), mostFaults+1)]
+}
+
+func nullsOf(r huma.Registry, s *huma.Schema, v any, path string, bad *[]fault.Field) {
+	for s.Ref != "" {
+		s = r.SchemaFromRef(s.Ref)
+	}
+	switch v := v.(type) {
+	case nil:
+		if path != "" && s.Type != "" && !s.Nullable {
+			*bad = append(*bad, fault.Field{Field: clip(path), Rule: "type"})
+		}
+	case []any:
+		if s.Items != nil {
+			for i := range v {
+				nullsOf(r, s.Items, v[i], path+"["+strconv.Itoa(i)+"]", bad)
+			}
+		}
+	case map[string]any:
+		for name, of := range s.Properties {
+			if member, sent := v[name]; sent {
+				nullsOf(r, of, member, join(path, name), bad)
+			}
+		}
+		if rest, ok := s.AdditionalProperties.(*huma.Schema); ok {
+			for name, member := range v {
+				if s.Properties[name] == nil {
+					nullsOf(r, rest, member, join(path, name), bad)
+				}
+			}
+		}
+	}
+}
+
 // fill reads raw into v as far as it can be read, and names the fields that
 // cannot, which stay zero. encoding/json names the field only of some errors, and
 // only of the first, and reads nothing after it.

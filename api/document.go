@@ -84,8 +84,11 @@ func (a *API) describe(op operation, shape inputShape, out output) huma.Operatio
 	if shown.Answer != nil {
 		success.Content[jsonType].Example = shown.Answer
 	}
+	if shape.body {
+		hop.RequestBody = &huma.RequestBody{} // which huma fills in
+	}
 	if shown.Request != nil {
-		hop.RequestBody = &huma.RequestBody{Content: map[string]*huma.MediaType{jsonType: {Example: shown.Request}}}
+		hop.RequestBody.Content = map[string]*huma.MediaType{jsonType: {Example: shown.Request}}
 	}
 	for name := range out.headers {
 		success.Headers[name] = &huma.Header{Schema: &huma.Schema{Type: huma.TypeString}}

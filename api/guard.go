@@ -160,6 +160,7 @@ func (a *API) readable(w http.ResponseWriter, r *http.Request, op operation, sha
 				return fault.ErrValidation.Field(clip(field), "unique")
 			}
 			st.body, st.bodyType = body, shape.of
+			st.needless = append(st.needless, nulls(a.huma.OpenAPI().Components.Schemas, shape.schema(), body)...)
 		}
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		r.ContentLength = int64(len(body))

@@ -79,7 +79,7 @@ type putPreferencesInput struct {
 		Locale     *string         `json:"locale,omitempty" nullable:"true" maxLength:"35" doc:"BCP 47; null: as your program asks."`
 		Categories []categoryBody  `json:"categories,omitempty" nullable:"false" maxItems:"50" doc:"One that is not named reaches you everywhere."`
 		MutedRooms []string        `json:"mutedRooms,omitempty" nullable:"false" maxItems:"200" doc:"Deal rooms of which only mentions of you ring."`
-		QuietHours *quietHoursBody `json:"quietHours,omitempty" doc:"When phones stay silent but for what is urgent; null: never."`
+		QuietHours *quietHoursBody `json:"quietHours,omitempty" nullable:"true" doc:"When phones stay silent but for what is urgent; null: never."`
 	}
 }
 

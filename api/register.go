@@ -64,6 +64,16 @@ type inputShape struct {
 	of           reflect.Type // of the Body; nil: there is none
 	bodyRequired bool
 	query        map[string]bool // the parameters that it reads
+
+	document *huma.RequestBody // as published, once the operation is registered
+}
+
+// schema is what is published of the body; nil of none, and of one that is no JSON.
+func (s inputShape) schema() *huma.Schema {
+	if s.document == nil || s.document.Content[jsonType] == nil {
+		return nil
+	}
+	return s.document.Content[jsonType].Schema
 }
 
 func shapeOf(t reflect.Type) inputShape {
@@ -99,6 +109,7 @@ func register[I, O any](a *API, op operation, handler func(context.Context, *I) 
 		op.Status = defaultStatus(op.Method, out.body >= 0)
 	}
 	hop := a.describe(op, shape, out)
+	shape.document = hop.RequestBody
 	hop.Middlewares = huma.Middlewares{a.guard(op, shape)}
 	huma.Register(a.huma, hop, func(ctx context.Context, in *I) (*huma.StreamResponse, error) {
 		ctx = store.Remembering(ctx)

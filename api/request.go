@@ -40,7 +40,7 @@ type state struct {
 	body            []byte         // JSON
 	bodyType        reflect.Type   // into which it is read
 	foreseen        []*fault.Error // what a use case would say of it
-	needless        []fault.Field  // what the operation does not read: parameters, a body
+	needless        []fault.Field  // what the operation does not read: parameters, a body, null where there is to be a value
 	cookies         []*http.Cookie // of a page's request
 }
 

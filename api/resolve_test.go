@@ -279,3 +279,32 @@ func TestManyFaults(t *testing.T) {
 	}
 	c.want(200, "una", "POST", s+"/claim", " { } ")
 }
+
+// Null says that there is to be nothing. Where the document does not say that it
+// may be null, a field is refused with it, and not taken for one that was left out.
+func TestNullIsNoAbsence(t *testing.T) {
+	c := newCast(t)
+	sub := "/v1/submissions/" + c.submission()
+	whole := strings.TrimSuffix(goodSubmission, "}") + ",%s}"
+	for _, tt := range []struct{ who, method, path, body, want string }{
+		{"una", "PATCH", sub, `{"deductible":null}`, "deductible type"},
+		{"una", "PATCH", sub, `{"metadata":null,"employees":-1,"unset":null}`, "employees min, metadata type, unset type"},
+		{"una", "PATCH", sub, `{"metadata":{"k":null}}`, "metadata.k type"},
+		{"una", "PATCH", sub, `{"lossHistory":[{"year":2025,"claims":0,"incurred":0,"premium":null},null]}`, "lossHistory[0].premium type, lossHistory[1] type"},
+		{"una", "PATCH", sub, `{"insured":{"name":null}}`, "insured.name type"},
+		{"ada", "PATCH", "/v1/producers/prd" + someID, `{"parentProducerId":null,"email":null}`, "email type, parentProducerId type"},
+		{"ada", "PATCH", "/v1/carriers/car" + someID, `{"naicNumber":null,"bordereauConfig":{"reportingLag":null}}`, "bordereauConfig.reportingLag type, naicNumber type"},
+		{"ada", "PATCH", "/v1/authority/profiles/aup" + someID, `{"maxPremium":null}`, "maxPremium type"},
+		{"ada", "PATCH", "/v1/da-agreements/daa" + someID, `{"maxTiv":null}`, "maxTiv type"},
+		{"una", "POST", "/v1/submissions", fmt.Sprintf(whole, `"deductible":null,"lossHistory":null,"insured":null`), "deductible type, insured type, lossHistory type"},
+		{"una", "POST", "/v1/submissions", `{"insuredName":null}`, "annualRevenue required, effectiveDate required, insuredName type, lineOfBusiness required, naicsCode required, requestedLimit required, state required"},
+		{"una", "POST", sub + "/quote", `{"schedule":null}`, "schedule type"},
+	} {
+		if got := strings.Join(wrongs(c.want(400, tt.who, tt.method, tt.path, tt.body)), ", "); got != tt.want {
+			t.Errorf("%s %s %s: %s, want %s", tt.method, tt.path, tt.body, got, tt.want)
+		}
+	}
+	// The reference has a key that never expires.
+	c.want(201, "ada", "POST", "/v1/api-keys", `{"name":"k","scopes":["policies:read"],"expiresAt":null}`)
+	c.want(400, "ada", "POST", "/v1/api-keys", `{"name":"k","scopes":["policies:read"],"tier":null}`)
+}
