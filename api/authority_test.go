@@ -341,10 +341,10 @@ func TestBrokersSeeNoAuthority(t *testing.T) {
 	condition := decided["decision"].(map[string]any)["conditions"].([]any)[0].(map[string]any)["id"].(string)
 	step(una, "/conditions/"+condition, `{"action":"submit","note":"`+canary+`"}`)
 	step(uri, "/conditions/"+condition, `{"action":"reject","note":"`+canary+`"}`)
-	step(uri, "/conditions/"+condition, `{"action":"waive","note":"`+canary+`"}`)
 	chief := storetest.User(t, p.db, p.Una, "Chief", access.RoleUnderwriter)
 	all := p.must(201, ada, "POST", "/v1/authority/profiles", `{"name":"Chief","level":10,"authorizedLobs":["GL"],"maxPremium":99999999,"maxLimit":999999999}`)["id"].(string)
 	p.must(201, ada, "POST", "/v1/authority/profiles/"+all+"/assign", `{"userId":"`+chief.ID+`"}`)
+	step(p.token(chief), "/conditions/"+condition, `{"action":"waive","note":"`+canary+`"}`)
 	step(p.token(chief), "/revoke", because)
 
 	secrets := []string{canary, "7654321", "76543210", "pending_second", "referral.objected", "confirmation", "assigned", "authority_exceeded", "escalat", "revoked", `"level"`, p.Uri.ID + `","decided`}

@@ -66,6 +66,16 @@ func (h hall) give(t *testing.T, who access.Actor, level int, premium money.Cent
 	return p
 }
 
+// fourEyes makes approvals above a premium take two persons.
+func (h hall) fourEyes(t *testing.T, above money.Cents) {
+	t.Helper()
+	rules := referral.StandardRules()
+	rules.FourEyesAbove = &above
+	if _, err := h.desk.SetRules(t.Context(), h.ada, rules, whatever); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func user(t *testing.T, who access.Actor) access.UserID {
 	t.Helper()
 	var id access.UserID
@@ -162,12 +172,7 @@ func TestADecisionNeedsAuthority(t *testing.T) {
 // decision only when both agree.
 func TestTwoPersonsAgree(t *testing.T) {
 	h := openHall(t)
-	rules := referral.StandardRules()
-	four := money.Cents(10_000_000)
-	rules.FourEyesAbove = &four
-	if _, err := h.desk.SetRules(t.Context(), h.ada, rules, whatever); err != nil {
-		t.Fatal(err)
-	}
+	h.fourEyes(t, 10_000_000)
 	h.give(t, h.maria, 3, 20_000_000)
 	h.give(t, h.noor, 5, 20_000_000)
 	r := h.ask(t)
@@ -224,11 +229,7 @@ func TestTwoPersonsAgree(t *testing.T) {
 
 func TestSixtyFourConfirmOnce(t *testing.T) {
 	h := openHall(t)
-	rules := referral.StandardRules()
-	rules.FourEyesAbove = new(money.Cents(1))
-	if _, err := h.desk.SetRules(t.Context(), h.ada, rules, whatever); err != nil {
-		t.Fatal(err)
-	}
+	h.fourEyes(t, 1)
 	for _, who := range []access.Actor{h.maria, h.noor, h.ada} {
 		h.give(t, who, 3, 20_000_000)
 	}

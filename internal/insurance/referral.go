@@ -408,17 +408,17 @@ func changes(by access.Actor, c ConditionChange) move {
 		want = access.Write
 	}
 	return move{"condition_" + c.Verb, want, func(ctx context.Context, tx *store.Tx, m matter, r referral.Referral) (referral.Referral, event.Event, error) {
-		switch c.Verb {
-		case "submit":
+		if c.Verb == "submit" {
 			return r.SubmitCondition(by, c.ID, c.Note, m.At)
-		case "waive":
-			on, err := m.bench(ctx, tx, by)
-			if err != nil {
-				return r, event.Event{}, err
-			}
+		}
+		on, err := m.bench(ctx, tx, by)
+		if err != nil {
+			return r, event.Event{}, err
+		}
+		if c.Verb == "waive" {
 			return r.WaiveCondition(by, c.ID, c.Note, on, m.At)
 		}
-		return r.ResolveCondition(by, c.ID, c.Verb == "accept", c.Note, m.At)
+		return r.ResolveCondition(by, c.ID, c.Verb == "accept", c.Note, on, m.At)
 	}}
 }
 

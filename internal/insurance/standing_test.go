@@ -73,9 +73,9 @@ func TestConditionsGateTheBind(t *testing.T) {
 		t.Fatalf("blocked by %s", got)
 	}
 	change(h.maria, 0, "accept", "", referral.ErrCondition)
-	change(h.una, 0, "submit", "It is in the room.", nil)
+	change(h.noor, 0, "submit", "It is in the room.", nil)
 	change(h.una, 0, "submit", "Again.", referral.ErrCondition)
-	change(h.una, 0, "accept", "", referral.ErrOwnSubmission)
+	change(h.noor, 0, "accept", "", referral.ErrOwnSubmission)
 	change(h.maria, 0, "reject", "Not signed.", nil)
 	change(h.una, 0, "submit", "Signed now.", nil)
 	change(h.maria, 0, "accept", "", nil)
@@ -104,6 +104,132 @@ func TestConditionsGateTheBind(t *testing.T) {
 	change(h.maria, 2, "waive", "Too small.", nil)
 	if tasks, _ = h.db.As(h.una).Tasks(t.Context(), "waived", ten); len(tasks) != 1 {
 		t.Errorf("a task that is waived: %+v", tasks)
+	}
+}
+
+// conditional lets somebody agree to what is asked with a condition before the bind.
+func (h hall) conditional(t *testing.T, by access.Actor, d referral.Decision) (referral.Referral, func(access.Actor, string) error) {
+	t.Helper()
+	r := h.ask(t)
+	d.Conditions = []referral.Condition{{Kind: referral.PreBind, Action: "Send the report."}}
+	r, err := h.desk.Decide(t.Context(), by, r.ID, d, whatever)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r, func(who access.Actor, verb string) error {
+		got, err := h.desk.ChangeCondition(t.Context(), who, r.ID, insurance.ConditionChange{ID: h.referral(t, r.ID).Conditions[0].ID, Verb: verb, Note: "x"}, whatever)
+		if want := map[string]string{"submit": "submitted", "accept": "accepted", "reject": "rejected", "waive": "waived"}[verb]; err == nil && got.Conditions[0].Status != want {
+			t.Errorf("after %s it is %s", verb, got.Conditions[0].Status)
+		}
+		return err
+	}
+}
+
+func (h hall) referral(t *testing.T, id referral.ID) referral.Referral {
+	t.Helper()
+	r, err := h.db.As(h.una).Referral(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// Whether a condition is met is said by the authority that the approval took, and
+// never by who asked.
+func TestWhoAcceptsACondition(t *testing.T) {
+	h := openHall(t)
+	h.give(t, h.maria, 3, 20_000_000)
+	h.give(t, h.una, 9, 20_000_000)
+	_, change := h.conditional(t, h.maria, yes)
+	if err := change(h.noor, "submit"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.desk.Lend(t.Context(), h.una, user(t, h.una), user(t, h.ada), time.Time{}, noon.AddDate(0, 0, 7)); err != nil {
+		t.Fatal(err)
+	}
+	for _, verb := range []string{"accept", "reject"} {
+		if err := change(h.una, verb); !errors.Is(err, referral.ErrOwnReferral) {
+			t.Errorf("who asked, to %s: %v", verb, err)
+		}
+		if err := change(h.ada, verb); !errors.Is(err, authority.ErrExceeded) {
+			t.Errorf("by the authority of who asked, to %s: %v", verb, err)
+		}
+	}
+	h.give(t, h.ada, 1, 20_000_000)
+	if err := change(h.ada, "accept"); err != nil {
+		t.Errorf("by her own: %v", err)
+	}
+}
+
+// What two agreed to with a condition takes a third to do without it, and the
+// authority of the higher of them; either says whether it is met.
+func TestWhoWaivesAConditionOfTwo(t *testing.T) {
+	h := openHall(t)
+	h.fourEyes(t, 10_000_000)
+	h.give(t, h.maria, 3, 20_000_000)
+	h.give(t, h.noor, 8, 20_000_000)
+	r, change := h.conditional(t, h.maria, yes)
+	if _, err := h.desk.Confirm(t.Context(), h.noor, r.ID, "With the report, yes.", whatever); err != nil {
+		t.Fatal(err)
+	}
+	for _, who := range []access.Actor{h.maria, h.noor} {
+		if err := change(who, "waive"); !errors.Is(err, referral.ErrSecond) {
+			t.Errorf("waived by one of two: %v", err)
+		}
+	}
+	h.give(t, h.ada, 7, 20_000_000)
+	if _, err := h.desk.Lend(t.Context(), h.noor, user(t, h.noor), user(t, h.ada), time.Time{}, noon.AddDate(0, 0, 7)); err != nil {
+		t.Fatal(err)
+	}
+	if err := change(h.ada, "waive"); !errors.Is(err, referral.ErrConditionLevel) {
+		t.Errorf("waived by a third, of a level between theirs, by what one of them lends: %v", err)
+	}
+	if err := change(h.una, "submit"); err != nil {
+		t.Fatal(err)
+	}
+	if err := change(h.maria, "reject"); err != nil {
+		t.Errorf("rejected by one of two: %v", err)
+	}
+	h.give(t, h.ada, 8, 20_000_000)
+	if err := change(h.ada, "waive"); err != nil {
+		t.Errorf("waived by a third of the level of the higher: %v", err)
+	}
+}
+
+// An approval that no profile covers is eased and taken back by a third who may
+// override, too, and by nobody else.
+func TestAnOverrideIsTakenBack(t *testing.T) {
+	h := openHall(t)
+	for _, who := range []access.Actor{h.maria, h.noor, h.ada} {
+		p := h.give(t, who, 10, 1)
+		if _, err := h.desk.ChangeProfile(t.Context(), h.ada, p.ID, whatever, func(p *authority.Profile) { p.CanOverride = true }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	uri := colleague(t, h.db, h.una, access.RoleUnderwriter)
+	h.give(t, uri, 10, 1)
+	d := yes
+	d.Override = true
+	r, change := h.conditional(t, h.maria, d)
+	if _, err := h.desk.Confirm(t.Context(), h.noor, r.ID, "x", whatever); err != nil {
+		t.Fatal(err)
+	}
+	if err := change(uri, "waive"); !errors.Is(err, authority.ErrExceeded) {
+		t.Errorf("waived by who may not override: %v", err)
+	}
+	if err := change(h.ada, "waive"); err != nil {
+		t.Errorf("waived by a third: %v", err)
+	}
+	for _, try := range []struct {
+		who  access.Actor
+		want error
+	}{{h.maria, referral.ErrSecond}, {h.noor, referral.ErrSecond}, {uri, authority.ErrExceeded}} {
+		if _, err := h.desk.Revoke(t.Context(), try.who, r.ID, "x", whatever); !errors.Is(err, try.want) {
+			t.Errorf("revoked: %v, want %v", err, try.want)
+		}
+	}
+	if got, err := h.desk.Revoke(t.Context(), h.ada, r.ID, "x", whatever); err != nil || got.Status != referral.Revoked {
+		t.Errorf("revoked by a third: %s, %v", got.Status, err)
 	}
 }
 

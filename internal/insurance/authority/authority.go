@@ -226,6 +226,7 @@ type Claim struct {
 	Spent     []string
 	Threshold money.Cents // up to this premium nobody's authority is asked for
 	Override  bool        // he wants what no profile covers
+	Level     int         // of a profile, at least; what everybody has is of none
 }
 
 // Cover finds the least authority of a claim that covers a value, his own before
@@ -234,12 +235,12 @@ type Claim struct {
 // hand.
 func Cover(c Claim, v Value) (Use, error) {
 	own := slices.IndexFunc(c.Grants, func(g Grant) bool { return g.Of == c.By })
-	if v.Issue == nil && (v.Premium == nil || *v.Premium <= c.Threshold) && (own < 0 || len(c.Grants[own].Profile.Forbids(v)) == 0) {
+	if c.Level == 0 && v.Issue == nil && (v.Premium == nil || *v.Premium <= c.Threshold) && (own < 0 || len(c.Grants[own].Profile.Forbids(v)) == 0) {
 		return Use{}, nil
 	}
 	var best *Grant
 	for i, g := range c.Grants {
-		if slices.Contains(c.Spent, g.Of) || len(g.Profile.Missing(v)) > 0 {
+		if slices.Contains(c.Spent, g.Of) || g.Profile.Level < c.Level || len(g.Profile.Missing(v)) > 0 {
 			continue
 		}
 		if best == nil || g.Of == c.By || best.Of != c.By && g.Profile.Level < best.Profile.Level {
@@ -251,7 +252,7 @@ func Cover(c Claim, v Value) (Use, error) {
 	}
 	if c.Override {
 		for _, g := range c.Grants {
-			if g.Of == c.By && g.Profile.Active && g.Profile.CanOverride {
+			if g.Of == c.By && g.Profile.Active && g.Profile.CanOverride && g.Profile.Level >= c.Level {
 				u := g.use(c.By)
 				u.Override = true
 				return u, nil

@@ -44,8 +44,9 @@ func (r Referral) AnswerCounter(by access.Actor, take bool, because string, at t
 	return r, r.tell(by, told, at), nil
 }
 
-// Revoke takes an approval back before it is used, by the authority that it
-// took. What two agreed to is not for one of them alone to undo.
+// Revoke takes an approval back before it is used, by the authority that it took:
+// one by override by whoever may override, too. What two agreed to is not for one
+// of them alone to undo.
 func (r Referral) Revoke(by access.Actor, because string, on Bench, at time.Time) (Referral, event.Event, error) {
 	if err := r.mayJudge(by); err != nil {
 		return r, event.Event{}, err
@@ -53,13 +54,12 @@ func (r Referral) Revoke(by access.Actor, because string, on Bench, at time.Time
 	if r.Status != Decided || r.Outcome == Declined {
 		return r, event.Event{}, r.refusal()
 	}
-	if r.SecondBy != "" && (by.ID == r.DecidedBy || by.ID == r.SecondBy) {
-		return r, event.Event{}, ErrSecond
-	}
 	if fault.Blank(because) {
 		return r, event.Event{}, ErrRationale
 	}
-	if _, err := on.cover(by, *r.Reference, []string{r.RaisedBy}, false); err != nil {
+	takes := r.agreed(on)
+	takes.Besides = r.both()
+	if _, err := r.judge(by, on, takes); err != nil {
 		return r, event.Event{}, err
 	}
 	return r.end(by, Revoked, because, at)

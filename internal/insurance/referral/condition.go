@@ -1,6 +1,7 @@
 package referral
 
 import (
+	"errors"
 	"slices"
 	"time"
 
@@ -94,10 +95,12 @@ func (r Referral) SubmitCondition(by access.Actor, id ConditionID, note string, 
 	return after, told, nil
 }
 
-// ResolveCondition accepts or rejects what was submitted.
-func (r Referral) ResolveCondition(by access.Actor, id ConditionID, accept bool, because string, at time.Time) (Referral, event.Event, error) {
-	if by.Kind != access.User {
-		return r, event.Event{}, ErrPerson
+// ResolveCondition accepts or rejects what was submitted. It takes the authority
+// that the approval took; either of two who agreed will do, since a third has
+// submitted something.
+func (r Referral) ResolveCondition(by access.Actor, id ConditionID, accept bool, because string, on Bench, at time.Time) (Referral, event.Event, error) {
+	if err := r.mayJudge(by); err != nil {
+		return r, event.Event{}, err
 	}
 	i, err := r.find(id, ConditionSubmitted)
 	if err != nil {
@@ -109,13 +112,17 @@ func (r Referral) ResolveCondition(by access.Actor, id ConditionID, accept bool,
 	if !accept && fault.Blank(because) {
 		return r, event.Event{}, ErrNote
 	}
+	if _, err := r.judge(by, on, r.agreed(on)); err != nil {
+		return r, event.Event{}, err
+	}
 	to := map[bool]string{true: ConditionAccepted, false: ConditionRejected}[accept]
 	after, told := r.change(by, i, func(c *Condition) { c.Status, c.ResolvedBy, c.Because = to, by.ID, because }, at)
 	return after, told, nil
 }
 
-// WaiveCondition does without a condition. It takes the authority that set it,
-// or more.
+// WaiveCondition does without a condition. It takes the authority that set it, or
+// more: of two who agreed, that of the higher level, and a third person, since
+// each may have relied on it.
 func (r Referral) WaiveCondition(by access.Actor, id ConditionID, because string, on Bench, at time.Time) (Referral, event.Event, error) {
 	if err := r.mayJudge(by); err != nil {
 		return r, event.Event{}, err
@@ -127,26 +134,15 @@ func (r Referral) WaiveCondition(by access.Actor, id ConditionID, because string
 	if fault.Blank(because) {
 		return r, event.Event{}, ErrNote
 	}
-	on.Value.Issue = r.Value.Issue
-	if _, err := on.cover(by, on.Value, []string{r.RaisedBy}, false); err != nil {
-		return r, event.Event{}, err
-	}
-	if on.level(r.RaisedBy) < r.Conditions[i].Level {
+	takes := r.agreed(on)
+	takes.Level, takes.Besides = max(r.level(), r.Conditions[i].Level), r.both()
+	if _, err := r.judge(by, on, takes); errors.Is(err, authority.ErrExceeded) {
 		return r, event.Event{}, ErrConditionLevel
+	} else if err != nil {
+		return r, event.Event{}, err
 	}
 	after, told := r.change(by, i, func(c *Condition) { c.Status, c.ResolvedBy, c.Because = ConditionWaived, by.ID, because }, at)
 	return after, told, nil
-}
-
-// level is the highest level that somebody has or is lent, by others than one.
-func (on Bench) level(but string) int {
-	highest := 0
-	for _, g := range on.Grants {
-		if g.Of != but && g.Profile.Active {
-			highest = max(highest, g.Profile.Level)
-		}
-	}
-	return highest
 }
 
 // change changes a condition of a copy of the referral.

@@ -155,7 +155,7 @@ func (r Referral) Decide(by access.Actor, d Decision, on Bench, at time.Time) (R
 	on.Value.Issue = r.Value.Issue
 	taken.Value = on.Value
 	value := d.value(on.Value)
-	use, err := on.cover(by, value, []string{r.RaisedBy}, d.Override)
+	use, err := r.judge(by, on, judgement{Value: value, Override: d.Override})
 	if err != nil {
 		return r, event.Event{}, err
 	}
@@ -165,17 +165,6 @@ func (r Referral) Decide(by access.Actor, d Decision, on Bench, at time.Time) (R
 	}
 	after, told := taken.settle(by, d, use, at)
 	return after, told, nil
-}
-
-// mayJudge says whether somebody may answer a referral at all.
-func (r Referral) mayJudge(by access.Actor) error {
-	if by.Kind != access.User {
-		return ErrPerson
-	}
-	if by.ID == r.RaisedBy {
-		return ErrOwnReferral
-	}
-	return nil
 }
 
 // value is what a decision agrees to: what was asked for, or the counter where
@@ -190,11 +179,6 @@ func (d Decision) value(v authority.Value) authority.Value {
 		}
 	}
 	return v.Reference(d.Offset)
-}
-
-// cover finds the authority for a value.
-func (on Bench) cover(by access.Actor, v authority.Value, spent []string, override bool) (authority.Use, error) {
-	return authority.Cover(authority.Claim{By: by.ID, Grants: on.Grants, Spent: spent, Threshold: on.Threshold, Override: override}, v)
 }
 
 // two reports whether two persons have to agree to a value.

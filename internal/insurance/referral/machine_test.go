@@ -164,7 +164,7 @@ func play(t *rapid.T, pace referral.Pace, seen map[string]int) {
 			case "condition":
 				r, told, err = r.SubmitCondition(by, id, "done", at)
 			case "resolve":
-				r, told, err = r.ResolveCondition(by, id, rapid.Bool().Draw(t, "accept"), "x", at)
+				r, told, err = r.ResolveCondition(by, id, rapid.Bool().Draw(t, "accept"), "x", bench(by), at)
 			case "waive":
 				r, told, err = r.WaiveCondition(by, id, "x", bench(by), at)
 			}
@@ -186,6 +186,7 @@ func play(t *rapid.T, pace referral.Pace, seen map[string]int) {
 			seen[fmt.Sprint(step)]++
 		}
 		conditioned(t, move, before, r)
+		eased(t, move, by, before)
 		r = r.Timed(pace, at)
 		clocked(t, r, at)
 		judged(t, c, requester, before, r, threshold, four)
@@ -203,6 +204,20 @@ func conditioned(t *rapid.T, move string, before, r referral.Referral) {
 		if !slices.Contains(referral.ConditionSteps, step) {
 			t.Fatalf("no way of a condition: %s", step)
 		}
+	}
+}
+
+// eased checks who did something about what was agreed: never who asked, and what
+// two agreed to is undone or eased by neither of them.
+func eased(t *rapid.T, move string, by access.Actor, before referral.Referral) {
+	if !slices.Contains([]string{"revoke", "resolve", "waive"}, move) {
+		return
+	}
+	if by.ID == before.RaisedBy {
+		t.Fatalf("%s by who asked", move)
+	}
+	if move != "resolve" && before.SecondBy != "" && (by.ID == before.DecidedBy || by.ID == before.SecondBy || by.ID == before.Use.For || by.ID == before.SecondUse.For) {
+		t.Fatalf("%s by one of two", move)
 	}
 }
 

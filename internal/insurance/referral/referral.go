@@ -67,7 +67,7 @@ var (
 	ErrClaimed     = fault.New(fault.Refused, "referral_claimed", "Somebody else has taken up the referral.")
 	ErrAssignee    = fault.ErrForbidden.Saying("Only who has taken up the referral, or an administrator, may do this.")
 	ErrRequester   = fault.ErrForbidden.Saying("Only who raised the referral, or an administrator, may do this.")
-	ErrSecond      = fault.New(fault.Forbidden, "second_person", "The second of two must be somebody else than the first.")
+	ErrSecond      = fault.New(fault.Forbidden, "second_person", "This takes somebody else than whoever has agreed before.")
 	ErrNote        = fault.ErrValidation.Field("note", "required")
 	ErrRationale   = fault.ErrValidation.Saying("A referral, and every decision on it, needs a rationale.").Field("rationale", "required")
 )

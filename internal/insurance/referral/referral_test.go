@@ -13,6 +13,7 @@ import (
 	"github.com/openinsure/openinsure/internal/access"
 	"github.com/openinsure/openinsure/internal/event"
 	"github.com/openinsure/openinsure/internal/fault"
+	"github.com/openinsure/openinsure/internal/insurance/authority"
 	"github.com/openinsure/openinsure/internal/insurance/money"
 	"github.com/openinsure/openinsure/internal/insurance/referral"
 	"github.com/openinsure/openinsure/internal/insurance/submission"
@@ -179,6 +180,22 @@ func detail(err error, key string) any {
 		return nil
 	}
 	return f.Details()[key]
+}
+
+// An approval from before there was authority has no reference: it is taken back
+// by the authority that the matter takes now.
+func TestRevokeWithoutAReference(t *testing.T) {
+	old := raised(t, referral.Decided)
+	old.Verdict = referral.Verdict{Outcome: referral.Approved, DecidedBy: sam.ID, DecidedAt: &noon}
+	premium := money.Cents(1_600_000)
+	on := referral.Bench{Value: authority.Value{Premium: &premium, Line: "GL", State: "OR"}}
+	if after, _, err := old.Revoke(maria, "a mistake", on, noon); !errors.Is(err, authority.ErrExceeded) || !cmp.Equal(after, old) {
+		t.Errorf("without authority: %s, %v", after.Status, err)
+	}
+	on.Threshold = premium
+	if after, told, err := old.Revoke(maria, "a mistake", on, noon); err != nil || after.Status != referral.Revoked || told.Type == "" {
+		t.Errorf("within it: %s, %v", after.Status, err)
+	}
 }
 
 func TestOutcomes(t *testing.T) {

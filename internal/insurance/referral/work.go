@@ -131,8 +131,8 @@ func (r Referral) maySecond(by access.Actor, rationale string) error {
 	if r.Status != PendingSecond {
 		return r.refusal()
 	}
-	if by.ID == r.Proposal.By || by.ID == r.Proposal.Use.For {
-		return ErrSecond
+	if err := r.mayJudge(by, r.Proposal.firsts()...); err != nil {
+		return err
 	}
 	if fault.Blank(rationale) {
 		return ErrRationale
@@ -145,9 +145,6 @@ func (r Referral) second(by access.Actor, rationale string, on Bench) (authority
 		return authority.Use{}, err
 	}
 	on.Value.Issue = r.Value.Issue
-	spent := []string{r.RaisedBy, r.Proposal.By}
-	if r.Proposal.Use.For != "" {
-		spent = append(spent, r.Proposal.Use.For)
-	}
-	return on.cover(by, r.Proposal.Decision.value(on.Value), spent, r.Proposal.Decision.Override)
+	d := r.Proposal.Decision
+	return r.judge(by, on, judgement{Value: d.value(on.Value), Override: d.Override, Besides: r.Proposal.firsts()})
 }
