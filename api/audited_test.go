@@ -91,6 +91,8 @@ func TestEveryActionIsAudited(t *testing.T) {
 	did(audit.QuoteAccepted)
 	program := c.want(201, "ada", "POST", "/v1/programs", strings.Replace(requestOf(t, "create-program"), "Cyber for retailers", canary, 1))["id"].(string)
 	did(audit.ProgramCreated)
+	c.want(200, "ada", "PATCH", "/v1/programs/"+program, `{"name":"`+canary+` Two","autoBindThreshold":40000}`)
+	did(audit.ProgramChanged)
 	table := c.want(201, "ada", "POST", "/v1/rate-tables", strings.Replace(requestOf(t, "create-rate-table"), "prog_01J8K3M4N5P6Q7R8S9T0V1W2X4", program, 1))["id"].(string)
 	did(audit.RatesDrafted)
 	c.want(200, "ada", "POST", "/v1/rate-tables/"+table+"/publish", "")

@@ -162,6 +162,7 @@ var calls = map[string]call{
 	"quote-submission, by judgement": {body: `{"schedule":{"percent":-10,"reason":"safety"}}`},
 	"accept-quote":                   {ids: map[string]string{"id": "offered quote"}},
 	"create-program":                 {body: `{"name":"Another","lineOfBusiness":"{line}","maxLimit":1000000,"autoBindThreshold":1,"referAbove":1,"declineAbove":1}`},
+	"update-program":                 {body: `{"minYearsInBusiness":1}`, keeps: true},
 	"create-carrier":                 {body: `{"name":"Carrier {npn}"}`},
 	"update-carrier":                 {body: `{"naicNumber":"12345"}`, keeps: true},
 	"create-da-agreement":            {body: `{"carrierId":"{carrier}","programId":"{own program}",` + someTerms + `}`},

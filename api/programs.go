@@ -27,14 +27,16 @@ type ProgramFields struct {
 }
 
 type programBody struct {
+	versioned
 	ID    string `json:"id"`
 	OrgID string `json:"orgId"`
 	ProgramFields
 	CreatedAt time.Time `json:"createdAt"`
+	UpdatedAt time.Time `json:"updatedAt"`
 }
 
 func programOf(p quote.Program) programBody {
-	return programBody{ID: p.ID.String(), OrgID: p.Org.String(), CreatedAt: p.CreatedAt, ProgramFields: ProgramFields{
+	return programBody{versioned: versioned{p.Version}, ID: p.ID.String(), OrgID: p.Org.String(), CreatedAt: p.CreatedAt, UpdatedAt: p.UpdatedAt, ProgramFields: ProgramFields{
 		Name: p.Name, LineOfBusiness: p.LineOfBusiness, States: p.States, MaxLimit: Money(p.MaxLimit), AutoBindThreshold: Money(p.AutoBindThreshold),
 		ReferAbove: Money(p.ReferAbove), DeclineAbove: Money(p.DeclineAbove), MinYears: p.MinYears, MaxExperience: p.MaxExperience,
 	}}
@@ -52,6 +54,41 @@ type createProgramInput struct{ Body ProgramFields }
 // Resolve implements huma.Resolver.
 func (in *createProgramInput) Resolve(ctx huma.Context) []error {
 	return foreseen(ctx, in.Body.program().Check())
+}
+
+type patchProgramInput struct {
+	ByID
+	IfMatch
+	Body struct {
+		Name              *string   `json:"name,omitempty" minLength:"1" maxLength:"200" pattern:"[^\\s\\p{Z}\\p{C}]"`
+		States            *[]string `json:"states,omitempty" nullable:"false" maxItems:"51" doc:"None is all of them."`
+		MaxLimit          *Money    `json:"maxLimit,omitempty" minimum:"1" maximum:"100000000000"`
+		AutoBindThreshold *Money    `json:"autoBindThreshold,omitempty" minimum:"0" maximum:"100000000000" doc:"It counts for every bind and every decision on a referral from now on."`
+		ReferAbove        *Money    `json:"referAbove,omitempty" minimum:"0" maximum:"100000000000"`
+		DeclineAbove      *Money    `json:"declineAbove,omitempty" minimum:"0" maximum:"100000000000"`
+		MinYears          *int      `json:"minYearsInBusiness,omitempty" minimum:"0" maximum:"100"`
+		MaxExperience     *string   `json:"maxExperienceMod,omitempty" pattern:"^([0-9](\\.[0-9]{1,3})?)?$" doc:"Empty: no bound." example:"1.50"`
+	}
+}
+
+func (in *patchProgramInput) apply(p *quote.Program) {
+	b := in.Body
+	set(&p.Name, b.Name)
+	set(&p.States, b.States)
+	for to, from := range map[*money.Cents]*Money{
+		&p.MaxLimit: b.MaxLimit, &p.AutoBindThreshold: b.AutoBindThreshold, &p.ReferAbove: b.ReferAbove, &p.DeclineAbove: b.DeclineAbove,
+	} {
+		set(to, (*money.Cents)(from))
+	}
+	set(&p.MinYears, b.MinYears)
+	set(&p.MaxExperience, b.MaxExperience)
+}
+
+// Resolve implements huma.Resolver.
+func (in *patchProgramInput) Resolve(ctx huma.Context) []error {
+	var p quote.Program
+	in.apply(&p)
+	return foreseenOfChange(ctx, p.Check())
 }
 
 type listProgramsInput struct {
@@ -91,6 +128,17 @@ func (a *API) registerPrograms(p Platform) {
 		}
 		found, err := p.DB.As(by).ProgramByID(ctx, id)
 		return &bodyOf[programBody]{programOf(found)}, err
+	})
+	register(a, operation{
+		Method: http.MethodPatch, Path: "/v1/programs/{id}", ID: "update-program", Tag: tag, Scope: "rates:write", IfMatch: true, Summary: "Correct a program",
+		Description: "For administrators and keys. Quotes, approvals and policies stay as they were judged, and submissions are quoted by it from now on. Its line of business never changes.",
+	}, func(ctx context.Context, in *patchProgramInput) (*bodyOf[programBody], error) {
+		var id quote.ProgramID
+		if err := pathID(&id, in.ID); err != nil {
+			return nil, err
+		}
+		changed, err := p.Desk.ChangeProgram(ctx, access.From(ctx), id, in.Check, in.apply)
+		return &bodyOf[programBody]{programOf(changed)}, err
 	})
 }
 

@@ -14,25 +14,26 @@ import (
 )
 
 type quoteBody struct {
-	ID            string                       `json:"id,omitempty" doc:"Absent in a preview."`
-	SubmissionID  string                       `json:"submissionId"`
-	Preview       bool                         `json:"preview,omitempty" doc:"Nothing was stored."`
-	Version       int                          `json:"version" doc:"0 in a preview."`
-	Status        string                       `json:"status" enum:"quoted,referred,declined,offered,accepted,not_taken_up,bound,superseded,expired"`
-	Decision      string                       `json:"decision" enum:"quoted,referred,declined"`
-	Reasons       []string                     `json:"reasons" nullable:"false" doc:"Why it was referred or declined."`
-	GrossPremium  Money                        `json:"grossPremium"`
-	Terms         termsBody                    `json:"terms" doc:"What the price is for."`
-	Factors       []rating.Factor              `json:"factors" nullable:"false" doc:"The working, step by step: what was applied, and the premium after."`
-	RateVersion   int                          `json:"rateVersion" doc:"Of the program's rate tables."`
-	Schedule      map[string][]installmentBody `json:"schedule" doc:"What is due when, by instalment plan, if bound; plans that the premium is too small for are absent."`
-	ByAgreement   []string                     `json:"plansByAgreement" nullable:"false" doc:"Plans that go by an agreement with somebody else, which says what is due when: PREMIUM_FINANCE."`
-	DAFlags       []string                     `json:"daFlags" nullable:"false" doc:"What delegated authority would object to at bind."`
-	ProducerFlags []string                     `json:"producerFlags" nullable:"false" doc:"What stood between the producer and a sale when the quote was made, as a bind would say it."`
-	CreatedAt     time.Time                    `json:"createdAt"`
-	ExpiresAt     time.Time                    `json:"expiresAt"`
-	OfferedAt     *time.Time                   `json:"offeredAt,omitempty"`
-	AcceptedAt    *time.Time                   `json:"acceptedAt,omitempty"`
+	ID             string                       `json:"id,omitempty" doc:"Absent in a preview."`
+	SubmissionID   string                       `json:"submissionId"`
+	Preview        bool                         `json:"preview,omitempty" doc:"Nothing was stored."`
+	Version        int                          `json:"version" doc:"0 in a preview."`
+	Status         string                       `json:"status" enum:"quoted,referred,declined,offered,accepted,not_taken_up,bound,superseded,expired"`
+	Decision       string                       `json:"decision" enum:"quoted,referred,declined"`
+	Reasons        []string                     `json:"reasons" nullable:"false" doc:"Why it was referred or declined."`
+	GrossPremium   Money                        `json:"grossPremium"`
+	Terms          termsBody                    `json:"terms" doc:"What the price is for."`
+	Factors        []rating.Factor              `json:"factors" nullable:"false" doc:"The working, step by step: what was applied, and the premium after."`
+	ProgramVersion int                          `json:"programVersion" doc:"Of the program, as its ETag was: whose guidelines it was judged by."`
+	RateVersion    int                          `json:"rateVersion" doc:"Of the program's rate tables."`
+	Schedule       map[string][]installmentBody `json:"schedule" doc:"What is due when, by instalment plan, if bound; plans that the premium is too small for are absent."`
+	ByAgreement    []string                     `json:"plansByAgreement" nullable:"false" doc:"Plans that go by an agreement with somebody else, which says what is due when: PREMIUM_FINANCE."`
+	DAFlags        []string                     `json:"daFlags" nullable:"false" doc:"What delegated authority would object to at bind."`
+	ProducerFlags  []string                     `json:"producerFlags" nullable:"false" doc:"What stood between the producer and a sale when the quote was made, as a bind would say it."`
+	CreatedAt      time.Time                    `json:"createdAt"`
+	ExpiresAt      time.Time                    `json:"expiresAt"`
+	OfferedAt      *time.Time                   `json:"offeredAt,omitempty"`
+	AcceptedAt     *time.Time                   `json:"acceptedAt,omitempty"`
 }
 
 type termsBody struct {
@@ -74,7 +75,7 @@ func quoteOf(q quote.Quote, at time.Time) quoteBody {
 		ID: q.ID.String(), SubmissionID: q.Submission.String(), Preview: q.ID.IsZero(), Version: q.Version, Status: string(q.StatusAt(at)),
 		Decision: string(q.Decision), Reasons: q.Reasons, GrossPremium: Money(q.GrossPremium),
 		Terms:   quoteTerms(q.Terms),
-		Factors: q.Factors, RateVersion: q.RateVersion, Schedule: schedulesOf(q.GrossPremium), ByAgreement: plansByAgreement(), DAFlags: q.Flags,
+		Factors: q.Factors, ProgramVersion: q.ProgramVersion, RateVersion: q.RateVersion, Schedule: schedulesOf(q.GrossPremium), ByAgreement: plansByAgreement(), DAFlags: q.Flags,
 		ProducerFlags: q.ProducerFlags, CreatedAt: q.CreatedAt, ExpiresAt: q.ExpiresAt, OfferedAt: q.OfferedAt, AcceptedAt: q.AcceptedAt,
 	}
 }

@@ -4,7 +4,7 @@ package api
 func (s *story) tell() {
 	s.company()
 	hook := s.webhook()
-	gl := s.rates()
+	gl, cyber := s.rates()
 	agreement := s.delegatedAuthority(gl)
 	producer := s.producers()
 	s.authority()
@@ -19,6 +19,7 @@ func (s *story) tell() {
 	s.flags()
 	s.play("una", "get-producer", producer)
 	s.deliveries(hook)
+	s.play("ada", "update-program", cyber)
 	s.sandbox()
 }
 
@@ -55,16 +56,17 @@ func (s *story) deliveries(hook string) {
 	s.play("ada", "retry-webhook-delivery", hook, sent)
 }
 
-// rates are those of two programs; it answers the one in which the story goes on.
-func (s *story) rates() string {
-	gl := at2(s.play("una", "list-programs", "?lineOfBusiness=GL"))
+// rates are those of two programs; it answers the one in which the story goes on,
+// and the other.
+func (s *story) rates() (gl, other string) {
+	gl = at2(s.play("una", "list-programs", "?lineOfBusiness=GL"))
 	program := its(s.play("ada", "create-program"))
 	s.play("una", "get-program", program)
 	table := its(s.play("ada", "create-rate-table"))
 	s.play("una", "list-rate-tables", "?programId="+program+"&status=draft")
 	s.play("ada", "publish-rate-table", table)
 	s.play("una", "get-rate-table", table)
-	return gl
+	return gl, program
 }
 
 // delegatedAuthority is a carrier's, for the program.

@@ -13,12 +13,12 @@ import (
 )
 
 const programColumns = `t.id, t.org_id, t.name, t.line_of_business, t.states, t.max_limit, t.auto_bind_threshold, t.refer_above, t.decline_above,
-	t.min_years, t.max_experience, t.created_at`
+	t.min_years, t.max_experience, t.created_at, t.updated_at, t.version`
 
 func scanProgram(row pgx.CollectableRow) (quote.Program, error) {
 	var p quote.Program
 	return p, row.Scan(&p.ID, &p.Org, &p.Name, &p.LineOfBusiness, &p.States, &p.MaxLimit, &p.AutoBindThreshold, &p.ReferAbove, &p.DeclineAbove,
-		&p.MinYears, &p.MaxExperience, &p.CreatedAt)
+		&p.MinYears, &p.MaxExperience, &p.CreatedAt, &p.UpdatedAt, &p.Version)
 }
 
 // programSQL reads the program of a line.
@@ -27,7 +27,21 @@ const programSQL = `SELECT ` + programColumns + ` FROM program t WHERE t.org_id 
 // Program reads the organisation's program of a line of business;
 // submission.ErrLine when it has none.
 func (r Reader) Program(ctx context.Context, line string) (quote.Program, error) {
-	ps, err := many(ctx, r, scanProgram, programSQL, r.org.UUID(), line)
+	return r.programOf(ctx, programSQL, line)
+}
+
+// keepProgramSQL reads the program of a line and lets nobody change what it says:
+// of all locks on a program only that of such a change waits.
+const keepProgramSQL = programSQL + ` FOR KEY SHARE`
+
+// KeepProgram is Program for somebody who decides by what it says: that stays so
+// until the end of the transaction.
+func (tx *Tx) KeepProgram(ctx context.Context, line string) (quote.Program, error) {
+	return tx.programOf(ctx, keepProgramSQL, line)
+}
+
+func (r Reader) programOf(ctx context.Context, sql, line string) (quote.Program, error) {
+	ps, err := many(ctx, r, scanProgram, sql, r.org.UUID(), line)
 	if err == nil && len(ps) == 0 {
 		err = submission.ErrLine
 	}
@@ -55,6 +69,16 @@ func (tx *Tx) LockProgram(ctx context.Context, id quote.ProgramID) (quote.Progra
 	return one(ctx, tx.Reader, scanProgram, lockProgramSQL, tx.org.UUID(), id.UUID())
 }
 
+// lockProgramAloneSQL reads one program for a change of what it says.
+const lockProgramAloneSQL = programByIDSQL + ` FOR UPDATE`
+
+// LockProgramAlone reads a program for a change: nobody else changes it, changes
+// its rates, or decides by what it says until the end of the transaction. It waits
+// for those who do.
+func (tx *Tx) LockProgramAlone(ctx context.Context, id quote.ProgramID) (quote.Program, error) {
+	return one(ctx, tx.Reader, scanProgram, lockProgramAloneSQL, tx.org.UUID(), id.UUID())
+}
+
 // Programs lists the organisation's programs, newest first.
 func (r Reader) Programs(ctx context.Context, line string, p Page) ([]quote.Program, error) {
 	w := r.where()
@@ -64,12 +88,23 @@ func (r Reader) Programs(ctx context.Context, line string, p Page) ([]quote.Prog
 
 // addProgramSQL adds a program.
 const addProgramSQL = `INSERT INTO program (id, org_id, name, line_of_business, states, max_limit, auto_bind_threshold, refer_above, decline_above,
-	min_years, max_experience, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`
+	min_years, max_experience, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12)`
 
 // AddProgram adds a program; quote.ErrProgramExists when its line has one.
 func (tx *Tx) AddProgram(ctx context.Context, p quote.Program) error {
 	_, err := run(ctx, tx.Reader, addProgramSQL, p.ID.UUID(), p.Org.UUID(), p.Name, p.LineOfBusiness, p.States, int64(p.MaxLimit),
 		int64(p.AutoBindThreshold), int64(p.ReferAbove), int64(p.DeclineAbove), p.MinYears, p.MaxExperience, p.CreatedAt)
+	return err
+}
+
+// saveProgramSQL saves a locked program. Its line of business never changes.
+const saveProgramSQL = `UPDATE program t SET name = $3, states = $4, max_limit = $5, auto_bind_threshold = $6, refer_above = $7, decline_above = $8,
+	min_years = $9, max_experience = $10, updated_at = $11, version = t.version + 1 WHERE t.org_id = $1 AND t.id = $2`
+
+// SaveProgram saves a program that the transaction has locked.
+func (tx *Tx) SaveProgram(ctx context.Context, p quote.Program) error {
+	_, err := run(ctx, tx.Reader, saveProgramSQL, tx.org.UUID(), p.ID.UUID(), p.Name, p.States, int64(p.MaxLimit), int64(p.AutoBindThreshold),
+		int64(p.ReferAbove), int64(p.DeclineAbove), p.MinYears, p.MaxExperience, p.UpdatedAt)
 	return err
 }
 
@@ -97,6 +132,20 @@ func (r Reader) RateTable(ctx context.Context, program quote.ProgramID, effectiv
 		return quote.RateTable{}, err
 	}
 	return ts[0], nil
+}
+
+// rateTablesFromSQL picks the versions that are in force on a day or on one after
+// it: of several from one day the highest, and not those before the one that the
+// day itself has.
+const rateTablesFromSQL = `SELECT DISTINCT ON (t.effective_date) ` + rateTableColumns + ` FROM rate_table t
+	WHERE t.org_id = $1 AND t.program_id = $2 AND t.published_at IS NOT NULL AND t.effective_date >= coalesce((SELECT max(b.effective_date)
+		FROM rate_table b WHERE b.org_id = $1 AND b.program_id = $2 AND b.published_at IS NOT NULL AND b.effective_date <= $3::text::date), '-infinity')
+	ORDER BY t.effective_date, t.version DESC`
+
+// RateTablesFrom reads the published rates that price the effective days from one
+// on, by the day from which they do.
+func (r Reader) RateTablesFrom(ctx context.Context, program quote.ProgramID, day civil.Date) ([]quote.RateTable, error) {
+	return many(ctx, r, scanRateTable, rateTablesFromSQL, r.org.UUID(), program.UUID(), day.String())
 }
 
 // rateTableSQL reads one version.

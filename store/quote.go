@@ -10,12 +10,12 @@ import (
 	"github.com/openinsure/openinsure/internal/insurance/submission"
 )
 
-const quoteColumns = `t.id, t.org_id, t.submission_id, t.program_id, t.rate_version, t.version, t.status, t.decision, t.gross_premium,
+const quoteColumns = `t.id, t.org_id, t.submission_id, t.program_id, t.program_version, t.rate_version, t.version, t.status, t.decision, t.gross_premium,
 	t.terms, t.factors, t.reasons, t.flags, t.producer_flags, t.created_at, t.expires_at, t.offered_at, t.accepted_at`
 
 func scanQuote(row pgx.CollectableRow) (quote.Quote, error) {
 	var q quote.Quote
-	return q, row.Scan(&q.ID, &q.Org, &q.Submission, &q.Program, &q.RateVersion, &q.Version, &q.Status, &q.Decision, &q.GrossPremium,
+	return q, row.Scan(&q.ID, &q.Org, &q.Submission, &q.Program, &q.ProgramVersion, &q.RateVersion, &q.Version, &q.Status, &q.Decision, &q.GrossPremium,
 		&q.Terms, &q.Factors, &q.Reasons, &q.Flags, &q.ProducerFlags, &q.CreatedAt, &q.ExpiresAt, &q.OfferedAt, &q.AcceptedAt)
 }
 
@@ -95,15 +95,17 @@ func (tx *Tx) Supersede(ctx context.Context, s submission.ID) error {
 }
 
 // addQuoteSQL adds the next version of a submission's quote.
-const addQuoteSQL = `INSERT INTO quote (id, org_id, submission_id, program_id, rate_version, version, status, decision, gross_premium, terms, factors, reasons, flags, producer_flags, created_at, expires_at)
-	VALUES ($1, $2, $3, $4, $5, (SELECT coalesce(max(version), 0) + 1 FROM quote WHERE org_id = $2 AND submission_id = $3), $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+const addQuoteSQL = `INSERT INTO quote (id, org_id, submission_id, program_id, rate_version, version, status, decision, gross_premium, terms, factors, reasons, flags, producer_flags,
+	created_at, expires_at, program_version)
+	VALUES ($1, $2, $3, $4, $5, (SELECT coalesce(max(version), 0) + 1 FROM quote WHERE org_id = $2 AND submission_id = $3), $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
 	RETURNING version`
 
 // AddQuote adds a quote as the next version of a submission that this
 // transaction locked, and returns its version.
 func (tx *Tx) AddQuote(ctx context.Context, q quote.Quote) (int, error) {
 	return one(ctx, tx.Reader, pgx.RowTo[int], addQuoteSQL, q.ID.UUID(), q.Org.UUID(), q.Submission.UUID(), q.Program.UUID(), q.RateVersion,
-		string(q.Status), string(q.Decision), int64(q.GrossPremium), q.Terms, q.Factors, q.Reasons, q.Flags, q.ProducerFlags, q.CreatedAt, q.ExpiresAt)
+		string(q.Status), string(q.Decision), int64(q.GrossPremium), q.Terms, q.Factors, q.Reasons, q.Flags, q.ProducerFlags, q.CreatedAt, q.ExpiresAt,
+		q.ProgramVersion)
 }
 
 // saveQuoteSQL moves a quote on.

@@ -155,6 +155,10 @@ func reads(t *testing.T, r store.Reader, me, they book) {
 			ts, err := r.RateTables(ctx, store.RateTableFilter{Program: they.program.ID}, store.Page{Limit: 100})
 			return found(len(ts) > 0, err)
 		},
+		"RateTablesFrom": func() error {
+			ts, err := r.RateTablesFrom(ctx, they.program.ID, they.policy.Effective)
+			return found(len(ts) > 0, err)
+		},
 		"Carrier":   func() error { _, err := r.Carrier(ctx, they.agreement.Carrier); return err },
 		"Agreement": func() error { _, err := r.Agreement(ctx, they.agreement.ID); return err },
 		"Bordereau": func() error { _, err := r.Bordereau(ctx, they.bordereau); return err },
@@ -381,7 +385,20 @@ func locks(t *testing.T, db *store.DB, me, they book) {
 			after, err := tx.Policy(t.Context(), p.ID)
 			return found(after.RenewalAt == nil, err)
 		},
-		"LockProgram":  func(tx *store.Tx) error { _, err := tx.LockProgram(t.Context(), they.program.ID); return err },
+		"LockProgram": func(tx *store.Tx) error { _, err := tx.LockProgram(t.Context(), they.program.ID); return err },
+		"LockProgramAlone": func(tx *store.Tx) error {
+			_, err := tx.LockProgramAlone(t.Context(), they.program.ID)
+			return err
+		},
+		"SaveProgram": func(tx *store.Tx) error {
+			p := they.program
+			p.MinYears++
+			if err := tx.SaveProgram(t.Context(), p); err != nil {
+				return err
+			}
+			after, err := tx.ProgramByID(t.Context(), p.ID)
+			return found(after.MinYears == p.MinYears && after.Version == p.Version+1, err)
+		},
 		"LockEndpoint": func(tx *store.Tx) error { _, err := tx.LockEndpoint(t.Context(), they.endpoint); return err },
 		"KeepEndpoint": func(tx *store.Tx) error { _, err := tx.KeepEndpoint(t.Context(), they.endpoint); return err },
 		"SaveEndpoint": func(tx *store.Tx) error {

@@ -91,6 +91,7 @@ const (
 	BordereauMade    Action = "bordereau.created"
 
 	ProgramCreated Action = "program.created"
+	ProgramChanged Action = "program.changed" // details.was and .is: by what it judges
 	RatesDrafted   Action = "rate_table.created"
 	RatesPublished Action = "rate_table.published"
 
@@ -125,7 +126,7 @@ var Actions = []Action{
 	SignIn, Authenticate, Permission, CodeMailed, Refreshed, SignedOut, SessionCut, InvitationSent, InvitationOpened, InvitationAccepted,
 	InvitationRevoked, InvitationReplaced, GuestLinkMailed, KeyCreated, KeyRotated, KeyRevoked, UserCreated, UserChanged, UserStopped, OrgCreated, OrgChanged,
 	LogExported, KeysRotated, KeysDropped, RoomOpened, RoomClosed, RoomReopened, RoomArchived, ParticipantAdded, ParticipantChanged,
-	ParticipantRemoved, Quoted, Declined, Corrected, Claimed, Released, Withdrawn, QuoteOffered, QuoteAccepted, BindRequested, PolicyBound, ProgramCreated, RatesDrafted, RatesPublished, ReferralRaised, ReferralDecided, ReferralChanged, AuthorityChanged, WebhookCreated, WebhookChanged, WebhookDeleted,
+	ParticipantRemoved, Quoted, Declined, Corrected, Claimed, Released, Withdrawn, QuoteOffered, QuoteAccepted, BindRequested, PolicyBound, ProgramCreated, ProgramChanged, RatesDrafted, RatesPublished, ReferralRaised, ReferralDecided, ReferralChanged, AuthorityChanged, WebhookCreated, WebhookChanged, WebhookDeleted,
 	WebhookDisabled, DeviceAdded, DeviceRemoved, ClockMoved, ClockReset, SandboxReset, FlagSet, FlagUnset, ProducerScreened, ProducerReviewed, InsuredScreened, InsuredReviewed, Drafted, DraftDropped, ProducerAdded, ProducerChanged, LicenseAdded, LicenseChanged,
 	AppointmentAdded, AppointmentChanged, ProducerSaleChecked, CarrierAdded, CarrierChanged, AgreementAdded, AgreementChanged, CapacityReserved, BordereauMade,
 }

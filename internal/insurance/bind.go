@@ -28,7 +28,7 @@ func (d *Desk) Bind(ctx context.Context, by access.Actor, id submission.ID, o po
 	var bound policy.Policy
 	err := d.db.InTx(ctx, by, func(tx *store.Tx) error {
 		at := d.now(tx)
-		s, p, err := d.open(ctx, tx, by, access.Bind, id, seen)
+		s, program, err := d.open(ctx, tx, by, access.Bind, id, seen)
 		if err != nil {
 			return err
 		}
@@ -39,7 +39,7 @@ func (d *Desk) Bind(ctx context.Context, by access.Actor, id submission.ID, o po
 		made, first, invoices, unpayable := policy.Bind(s, q, o, by.ID, at)
 		var hold held
 		if quoted && s.Status != submission.Bound {
-			if err := d.pass(ctx, tx, bid{By: by, At: at, Submission: s, Quote: q, Program: p, Order: o, Held: &hold}); err != nil {
+			if err := d.pass(ctx, tx, bid{By: by, At: at, Submission: s, Quote: q, Program: program, Order: o, Held: &hold}); err != nil {
 				if q.Decision == quote.Declined { // it has no premium
 					return err
 				}
@@ -90,7 +90,7 @@ func (d *Desk) Bind(ctx context.Context, by access.Actor, id submission.ID, o po
 			return err
 		}
 		tx.Emit(boundEvents(s, made, invoices, persons, at)...)
-		tx.Audit(by, boundFact(s, q, made, hold.Cover))
+		tx.Audit(by, boundFact(s, q, made, program, hold.Cover))
 		board.Show(tx, boundCard(made), at)
 		return nil
 	})
@@ -111,8 +111,8 @@ func besides(err, unpayable error) error {
 	return f.With("blockers", append(slices.Clip(blockers), more.Code())).Blame(more.Fields()...)
 }
 
-func boundFact(s submission.Submission, q quote.Quote, p policy.Policy, under cover) audit.Fact {
-	details := audit.Details{"submissionId": s.ID.String(), "quoteId": q.ID.String()}
+func boundFact(s submission.Submission, q quote.Quote, p policy.Policy, in quote.Program, under cover) audit.Fact {
+	details := audit.Details{"submissionId": s.ID.String(), "quoteId": q.ID.String(), "programVersion": in.Version}
 	if under.Is {
 		details["agreementId"] = under.Agreement.ID.String()
 	}

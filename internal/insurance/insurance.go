@@ -77,7 +77,7 @@ func (d *Desk) now(tx *store.Tx) time.Time { return d.real().Add(tx.Ahead()) }
 // caller saw is the current one.
 type Version func(current int) error
 
-// open locks a submission that by may work on, with its program.
+// open locks a submission that by may work on, and keeps its program as it is.
 func (d *Desk) open(ctx context.Context, tx *store.Tx, by access.Actor, want access.Permission, id submission.ID, seen Version) (submission.Submission, quote.Program, error) {
 	s, err := tx.LockSubmission(ctx, id)
 	if err != nil {
@@ -89,6 +89,6 @@ func (d *Desk) open(ctx context.Context, tx *store.Tx, by access.Actor, want acc
 	if err := seen(s.Version); err != nil {
 		return s, quote.Program{}, err
 	}
-	p, err := tx.Program(ctx, s.LineOfBusiness)
+	p, err := tx.KeepProgram(ctx, s.LineOfBusiness)
 	return s, p, err
 }

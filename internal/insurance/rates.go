@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"cloud.google.com/go/civil"
+
 	"github.com/openinsure/openinsure/internal/access"
 	"github.com/openinsure/openinsure/internal/audit"
 	"github.com/openinsure/openinsure/internal/event"
@@ -32,7 +34,7 @@ func (d *Desk) OpenPrograms(ctx context.Context, tx *store.Tx, org access.OrgID)
 func (d *Desk) openLine(ctx context.Context, tx *store.Tx, org access.OrgID, line string) error {
 	at := d.now(tx)
 	p, t := quote.Standard(line)
-	p.ID, p.Org, p.CreatedAt = quote.NewProgramID(at), org, at
+	p.ID, p.Org, p.CreatedAt, p.UpdatedAt, p.Version = quote.NewProgramID(at), org, at, at, 1
 	t.ID, t.Org, t.Program, t.CreatedBy, t.CreatedAt = quote.NewRateTableID(at), org, p.ID, "system", at
 	t, err := t.Publish(p, "system", at)
 	if err != nil {
@@ -53,18 +55,64 @@ func (d *Desk) CreateProgram(ctx context.Context, by access.Actor, p quote.Progr
 	}
 	err := d.db.InTx(ctx, by, func(tx *store.Tx) error {
 		at := d.now(tx)
-		p.ID, p.Org, p.CreatedAt = quote.NewProgramID(at), by.Org, at
+		p.ID, p.Org, p.CreatedAt, p.UpdatedAt, p.Version = quote.NewProgramID(at), by.Org, at, at, 1
 		if err := access.Check(ctx, tx, by, access.ManageRates, access.OrgObject(by.Org)); err != nil {
 			return err
 		}
 		if err := p.Check(); err != nil {
 			return err
 		}
-		tx.Audit(by, audit.Fact{Action: audit.ProgramCreated, Object: p.ID.String(), Details: audit.Details{"lineOfBusiness": p.LineOfBusiness}})
+		tx.Audit(by, audit.Fact{Action: audit.ProgramCreated, Object: p.ID.String(), Details: p.Thresholds()})
 		return tx.AddProgram(ctx, p)
 	})
 	if err != nil {
 		return quote.Program{}, fmt.Errorf("create a program of %s: %w", p.LineOfBusiness, err)
+	}
+	return p, nil
+}
+
+// ChangeProgram corrects a program, as change says. What was quoted, agreed to or
+// bound before stays as it was judged; a bind and a decision ask its threshold
+// anew, and those under way are waited for. quote.ErrGaps when it would reach
+// further than the rates that price days from today on.
+func (d *Desk) ChangeProgram(ctx context.Context, by access.Actor, id quote.ProgramID, seen Version, change func(*quote.Program)) (quote.Program, error) {
+	var p quote.Program
+	err := d.db.InTx(ctx, by, func(tx *store.Tx) error {
+		at := d.now(tx)
+		if err := access.Check(ctx, tx, by, access.ManageRates, access.OrgObject(by.Org)); err != nil {
+			return err
+		}
+		was, err := tx.LockProgramAlone(ctx, id)
+		if err != nil {
+			return err
+		}
+		if err := seen(was.Version); err != nil {
+			return err
+		}
+		p = was
+		change(&p)
+		p.ID, p.Org, p.LineOfBusiness, p.UpdatedAt = was.ID, was.Org, was.LineOfBusiness, at
+		if err := p.CheckChange(was); err != nil {
+			return err
+		}
+		tables, err := tx.RateTablesFrom(ctx, id, civil.DateOf(at))
+		if err != nil {
+			return err
+		}
+		if err := p.Widened(was, tables); err != nil {
+			return err
+		}
+		if err := tx.SaveProgram(ctx, p); err != nil {
+			return err
+		}
+		p.Version++
+		tx.Audit(by, audit.Fact{Action: audit.ProgramChanged, Object: id.String(), Details: audit.Details{
+			"fields": p.Changed(was), "was": was.Thresholds(), "is": p.Thresholds(), "version": p.Version,
+		}})
+		return nil
+	})
+	if err != nil {
+		return quote.Program{}, fmt.Errorf("change program %s: %w", id, err)
 	}
 	return p, nil
 }

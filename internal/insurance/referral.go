@@ -44,7 +44,7 @@ func (d *Desk) matter(ctx context.Context, tx *store.Tx, id submission.ID, at ti
 	if ok {
 		m.Quote = &q
 	}
-	if m.Program, err = tx.Program(ctx, m.Submission.LineOfBusiness); err != nil {
+	if m.Program, err = tx.KeepProgram(ctx, m.Submission.LineOfBusiness); err != nil {
 		return m, err
 	}
 	if m.Rules, err = tx.Rules(ctx); err != nil {

@@ -83,13 +83,7 @@ func held(t *testing.T, db *store.DB, id submission.ID) (free func()) {
 	})
 	<-locked
 	return func() {
-		for deadline := time.Now().Add(4 * time.Second); storetest.Value[int](t, db, `SELECT count(*)::int FROM pg_stat_activity
-			WHERE datname = current_database() AND wait_event_type = 'Lock'`) < 10; {
-			if time.Now().After(deadline) {
-				t.Error("not ten wait")
-				break
-			}
-		}
+		waiting(t, db, 10)
 		close(enough)
 		wg.Wait()
 	}

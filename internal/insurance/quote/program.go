@@ -51,6 +51,8 @@ type Program struct {
 	MinYears          int    // in business; fewer are referred
 	MaxExperience     string // experience modification; above it is referred; empty is no bound
 	CreatedAt         time.Time
+	UpdatedAt         time.Time
+	Version           int
 }
 
 // A RateTable is a version of a program's rate book. It prices the effective
@@ -101,6 +103,33 @@ func (p Program) Check() error {
 	return bad.On(fault.ErrValidation)
 }
 
+// CheckChange reports everything that is wrong with a program that was another
+// one, in what was changed.
+func (p Program) CheckChange(was Program) error {
+	changed := fault.Together(p.Changed(was), map[string][]string{"referAbove": {"declineAbove"}})
+	return fault.Anew(was.Check(), p.Check(), changed)
+}
+
+// Changed names, in order, the fields in which a program is not what it was.
+func (p Program) Changed(was Program) []string {
+	return slices.Sorted(slices.Values(fault.Changed(was.fields(), p.fields())))
+}
+
+// Thresholds are what a program says to be judged by: all of its fields but its
+// name, as they are written.
+func (p Program) Thresholds() map[string]any {
+	all := p.fields()
+	delete(all, "name")
+	return all
+}
+
+func (p Program) fields() map[string]any {
+	return map[string]any{
+		"name": p.Name, "lineOfBusiness": p.LineOfBusiness, "states": p.States, "maxLimit": p.MaxLimit, "autoBindThreshold": p.AutoBindThreshold,
+		"referAbove": p.ReferAbove, "declineAbove": p.DeclineAbove, "minYearsInBusiness": p.MinYears, "maxExperienceMod": p.MaxExperience,
+	}
+}
+
 // Reach is what the program's rates have to have an answer for.
 func (p Program) Reach() rating.Reach {
 	r := rating.Reach{States: p.States, MaxLimit: p.MaxLimit}
@@ -136,13 +165,46 @@ func (t RateTable) Publish(p Program, by string, at time.Time) (RateTable, error
 	return t, nil
 }
 
+// Widened returns ErrGaps when a program reaches further than before and one of
+// its rate tables has no price for that: with each new state that is left out, and
+// the limit that is not reached.
+func (p Program) Widened(was Program, tables []RateTable) error {
+	reach, before := p.Reach(), was.Reach()
+	var bad fault.Complaints
+	for i, state := range reach.States {
+		field := fmt.Sprintf("states[%d]", i)
+		if len(p.States) == 0 {
+			field = "states" // all of them
+		}
+		wide := rating.Reach{States: []string{state}, MaxLimit: before.MaxLimit}
+		bad.When(!slices.Contains(before.States, state) && short(tables, before, wide) && !slices.Contains(bad, fault.Field{Field: field, Rule: "gap"}), field, "gap")
+	}
+	tall := rating.Reach{States: before.States, MaxLimit: reach.MaxLimit}
+	bad.When(short(tables, before, tall) || len(bad) == 0 && short(tables, before, reach), "maxLimit", "gap")
+	return bad.On(ErrGaps)
+}
+
+// short reports whether any of the tables leaves more without a price of what is
+// wanted than of what was.
+func short(tables []RateTable, was, want rating.Reach) bool {
+	return slices.ContainsFunc(tables, func(t RateTable) bool {
+		known := complaints(t.Book.Gaps(was))
+		return slices.ContainsFunc(complaints(t.Book.Gaps(want)), func(f fault.Field) bool { return !slices.Contains(known, f) })
+	})
+}
+
+func complaints(err error) []fault.Field {
+	if f, ok := errors.AsType[*fault.Error](err); ok {
+		return f.Fields()
+	}
+	return nil
+}
+
 // under says what is wrong with a part of something under the part's name.
 func under(out *fault.Error, name string, err error) error {
 	var all fault.Complaints
-	if f, ok := errors.AsType[*fault.Error](err); ok {
-		for _, bad := range f.Fields() {
-			all.When(true, name+"."+bad.Field, bad.Rule)
-		}
+	for _, bad := range complaints(err) {
+		all.When(true, name+"."+bad.Field, bad.Rule)
 	}
 	return out.Blame(all...)
 }

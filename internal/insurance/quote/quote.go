@@ -55,24 +55,25 @@ const (
 
 // A Quote is one version of a price; it never changes, only its status does.
 type Quote struct {
-	ID            ID
-	Org           access.OrgID
-	Submission    submission.ID
-	Program       ProgramID
-	RateVersion   int
-	Version       int
-	Status        Status
-	Decision      Decision
-	GrossPremium  money.Cents
-	Terms         Terms
-	Factors       []rating.Factor
-	Reasons       []string // of a referral or a decline
-	Flags         []string // what delegated authority would object to at bind
-	ProducerFlags []string // what stood between whoever brought the business and a sale on the day of the quote
-	CreatedAt     time.Time
-	ExpiresAt     time.Time
-	OfferedAt     *time.Time
-	AcceptedAt    *time.Time
+	ID             ID
+	Org            access.OrgID
+	Submission     submission.ID
+	Program        ProgramID
+	ProgramVersion int // whose thresholds judged it
+	RateVersion    int
+	Version        int
+	Status         Status
+	Decision       Decision
+	GrossPremium   money.Cents
+	Terms          Terms
+	Factors        []rating.Factor
+	Reasons        []string // of a referral or a decline
+	Flags          []string // what delegated authority would object to at bind
+	ProducerFlags  []string // what stood between whoever brought the business and a sale on the day of the quote
+	CreatedAt      time.Time
+	ExpiresAt      time.Time
+	OfferedAt      *time.Time
+	AcceptedAt     *time.Time
 }
 
 // Terms are what a quote is for. Of those that are asked for, what is zero is as
@@ -112,7 +113,7 @@ func Make(s submission.Submission, p Program, t RateTable, asked Terms, d Dates,
 		return Quote{}, err
 	}
 	q := Quote{
-		ID: id.New[quoteKind](at), Org: s.Org, Submission: s.ID, Program: p.ID, RateVersion: t.Version, Terms: terms,
+		ID: id.New[quoteKind](at), Org: s.Org, Submission: s.ID, Program: p.ID, ProgramVersion: p.Version, RateVersion: t.Version, Terms: terms,
 		Decision: Quoted, Factors: []rating.Factor{}, Reasons: []string{}, Flags: []string{}, ProducerFlags: []string{}, CreatedAt: at, ExpiresAt: at.Add(Age),
 	}
 	r, err := t.Book.Rate(inputOf(s, terms))

@@ -181,3 +181,43 @@ func TestCountered(t *testing.T) {
 		})
 	}
 }
+
+// What two changes of a program reach only together is blamed, too, and what was
+// out of reach before is not.
+func TestAWiderProgramHasToHaveItsRates(t *testing.T) {
+	rate := func(state string, limits ...rating.Band) quote.RateTable {
+		return quote.RateTable{Book: rating.Book{
+			BaseRates: map[string]rating.BaseRate{state: {PerUnit: "1", MinimumPremium: 1}}, LimitFactors: limits, RevenueBands: []rating.Band{{Factor: "1"}},
+		}}
+	}
+	oregon, all := rate("OR", rating.Band{UpTo: 200, Factor: "1"}), rate("__", rating.Band{Factor: "1"})
+	was := quote.Program{LineOfBusiness: "GL", States: []string{"OR"}, MaxLimit: 200}
+	for _, tt := range []struct {
+		name   string
+		to     quote.Program
+		tables []quote.RateTable
+		want   []fault.Field
+	}{
+		{"no rates yet", quote.Program{MaxLimit: 500}, nil, nil},
+		{"narrower", quote.Program{States: []string{"OR"}, MaxLimit: 100}, []quote.RateTable{oregon}, nil},
+		{"a state", quote.Program{States: []string{"OR", "WA"}, MaxLimit: 200}, []quote.RateTable{all, oregon}, []fault.Field{{Field: "states[1]", Rule: "gap"}}},
+		{"every state", quote.Program{MaxLimit: 200}, []quote.RateTable{oregon}, []fault.Field{{Field: "states", Rule: "gap"}}},
+		{"a limit", quote.Program{States: []string{"OR"}, MaxLimit: 201}, []quote.RateTable{oregon}, []fault.Field{{Field: "maxLimit", Rule: "gap"}}},
+		{"both", quote.Program{States: []string{"WA"}, MaxLimit: 201}, []quote.RateTable{oregon}, []fault.Field{{Field: "states[0]", Rule: "gap"}, {Field: "maxLimit", Rule: "gap"}}},
+		{"all of it is there", quote.Program{MaxLimit: 500}, []quote.RateTable{all}, nil},
+		{"its gap is of before", was, []quote.RateTable{rate("WA", rating.Band{UpTo: 100, Factor: "1"})}, nil},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			f, _ := errors.AsType[*fault.Error](tt.to.Widened(was, tt.tables))
+			if tt.want == nil {
+				if f != nil {
+					t.Fatalf("%v %v", f, f.Fields())
+				}
+				return
+			}
+			if f == nil || !errors.Is(f, quote.ErrGaps) || !cmp.Equal(f.Fields(), tt.want) {
+				t.Errorf("%v, want %v", f, tt.want)
+			}
+		})
+	}
+}
