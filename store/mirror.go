@@ -65,9 +65,8 @@ const dropNotesSQL = `DELETE FROM mirror_note WHERE id = ANY ($1)`
 
 // PassOn implements access.Ledger. The notes go with the commit that keeps the
 // token: a turn that dies is made again.
-func (db *DB) PassOn(ctx context.Context, holder string, write func(context.Context, []access.Change) (string, error)) (int, error) {
-	taken := 0
-	err := pgx.BeginFunc(ctx, db.worker, func(tx pgx.Tx) error {
+func (db *DB) PassOn(ctx context.Context, holder string, write func(context.Context, []access.Change) (string, error)) (taken int, more bool, err error) {
+	err = pgx.BeginFunc(ctx, db.worker, func(tx pgx.Tx) error {
 		r := Reader{q: tx}
 		seqs, err := many(ctx, r, pgx.RowTo[int64], lockMirrorSQL, holder)
 		if err != nil || len(seqs) == 0 {
@@ -105,9 +104,9 @@ func (db *DB) PassOn(ctx context.Context, holder string, write func(context.Cont
 		return err
 	})
 	if err != nil {
-		return 0, faultOf(err)
+		return 0, false, faultOf(err)
 	}
-	return taken, nil
+	return taken, taken == mirrorBatch, nil
 }
 
 // ends lists the ends of what was changed. Whose an object is does not count

@@ -19,7 +19,7 @@ func passOn(t *testing.T, db *store.DB, holder string) []access.Change {
 	t.Helper()
 	var all []access.Change
 	for {
-		n, err := db.PassOn(t.Context(), holder, func(_ context.Context, cs []access.Change) (string, error) {
+		n, _, err := db.PassOn(t.Context(), holder, func(_ context.Context, cs []access.Change) (string, error) {
 			all = append(all, cs...)
 			return "token", nil
 		})
@@ -67,11 +67,11 @@ func TestTuplesAreNotedWithTheirTransaction(t *testing.T) {
 	if f, err := db.Freshness(t.Context(), ties); err != nil || !f.Behind || !f.Alive || f.Token != "" {
 		t.Errorf("before: %+v, %v", f, err)
 	}
-	if n, err := db.PassOn(t.Context(), "two", nil); err != nil || n != 0 {
+	if n, _, err := db.PassOn(t.Context(), "two", nil); err != nil || n != 0 {
 		t.Errorf("one without the lease passed on %d, %v", n, err)
 	}
 	broken := errors.New("broken")
-	if _, err := db.PassOn(t.Context(), "one", func(context.Context, []access.Change) (string, error) { return "lost", broken }); !errors.Is(err, broken) {
+	if _, _, err := db.PassOn(t.Context(), "one", func(context.Context, []access.Change) (string, error) { return "lost", broken }); !errors.Is(err, broken) {
 		t.Errorf("err = %v", err)
 	}
 	got := passOn(t, db, "one")

@@ -57,8 +57,9 @@ type Ledger interface {
 	// ReleaseMirror lets another one mirror at once.
 	ReleaseMirror(ctx context.Context, holder string) error
 	// PassOn hands the oldest changes to write and keeps the token that it
-	// returns beside their ends. It returns how many it took.
-	PassOn(ctx context.Context, holder string, write func(context.Context, []Change) (token string, err error)) (int, error)
+	// returns beside their ends. It returns how many it took, and whether it left
+	// some that were there when it began.
+	PassOn(ctx context.Context, holder string, write func(context.Context, []Change) (token string, err error)) (n int, more bool, err error)
 	// Everything hands every relationship that there should be to f.
 	Everything(ctx context.Context, f func(Relationship) error) error
 	// LookAgain has relationships passed on once more.

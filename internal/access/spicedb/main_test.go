@@ -65,6 +65,12 @@ func newWorld(t testing.TB, cfg spicedb.Config) *world {
 // join returns one more client of the world's SpiceDB.
 func (w *world) join(cfg spicedb.Config) *spicedb.Client {
 	w.t.Helper()
+	return w.joinOver(w.db, cfg)
+}
+
+// joinOver is join for a client that mirrors another ledger.
+func (w *world) joinOver(l access.Ledger, cfg spicedb.Config) *spicedb.Client {
+	w.t.Helper()
 	cfg.Endpoint, cfg.Token, cfg.Plaintext = w.server.Addr(), w.server.Token(), true
 	if cfg.Probe == 0 {
 		cfg.Probe = 100 * time.Millisecond
@@ -72,7 +78,7 @@ func (w *world) join(cfg spicedb.Config) *spicedb.Client {
 	if cfg.Timeout == 0 {
 		cfg.Timeout = 20 * time.Second // the machine may be crowded
 	}
-	c, err := spicedb.New(w.db, cfg)
+	c, err := spicedb.New(l, cfg)
 	if err != nil {
 		w.t.Fatal(err)
 	}

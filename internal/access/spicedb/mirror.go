@@ -123,20 +123,22 @@ func (m *mirror) turn(ctx context.Context) (time.Duration, error) {
 			return 0, err
 		}
 	}
-	n, err := m.ledger.PassOn(ctx, m.holder, m.write)
+	n, more, err := m.ledger.PassOn(ctx, m.holder, m.write)
 	if err != nil {
 		m.probed = time.Time{}
 		return 0, err
 	}
 	m.numbers.mirrored.Add(float64(n))
-	if n > 0 {
-		return 0, nil
-	}
-	if !m.whole {
+	// All that filling noted has been passed on. What was changed meanwhile is
+	// known to wait, and under traffic something always does.
+	if !more && !m.whole {
 		if err := m.mark(ctx); err != nil {
 			return 0, err
 		}
 		m.whole = true
+	}
+	if n > 0 {
+		return 0, nil
 	}
 	return turnEvery, nil
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/openinsure/openinsure/internal/access"
 	"github.com/openinsure/openinsure/internal/access/spicedb"
+	"github.com/openinsure/openinsure/internal/access/spicedb/spicetest"
 	"github.com/openinsure/openinsure/internal/fault"
 	"github.com/openinsure/openinsure/internal/insurance/submission"
 	"github.com/openinsure/openinsure/store"
@@ -295,6 +296,35 @@ func TestKilledDuringTraffic(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// A restless ledger has another change whenever changes are passed on.
+type restless struct {
+	access.Ledger
+	change func()
+}
+
+// PassOn implements access.Ledger.
+func (r restless) PassOn(ctx context.Context, holder string, write func(context.Context, []access.Change) (string, error)) (int, bool, error) {
+	r.change()
+	return r.Ledger.PassOn(ctx, holder, write)
+}
+
+// TestFilledWhileChangesNeverEnd: a SpiceDB that was empty is asked once it was
+// filled, though there is never a moment in which nothing waits.
+func TestFilledWhileChangesNeverEnd(t *testing.T) {
+	w := &world{t: t, db: storetest.New(t), server: spicetest.Start(t)}
+	una := storetest.Org(t, w.db, "Summit")
+	on, ben := submit(t, w.db, una), somebody(una.Org)
+	there := false
+	busy := restless{w.db, func() {
+		there = !there
+		w.relate(on, there, as("producer", ben))
+	}}
+	w.client = w.joinOver(busy, spicedb.Config{})
+	w.db.Judge(w.client)
+	w.mirror()
+	eventually(t, func() error { return w.check(una, access.Read, on) })
 }
 
 // TestTwoMirrors has two nodes mirror at once, one of which ends in the middle.
