@@ -144,13 +144,17 @@ func TestReferralToDecision(t *testing.T) {
 	if m := w.must(412, ada, "POST", path+"/decision", approval, "If-Match", `"1"`); m["error"] != "stale_version" {
 		t.Errorf("stale: %v", m)
 	}
+	if m := w.must(422, ada, "POST", path+"/decision", approval, "If-Match", `"2"`); m["error"] != "referral_state" || m["details"].(map[string]any)["status"] != "info_requested" {
+		t.Errorf("decided before it is answered: %v", m)
+	}
+	w.must(200, una, "POST", path+"/respond", `{"answers":[{"question":1,"text":"Both."}]}`)
 	got, r, h := w.call(ada, "POST", path+"/decision", `{"decision":"approve","rationale":"fine","conditions":[{"action":"Inspect the roof."},{"kind":"post_bind","action":"Report.","dueAt":"2199-01-01T00:00:00Z"}],
-		"counter":{"premium":15000.5,"exclusions":["Roofing"]},"validUntil":"2199-01-01T00:00:00Z"}`, "If-Match", `"2"`)
-	if got != 200 || h.Get("ETag") != `"3"` || r["status"] != "decided" || r["outcome"] != "countered" {
+		"counter":{"premium":15000.5,"exclusions":["Roofing"]},"validUntil":"2199-01-01T00:00:00Z"}`, "If-Match", `"3"`)
+	if got != 200 || h.Get("ETag") != `"4"` || r["status"] != "decided" || r["outcome"] != "countered" {
 		t.Fatalf("decided %d %v", got, r)
 	}
 	read, _, h := w.call(una, "GET", path, "")
-	if read != 200 || h.Get("ETag") != `"3"` {
+	if read != 200 || h.Get("ETag") != `"4"` {
 		t.Errorf("read %d with ETag %s", read, h.Get("ETag"))
 	}
 	d := w.must(200, una, "GET", path, "")["decision"].(map[string]any)

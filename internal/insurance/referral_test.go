@@ -206,6 +206,11 @@ func TestTheRoomHearsTheSafeCard(t *testing.T) {
 		if r, err = d.desk.Decide(t.Context(), d.maria, r.ID, dec, whatever); err != nil {
 			t.Fatal(err)
 		}
+		if dec.Verb == referral.RequestMoreInfo {
+			if r, err = d.desk.Respond(t.Context(), d.una, r.ID, []referral.Reply{{Question: 1, Text: canary + "-answer"}}, whatever); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
 	shared := heard(t, d.db, d.ben, room.Shared(d.room.ID, d.room.Org).Name)
 	for _, secret := range []string{canary, d.maria.ID, d.una.ID, "prior_losses"} {
@@ -224,7 +229,9 @@ func TestTheRoomHearsTheSafeCard(t *testing.T) {
 	want := []string{
 		"referral.created in_review  underwriter [] []",
 		"referral.info_requested info_requested  broker [] []",
+		"referral.answered in_review  underwriter [] []",
 		"referral.info_requested info_requested  broker [Are both claims closed?] []",
+		"referral.answered in_review  underwriter [] []",
 		"referral.decided decided approved_with_conditions broker [] [Send the inspection.]",
 	}
 	if !slices.Equal(kinds, want) {

@@ -261,7 +261,8 @@ func (d *deal) ask(ctx context.Context) error {
 	return nil
 }
 
-// answer is the broker who answers, over REST this time.
+// answer is the broker who answers, over REST this time: in words, and in the
+// deal, since nothing is decided before.
 func (d *deal) answer(ctx context.Context) error {
 	const text = "Yes, in March. The invoice is on its way to you."
 	d.screen.step("Ben, over REST on %s: “%s”", d.servers.node(-1), text)
@@ -273,6 +274,17 @@ func (d *deal) answer(ctx context.Context) error {
 		return err
 	}
 	d.tell(ctx, d.posted(made.ID, asked))
+	asked = time.Now()
+	err := d.cast.ben.post(ctx, "/v1/deal-rooms/"+d.room+"/referrals/"+d.referral+"/respond", map[string]any{
+		"answers": []map[string]any{{"question": 1, "text": text}},
+	}, nil)
+	if err != nil {
+		return err
+	}
+	d.tell(ctx,
+		&Fact{Type: "referral.answered", Name: d.referral, Asked: asked, Listed: true, Heard: all(d.underwriting, just(d.hook))},
+		d.card("referral.answered", d.referral, asked),
+	)
 	return nil
 }
 

@@ -133,12 +133,15 @@ func (d Decision) Outcome() Outcome {
 //
 // Whoever raised a referral may not decide it, even with the authority: four
 // eyes are a condition of our licence. Whoever answers an open referral takes
-// it up with that; one that waits for information is taken up again, since
-// people also answer each other in the room. An answer for good has to be inside
-// the authority of who gives it; above a threshold an approval is one of two.
+// it up with that; while questions are open nothing is decided, and nothing more
+// asked. An answer for good has to be inside the authority of who gives it; above
+// a threshold an approval is one of two.
 func (r Referral) Decide(by access.Actor, d Decision, on Bench, at time.Time) (Referral, event.Event, error) {
 	if err := r.mayJudge(by); err != nil {
 		return r, event.Event{}, err
+	}
+	if r.Status == InfoRequested {
+		return r, event.Event{}, r.refusal()
 	}
 	taken, err := r.takeUp(by)
 	if err != nil {
@@ -186,7 +189,8 @@ func (on Bench) two(v authority.Value) bool {
 	return on.FourEyesAbove != nil && v.Premium != nil && *v.Premium > *on.FourEyesAbove
 }
 
-// takeUp puts a referral that can still be decided into review.
+// takeUp gives a referral that can still be decided to somebody: it is in review,
+// unless it waits for information.
 func (r Referral) takeUp(by access.Actor) (Referral, error) {
 	switch r.Status {
 	case Open, InReview, InfoRequested:
@@ -196,7 +200,10 @@ func (r Referral) takeUp(by access.Actor) (Referral, error) {
 	if r.Assignee != "" && r.Assignee != by.ID {
 		return r, ErrClaimed.With("assignee", r.Assignee)
 	}
-	r.Status, r.Assignee = InReview, by.ID
+	if r.Status == Open {
+		r.Status = InReview
+	}
+	r.Assignee = by.ID
 	return r, nil
 }
 

@@ -29,7 +29,7 @@ var likely = map[referral.Status][]string{
 	referral.Draft:         {"submit", "submit", "submit", "submit", "submit", "submit", "submit", "submit", "submit", "submit"},
 	referral.Open:          {"claim", "decide", "decide", "decide", "decide", "decide", "decide"},
 	referral.InReview:      {"decide", "decide", "decide", "decide", "decide", "decide", "decide", "decide"},
-	referral.InfoRequested: {"respond", "respond", "respond", "respond", "respond", "decide", "decide"},
+	referral.InfoRequested: {"respond", "respond", "respond", "respond", "respond", "respond", "respond", "respond", "respond", "respond", "decide"},
 	referral.PendingSecond: {"confirm", "confirm", "confirm", "confirm", "confirm", "confirm", "confirm", "confirm", "dissent"},
 }
 

@@ -108,7 +108,8 @@ func TestReferralDecide(t *testing.T) {
 	}{
 		{"in review", maria, referral.InReview, approve, nil, ""},
 		{"open", maria, referral.Open, approve, nil, ""},
-		{"answered in the room", maria, referral.InfoRequested, approve, nil, ""},
+		{"before it is answered", maria, referral.InfoRequested, approve, referral.ErrState, ""},
+		{"more before it is answered", maria, referral.InfoRequested, more, referral.ErrState, ""},
 		{"her own", sam, referral.InReview, approve, referral.ErrOwnReferral, ""},
 		{"her own, for more", sam, referral.InReview, more, referral.ErrOwnReferral, ""},
 		{"her own, decided", sam, referral.Decided, approve, referral.ErrOwnReferral, ""},
@@ -151,7 +152,7 @@ func TestReferralDecide(t *testing.T) {
 // TestEveryTransition says for each state and verb where it leads; "" is
 // nowhere.
 func TestEveryTransition(t *testing.T) {
-	decidable := []referral.Status{referral.Open, referral.InReview, referral.InfoRequested}
+	decidable := []referral.Status{referral.Open, referral.InReview}
 	were := []referral.Status{referral.Decided, referral.Revoked, referral.Lapsed, referral.Consumed}
 	for _, from := range referral.Statuses {
 		for verb, to := range map[referral.Verb]referral.Status{
@@ -245,20 +246,18 @@ func TestOutcomes(t *testing.T) {
 }
 
 func TestAskingForMore(t *testing.T) {
-	r := raised(t, referral.Open)
-	for i, tt := range []struct {
+	for _, tt := range []struct {
 		questions, shown []string
 		internal         bool
 	}{
 		{nil, nil, true},
 		{[]string{"closed?", "photos?"}, []string{"closed?", "photos?"}, false},
 	} {
-		var told event.Event
-		var err error
-		if r, told, err = r.Decide(maria, referral.Decision{Verb: referral.RequestMoreInfo, Rationale: "old loss runs", Questions: tt.questions}, free, noon); err != nil {
+		r, told, err := raised(t, referral.Open).Decide(maria, referral.Decision{Verb: referral.RequestMoreInfo, Rationale: "old loss runs", Questions: tt.questions}, free, noon)
+		if err != nil {
 			t.Fatal(err)
 		}
-		if len(r.Requests) != i+1 || r.Requests[i].Questions[0].Internal != tt.internal || r.Requests[i].By != maria.ID {
+		if len(r.Requests) != 1 || r.Requests[0].Questions[0].Internal != tt.internal || r.Requests[0].By != maria.ID {
 			t.Errorf("requests %+v", r.Requests)
 		}
 		if d := told.Data.(event.ReferralInfoRequested); len(d.Questions) != max(1, len(tt.questions)) || d.Rationale != "old loss runs" {
@@ -287,7 +286,7 @@ func TestCardsAreSafe(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	decided, told, err := asked.Decide(by, referral.Decision{Verb: referral.Approve, Rationale: secret, Terms: referral.Terms{
+	decided, told, err := open.Decide(by, referral.Decision{Verb: referral.Approve, Rationale: secret, Terms: referral.Terms{
 		Conditions: []referral.Condition{{Kind: referral.PreBind, Action: "Inspect.", Responsible: secret, Evidence: secret, Consequence: secret}},
 		Counter:    &referral.Counter{Limit: &limit, Exclusions: []string{secret}}, ValidUntil: &until,
 	}}, free, noon)

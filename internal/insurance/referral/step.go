@@ -27,8 +27,6 @@ var Steps = []Step{
 	{InReview, "withdraw", Withdrawn},
 	{InReview, "tick", Expired},
 	{InReview, "change", Superseded},
-	{InfoRequested, "decide", Decided},
-	{InfoRequested, "decide", PendingSecond},
 	{InfoRequested, "respond", InReview},
 	{InfoRequested, "respond", Open},
 	{InfoRequested, "withdraw", Withdrawn},

@@ -43,8 +43,6 @@ func (r Referral) Claim(by access.Actor, at time.Time) (Referral, event.Event, e
 		return r, event.Event{}, err
 	case r.Assignee == by.ID:
 		return r, event.Event{}, nil
-	case r.Status == InfoRequested:
-		taken.Status = InfoRequested
 	}
 	return taken.assigned(by, at)
 }
