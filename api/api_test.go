@@ -122,10 +122,13 @@ func (f *fixture) last() Entry {
 	return f.entries[len(f.entries)-1]
 }
 
+// toyOrg is maria's.
+var toyOrg = access.NewOrgID(time.Unix(1, 0))
+
 func (f *fixture) Authenticate(_ context.Context, c Credential) (access.Actor, error) {
 	switch c.Bearer + c.APIKey {
 	case "maria", "mariamaria":
-		return access.Actor{Kind: access.User, ID: "usr_maria"}, nil
+		return access.Actor{Kind: access.User, ID: "usr_maria", Org: toyOrg}, nil
 	case "reader":
 		return access.Actor{Kind: access.Machine, ID: "key_reader", Scopes: []string{"toys:read"}}, nil
 	case "enterprise":

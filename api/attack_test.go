@@ -247,9 +247,15 @@ func TestSmuggledOrganisation(t *testing.T) {
 		for _, header := range []string{"X-Org-Id", "X-OrgId", "X-Organization-Id", "X-Tenant-Id", "Org-Id", "X-Openinsure-Org", "X-Forwarded-Org", "X-User-Id", "X-Role", "X-Original-Url"} {
 			w.mine(who+" by "+header, w.must(200, bearer, "GET", "/v1/policies", "", header, theirs), mine)
 		}
-		for _, query := range []string{"orgId=" + theirs, "orgId=" + mine + "&orgId=" + theirs, "orgId=" + other.Org.UUID()} {
+		for _, query := range []string{"orgId=" + mine, "orgId=" + w.una.Org.UUID()} {
 			w.mine(who+" by "+query, w.must(200, bearer, "GET", "/v1/policies?"+query, ""), mine)
 		}
+		for _, query := range []string{"orgId=" + theirs, "orgId=" + mine + "&orgId=" + theirs, "orgId=" + other.Org.UUID()} {
+			if m := w.must(404, bearer, "GET", "/v1/policies?"+query, ""); m["error"] != "not_found" {
+				t.Errorf("%s by %s: %v", who, query, m)
+			}
+		}
+		w.must(400, bearer, "GET", "/v1/policies?orgId=nonsense", "")
 		for _, query := range []string{"org_id=", "orgID=", "org=", "tenant=", "orgId%00="} {
 			if got, m, _ := w.call(bearer, "GET", "/v1/policies?"+query+theirs, ""); got != 400 {
 				t.Errorf("%s by %s: %d %v", who, query, got, m)
@@ -261,7 +267,8 @@ func TestSmuggledOrganisation(t *testing.T) {
 	if got := w.must(400, w.token(w.una), "POST", "/v1/submissions", body)["details"].(map[string]any); got["field"] != "orgId" || got["rule"] != "unknown" {
 		t.Errorf("in a body: %v", got)
 	}
-	s := w.must(201, w.token(w.una), "POST", "/v1/submissions?orgId="+theirs, goodSubmission, "X-Org-Id", theirs)
+	w.must(404, w.token(w.una), "POST", "/v1/submissions?orgId="+theirs, goodSubmission)
+	s := w.must(201, w.token(w.una), "POST", "/v1/submissions?orgId="+mine, goodSubmission, "X-Org-Id", theirs)
 	if n := storetest.Value[string](t, w.db, `SELECT org_id::text FROM submission WHERE external_id = 'ext-1'`); n != w.una.Org.UUID() {
 		t.Errorf("written to %s: %v", n, s)
 	}

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
+
 	"github.com/openinsure/openinsure/internal/access"
 	"github.com/openinsure/openinsure/internal/event"
 	"github.com/openinsure/openinsure/internal/fault"
@@ -92,6 +94,17 @@ type listDeliveriesInput struct {
 	Type  string `query:"type" maxLength:"100" doc:"Only events of this type."`
 }
 
+// Resolve implements huma.Resolver.
+func (in *listDeliveriesInput) Resolve(ctx huma.Context) []error { return foundType(ctx, in.Type) }
+
+// foundType is what is wrong with a type of events by which a list is asked for.
+func foundType(ctx huma.Context, name string) []error {
+	if _, ok := event.Lookup(name); name != "" && !ok {
+		return found(ctx, fault.ErrValidation.Field("type", "enum"))
+	}
+	return nil
+}
+
 // ByDelivery is the input of an operation on one delivery of an endpoint.
 type ByDelivery struct {
 	ByID
@@ -171,9 +184,6 @@ func (p Platform) listDeliveries(ctx context.Context, in *listDeliveriesInput) (
 	e, err := p.endpoint(ctx, by, in.ID)
 	if err != nil {
 		return nil, err
-	}
-	if _, ok := event.Lookup(in.Type); in.Type != "" && !ok {
-		return nil, fault.ErrValidation.Field("type", "enum")
 	}
 	ds, err := p.DB.As(by).Deliveries(ctx, e.ID, store.DeliveryFilter{State: push.State(in.State), Type: in.Type}, in.page())
 	return &bodyOf[List[DeliveryBody]]{listOf(ds, in.Limit, deliveryOf, func(d push.Owed) Cursor { return Cursor{d.CreatedAt, d.ID} })}, err

@@ -70,7 +70,7 @@ func (a *API) describe(op operation, shape inputShape, out output) huma.Operatio
 	}
 	if !op.Public && !shape.query["orgId"] && strings.HasPrefix(op.Path, "/v1/") {
 		hop.Parameters = append(hop.Parameters, &huma.Param{
-			Name: "orgId", In: "query", Description: "The organization to work on; only for the system credential.",
+			Name: "orgId", In: "query", Description: "The organization to work on, for the system credential; another's is 404 for everybody else.",
 			Schema: &huma.Schema{Type: huma.TypeString},
 		})
 	}

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
+
 	"github.com/openinsure/openinsure/internal/access"
 	"github.com/openinsure/openinsure/internal/event"
 	"github.com/openinsure/openinsure/internal/fault"
@@ -50,10 +52,13 @@ type eventsBody struct {
 
 type listEventsInput struct {
 	Page
-	Type    string `query:"type" maxLength:"100" doc:"Only this type; not with channel."`
+	Type    string `query:"type" maxLength:"100" doc:"Only this type, one of GET /v1/event-types; not with channel."`
 	Channel string `query:"channel" maxLength:"200" doc:"The gapless feed of a channel, oldest first: org:<id>:<audience>." example:"org:org_01J8K3M4N5P6Q7R8S9T0V1W2X3:underwriting"`
 	After   string `query:"after" maxLength:"64" doc:"With channel: <epoch>:<seq>, from the page before."`
 }
+
+// Resolve implements huma.Resolver.
+func (in *listEventsInput) Resolve(ctx huma.Context) []error { return foundType(ctx, in.Type) }
 
 type eventTypeBody struct {
 	Type        string          `json:"type"`

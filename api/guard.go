@@ -55,6 +55,10 @@ func (a *API) guard(op operation, shape inputShape) func(huma.Context, func(huma
 			if !a.takeActor(w, r, by, op.AI) {
 				return
 			}
+			if err := ownOrg(r, by); err != nil {
+				a.fail(w, r, err)
+				return
+			}
 			if err := guestAllowed(by, op, hctx.Param("id")); err != nil {
 				a.fail(w, r, err)
 				return
@@ -85,6 +89,25 @@ func (a *API) guard(op operation, shape inputShape) func(huma.Context, func(huma
 		}
 		next(huma.WithContext(hctx, ctx))
 	}
+}
+
+// ownOrg refuses a request that names another organisation than the caller's, in
+// which he would have been answered about his own. Only the system chooses, by
+// its credential.
+func ownOrg(r *http.Request, by access.Actor) error {
+	if by.Kind == access.System {
+		return nil
+	}
+	for _, s := range r.URL.Query()["orgId"] {
+		org, err := parseOrg(s)
+		if err != nil {
+			return err
+		}
+		if org != by.Org {
+			return fault.ErrNotFound
+		}
+	}
+	return nil
 }
 
 // guestAllowed keeps a guest in his room, on the operations that are open to
@@ -175,12 +198,30 @@ func (a *API) readable(w http.ResponseWriter, r *http.Request, op operation, sha
 	if !shape.query["orgId"] {
 		dropOrgID(r, query)
 	}
+	if shape.query["cursor"] {
+		unbindCursor(r, query, st)
+	}
+	st.needless = append(st.needless, unused(query, shape.query)...)
+	return nil
+}
+
+// unused names the parameters of which nothing, or not all, would be read: of two
+// values the second, and of a filter by nothing the filter. An empty position is
+// the start.
+func unused(query url.Values, known map[string]bool) []fault.Field {
+	var bad fault.Complaints
 	for _, name := range slices.Sorted(maps.Keys(query)) {
-		if !shape.query[name] {
-			st.needless = append(st.needless, fault.Field{Field: clip(name), Rule: "unknown"})
+		values := query[name]
+		switch {
+		case !known[name]:
+			bad.When(true, clip(name), "unknown")
+		case len(values) > 1:
+			bad.When(true, name, "unique")
+		default:
+			bad.When(values[0] == "" && name != "cursor" && name != "after", name, "minLength")
 		}
 	}
-	return nil
+	return bad
 }
 
 func (a *API) readBody(w http.ResponseWriter, r *http.Request, op operation) ([]byte, error) {

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/openinsure/openinsure/internal/access"
-	"github.com/openinsure/openinsure/internal/fault"
 	"github.com/openinsure/openinsure/internal/insurance/billing"
 	"github.com/openinsure/openinsure/internal/insurance/policy"
 	"github.com/openinsure/openinsure/store"
@@ -42,10 +41,10 @@ func invoiceOf(i billing.Invoice) invoiceBody {
 
 type listInvoicesInput struct {
 	Page
-	Status     string `query:"status" enum:"open,paid,failed,void"`
-	PastDue    bool   `query:"pastDue" doc:"Only those that are past due."`
-	PolicyID   string `query:"policyId" maxLength:"64"`
-	ExternalID string `query:"externalId" maxLength:"255"`
+	Status     string    `query:"status" enum:"open,paid,failed,void"`
+	PastDue    bool      `query:"pastDue" doc:"Only those that are past due."`
+	PolicyID   policy.ID `query:"policyId" maxLength:"64"`
+	ExternalID string    `query:"externalId" maxLength:"255"`
 }
 
 func (a *API) registerInvoices(p Platform) {
@@ -72,14 +71,7 @@ func (a *API) registerInvoices(p Platform) {
 
 func (p Platform) listInvoices(ctx context.Context, in *listInvoicesInput) (*bodyOf[List[invoiceBody]], error) {
 	by := access.From(ctx)
-	f := store.InvoiceFilter{Status: in.Status, PastDue: in.PastDue, ExternalID: in.ExternalID}
-	if in.PolicyID != "" {
-		var id policy.ID
-		if pathID(&id, in.PolicyID) != nil {
-			return nil, fault.ErrValidation.Field("policyId", "id")
-		}
-		f.Policy = id
-	}
+	f := store.InvoiceFilter{Status: in.Status, PastDue: in.PastDue, ExternalID: in.ExternalID, Policy: in.PolicyID}
 	r := p.DB.As(by)
 	see, err := access.Visible(ctx, r, by, access.Invoice)
 	if err != nil {

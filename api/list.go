@@ -1,11 +1,20 @@
 package api
 
 import (
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"maps"
+	"net/http"
+	"net/url"
+	"reflect"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/openinsure/openinsure/internal/access"
+	"github.com/openinsure/openinsure/internal/fault"
 )
 
 // Page is embedded in the input of every list.
@@ -44,6 +53,48 @@ func (c *Cursor) UnmarshalText(b []byte) error {
 	}
 	c.At, c.ID = t.At.UTC(), [16]byte(t.ID)
 	return nil
+}
+
+// A cursor leaves with the name of its list before it, and is good for no other.
+const listNameLength = 11
+
+// listName stands for a list and its filters: its rows, whatever their number in
+// a page, are those of one organisation, path and query.
+func listName(r *http.Request, org access.OrgID, q url.Values) string {
+	filters := maps.Clone(q)
+	filters.Del("cursor")
+	filters.Del("limit")
+	sum := sha256.Sum256([]byte(org.String() + " " + r.URL.Path + "?" + filters.Encode()))
+	return base64.RawURLEncoding.EncodeToString(sum[:])[:listNameLength]
+}
+
+// unbindCursor makes of the cursor that was sent the one that the list gave, and
+// refuses one of another list: it would begin there somewhere.
+func unbindCursor(r *http.Request, q url.Values, st *state) {
+	st.list = listName(r, st.actor.Org, q)
+	sent := q.Get("cursor")
+	if sent == "" {
+		return
+	}
+	bare, ok := strings.CutPrefix(sent, st.list)
+	if !ok || bare == "" {
+		st.needless = append(st.needless, fault.Field{Field: "cursor", Rule: "cursor"})
+		bare = ""
+	}
+	q.Set("cursor", bare)
+	r.URL.RawQuery = q.Encode()
+}
+
+// bindCursors puts the name of the list before the cursors of an output.
+func (o output) bindCursors(v reflect.Value, list string) {
+	if v.IsNil() {
+		return
+	}
+	for _, at := range o.cursors {
+		if f := v.Elem().FieldByIndex(at); f.String() != "" {
+			f.SetString(list + f.String())
+		}
+	}
 }
 
 // Schema implements huma.SchemaProvider.

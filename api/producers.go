@@ -106,7 +106,7 @@ type listProducersInput struct {
 	Search     string `query:"search" maxLength:"200" doc:"Part of a name, of the NPN or of the e-mail address."`
 	Status     string `query:"status" enum:"pending,active,suspended,terminated"`
 	Type       string `query:"type" enum:"individual,agency,mga,wholesaler"`
-	NPN        string `query:"npn" maxLength:"10"`
+	NPN        string `query:"npn" pattern:"^[0-9]{1,10}$"`
 	ExternalID string `query:"externalId" maxLength:"255"`
 }
 

@@ -121,6 +121,7 @@ func register[I, O any](a *API, op operation, handler func(context.Context, *I) 
 				if err != nil {
 					return Answer{}, err
 				}
+				out.bindCursors(reflect.ValueOf(o), stateOf(ctx).list)
 				return out.answer(op.Status, reflect.ValueOf(o))
 			})
 		}
@@ -149,6 +150,7 @@ type output struct {
 	body, status int
 	bodyField    reflect.StructField
 	headers      map[string]int
+	cursors      [][]int // where the next page is named
 }
 
 func outputOf(t reflect.Type) output {
@@ -157,13 +159,21 @@ func outputOf(t reflect.Type) output {
 		switch f := t.Field(i); {
 		case f.Name == "Body":
 			o.body, o.bodyField = i, f
+			if f.Type.Kind() == reflect.Struct {
+				if next, ok := f.Type.FieldByName("NextCursor"); ok {
+					o.cursors = append(o.cursors, append([]int{i}, next.Index...))
+				}
+			}
 		case f.Name == "Status":
 			o.status = i
 		case f.Tag.Get("header") != "":
 			if f.Type.Kind() != reflect.String {
 				panic(fmt.Sprintf("%s.%s: a header is a string", t, f.Name))
 			}
-			o.headers[http.CanonicalHeaderKey(f.Tag.Get("header"))] = i
+			name := http.CanonicalHeaderKey(f.Tag.Get("header"))
+			if o.headers[name] = i; name == "X-Next-Cursor" {
+				o.cursors = append(o.cursors, []int{i})
+			}
 		}
 	}
 	return o

@@ -41,6 +41,7 @@ type state struct {
 	bodyType        reflect.Type   // into which it is read
 	foreseen        []*fault.Error // what a use case would say of it
 	needless        []fault.Field  // what the operation does not read: parameters, a body, null where there is to be a value
+	list            string         // which list, by which filters, the cursors of the answer are of
 	cookies         []*http.Cookie // of a page's request
 }
 

@@ -67,7 +67,7 @@ func TestRequestsAreRecorded(t *testing.T) {
 	if len(f.entries) != 0 {
 		t.Errorf("a read that went well was recorded: %+v", f.entries)
 	}
-	r := f.send(t, "POST", "/v1/toys?orgId=acme", okToy+`}`, "X-Request-Id: mine-1")
+	r := f.send(t, "POST", "/v1/toys?orgId="+toyOrg.String(), okToy+`}`, "X-Request-Id: mine-1")
 	e := f.last()
 	if r.status != 201 || e.ClientRequestID != "mine-1" || e.RequestID.String() != r.header.Get("X-Request-Id") || e.Route != "/v1/toys" || e.Actor.ID != "usr_maria" || e.Method != "POST" {
 		t.Errorf("got %d %s, recorded %+v", r.status, r.body, e)

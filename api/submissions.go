@@ -173,17 +173,17 @@ func lossesOf(bs []lossBody) []submission.Loss {
 
 type listSubmissionsInput struct {
 	Page
-	Status         string      `query:"status" enum:"draft,received,in_review,quoted,referred,declined,withdrawn,expired,bound" doc:"draft lists your own drafts, which are in no other list; those of all for administrators."`
-	LineOfBusiness string      `query:"lineOfBusiness" enum:"GL,CYBER,EO,WC,PROPERTY,UMBRELLA,COMMERCIAL_AUTO"`
-	ExternalID     string      `query:"externalId" maxLength:"255"`
-	ProducerID     producer.ID `query:"producerId" maxLength:"64"`
-	EffectiveFrom  Date        `query:"effectiveFrom" doc:"Effective on this day or later."`
-	EffectiveTo    Date        `query:"effectiveTo" doc:"Effective on this day or earlier."`
-	CreatedFrom    Date        `query:"createdFrom" doc:"Created on this day of UTC or later."`
-	CreatedTo      Date        `query:"createdTo" doc:"Created on this day of UTC or earlier."`
-	Assignee       string      `query:"assignee" maxLength:"64" doc:"Who works on it, usr_…; of a broker's own submissions it finds none."`
-	Lane           string      `query:"lane" enum:"auto_process,underwriter_review,escalate" doc:"Of its triage; likewise."`
-	Sanctions      string      `query:"sanctionsReview" enum:"pending,cleared,blocked" doc:"Likewise."`
+	Status         string        `query:"status" enum:"draft,received,in_review,quoted,referred,declined,withdrawn,expired,bound" doc:"draft lists your own drafts, which are in no other list; those of all for administrators."`
+	LineOfBusiness string        `query:"lineOfBusiness" enum:"GL,CYBER,EO,WC,PROPERTY,UMBRELLA,COMMERCIAL_AUTO"`
+	ExternalID     string        `query:"externalId" maxLength:"255"`
+	ProducerID     producer.ID   `query:"producerId" maxLength:"64"`
+	EffectiveFrom  Date          `query:"effectiveFrom" doc:"Effective on this day or later."`
+	EffectiveTo    Date          `query:"effectiveTo" doc:"Effective on this day or earlier."`
+	CreatedFrom    Date          `query:"createdFrom" doc:"Created on this day of UTC or later."`
+	CreatedTo      Date          `query:"createdTo" doc:"Created on this day of UTC or earlier."`
+	Assignee       access.UserID `query:"assignee" maxLength:"64" doc:"Who works on it, usr_…; of a broker's own submissions it finds none."`
+	Lane           string        `query:"lane" enum:"auto_process,underwriter_review,escalate" doc:"Of its triage; likewise."`
+	Sanctions      string        `query:"sanctionsReview" enum:"pending,cleared,blocked" doc:"Likewise."`
 }
 
 // Resolve implements huma.Resolver: a span does not end before it begins.
@@ -320,13 +320,13 @@ func (p Platform) listSubmissions(ctx context.Context, in *listSubmissionsInput)
 	filter := store.SubmissionFilter{
 		Status: in.Status, LineOfBusiness: in.LineOfBusiness, ExternalID: in.ExternalID, Producer: in.ProducerID,
 		EffectiveFrom: in.EffectiveFrom.Date, EffectiveTo: in.EffectiveTo.Date, CreatedFrom: in.CreatedFrom.Date, CreatedTo: in.CreatedTo.Date,
-		Assignee: in.Assignee, Lane: in.Lane, Sanctions: in.Sanctions,
+		Assignee: in.Assignee.String(), Lane: in.Lane, Sanctions: in.Sanctions,
 	}
 	if in.Status == string(submission.Draft) {
 		ss, err := p.Desk.Drafts(ctx, by, filter, in.page())
 		return &bodyOf[List[submissionBody]]{listOf(ss, in.Limit, submissionFor, cursorOfSubmission)}, err
 	}
-	if !see.All && (in.Assignee != "" || in.Lane != "" || in.Sanctions != "") { // what he may not read he cannot ask by
+	if !see.All && (!in.Assignee.IsZero() || in.Lane != "" || in.Sanctions != "") { // what he may not read he cannot ask by
 		return &bodyOf[List[submissionBody]]{List[submissionBody]{Data: []submissionBody{}}}, nil
 	}
 	ss, err := r.Submissions(ctx, see, filter, in.page())

@@ -19,7 +19,7 @@ type transcriptInput struct {
 	ByID
 	Audience string `query:"audience" enum:"shared,internal" default:"shared" doc:"shared holds nothing of any desk; internal adds your own company's."`
 	Limit    int    `query:"limit" minimum:"1" maximum:"5000" default:"1000" doc:"How many entries at most."`
-	Cursor   string `query:"cursor" maxLength:"2000" doc:"nextCursor of the part before."`
+	Cursor   string `query:"cursor" maxLength:"2100" doc:"nextCursor of the part before."`
 }
 
 type transcriptLine struct {
@@ -76,7 +76,7 @@ func (a *API) registerTranscript(p Platform) {
 		ByID
 		Audience string `query:"audience" enum:"shared,internal" default:"shared" doc:"As in the JSON."`
 		Limit    int    `query:"limit" minimum:"1" maximum:"1000" default:"1000" doc:"How many entries at most."`
-		Cursor   string `query:"cursor" maxLength:"2000" doc:"X-Next-Cursor of the part before."`
+		Cursor   string `query:"cursor" maxLength:"2100" doc:"X-Next-Cursor of the part before."`
 	},
 	) (*exportOutput, error) {
 		t, err := p.transcript(ctx, transcriptInput(*in))
