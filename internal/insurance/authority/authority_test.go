@@ -205,6 +205,29 @@ func TestDelegationsInACircle(t *testing.T) {
 	})
 }
 
+// Neither is a search without end: the same may be lent many times over.
+func TestManyDelegationsAreLookedThrough(t *testing.T) {
+	var people []access.UserID
+	for range 12 {
+		people = append(people, access.NewUserID(noon))
+	}
+	lend := func(from, to int) authority.Delegation {
+		return authority.Delegation{From: people[from], To: people[to], Starts: noon, Ends: noon.Add(time.Hour)}
+	}
+	var kept []authority.Delegation
+	for i := 1; i < 11; i++ {
+		for range 30 { // 30¹⁰ ways
+			kept = append(kept, lend(i, i+1))
+		}
+	}
+	if err := lend(0, 1).Check(noon, kept); err != nil {
+		t.Error(err)
+	}
+	if err := lend(11, 1).Check(noon, kept); !errors.Is(err, authority.ErrCircle) {
+		t.Errorf("a circle: %v", err)
+	}
+}
+
 // A state that is mistyped would forbid nothing, and a line allow nothing.
 func TestProfilesNameLinesAndStatesThatThereAre(t *testing.T) {
 	for _, tt := range []struct {

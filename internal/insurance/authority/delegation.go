@@ -72,39 +72,37 @@ func (d Delegation) Check(at time.Time, others []Delegation) error {
 }
 
 // circular reports whether d, with delegations that are in force at some time of
-// its own, leads from somebody back to himself.
+// its own, leads from somebody back to himself. Who lends to whom changes only
+// when a delegation starts, so it is enough to look at those instants.
 func (d Delegation) circular(others []Delegation) bool {
-	meets := func(o Delegation, from, until time.Time) bool {
-		return o.EndedAt == nil && o.Starts.Before(until) && from.Before(o.Ends)
+	instants := []time.Time{d.Starts}
+	for _, o := range others {
+		if o.Starts.After(d.Starts) && o.Starts.Before(d.Ends) {
+			instants = append(instants, o.Starts)
+		}
 	}
-	var reaches func(who access.UserID, from, until time.Time, seen []access.UserID) bool
-	reaches = func(who access.UserID, from, until time.Time, seen []access.UserID) bool {
-		if who == d.From {
+	return slices.ContainsFunc(instants, func(at time.Time) bool { return reaches(others, at, d.To, d.From) })
+}
+
+// reaches reports whether somebody's authority, lent on and on by delegations in
+// force at an instant, would come to another.
+func reaches(all []Delegation, at time.Time, from, to access.UserID) bool {
+	lent := map[access.UserID][]access.UserID{}
+	for _, o := range all {
+		if o.Holds(at) {
+			lent[o.From] = append(lent[o.From], o.To)
+		}
+	}
+	met := map[access.UserID]bool{from: true}
+	for next := []access.UserID{from}; len(next) > 0; next = next[1:] {
+		if next[0] == to {
 			return true
 		}
-		for _, o := range others {
-			if o.From != who || slices.Contains(seen, o.To) || !meets(o, from, until) {
-				continue
-			}
-			if reaches(o.To, latest(from, o.Starts), earliest(until, o.Ends), append(slices.Clone(seen), o.To)) {
-				return true
+		for _, who := range lent[next[0]] {
+			if !met[who] {
+				met[who], next = true, append(next, who)
 			}
 		}
-		return false
 	}
-	return reaches(d.To, d.Starts, d.Ends, []access.UserID{d.To})
-}
-
-func latest(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
-}
-
-func earliest(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return a
-	}
-	return b
+	return false
 }

@@ -116,14 +116,20 @@ func (c Calendar) hours(d civil.Date) (from, to time.Time) {
 	return at(c.opens), at(c.closes)
 }
 
+// MaxReach is how many days the end of a working time is looked for: 40 years. A
+// calendar may have so little of it that there is no end anybody would see.
+const MaxReach = 40 * 366
+
 // Add returns the instant at which d of working time has passed since t. What
 // would end with a day ends on that day, not at the start of the next. Without
-// any working time it is t.
+// any working time it is t, and what takes longer than MaxReach ends then.
 func (c Calendar) Add(t time.Time, d time.Duration) time.Time {
 	if d <= 0 || c.zone == nil {
 		return t
 	}
-	for day := civil.DateOf(t.In(c.zone)); ; day = day.AddDays(1) {
+	first := civil.DateOf(t.In(c.zone))
+	for n := range MaxReach {
+		day := first.AddDays(n)
 		if !c.IsWorkday(day) {
 			continue
 		}
@@ -138,6 +144,7 @@ func (c Calendar) Add(t time.Time, d time.Duration) time.Time {
 			d -= left
 		}
 	}
+	return t.AddDate(0, 0, MaxReach)
 }
 
 // Between returns the working time from one instant to another; 0 when they are

@@ -80,7 +80,7 @@ func TestAddAndBetweenAgree(t *testing.T) {
 	all := []string{"mon", "tue", "wed", "thu", "fri", "sat", "sun"}
 	rapid.Check(t, func(t *rapid.T) {
 		opens := rapid.IntRange(0, 23*60).Draw(t, "opens")
-		closes := rapid.IntRange(opens+1, 24*60).Draw(t, "closes")
+		closes := rapid.IntRange(opens+10, 24*60).Draw(t, "closes")
 		clock := func(m int) string { return fmt.Sprintf("%02d:%02d", m/60, m%60) }
 		start := date("2026-01-01")
 		s := calendar.Spec{
@@ -114,6 +114,18 @@ func TestAddAndBetweenAgree(t *testing.T) {
 			t.Fatal("time runs backwards")
 		}
 	})
+}
+
+// A calendar with a minute a week still has an end to every time.
+func TestAddReachesSoFar(t *testing.T) {
+	c := office(t, func(s *calendar.Spec) { s.Opens, s.Closes, s.Workdays = "09:00", "09:01", []string{"mon"} })
+	from := time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
+	if got, want := c.Add(from, 60*24*time.Hour), from.AddDate(0, 0, calendar.MaxReach); !got.Equal(want) {
+		t.Errorf("%s, want %s", got, want)
+	}
+	if got := c.Add(from, 2000*time.Minute); c.Between(from, got) != 2000*time.Minute {
+		t.Errorf("%s, which is no 2000 minutes on", got)
+	}
 }
 
 func TestParseReportsEverything(t *testing.T) {
