@@ -42,6 +42,21 @@ func (tx *Tx) LockProducer(ctx context.Context, id producer.ID) (producer.Produc
 	return one(ctx, tx.Reader, scanProducer, lockProducerSQL, tx.org.UUID(), id.UUID())
 }
 
+// LockFirms makes whoever says which firm a producer belongs to wait for each
+// other until the end of the transaction.
+func (tx *Tx) LockFirms(ctx context.Context) error {
+	_, err := run(ctx, tx.Reader, lockNumberSQL, lockNumber("firms of "+tx.org.String()))
+	return err
+}
+
+// hasMembersSQL reports whether producers belong to one.
+const hasMembersSQL = `SELECT EXISTS (SELECT FROM producer t WHERE t.org_id = $1 AND t.parent_id = $2)`
+
+// HasMembers reports whether other producers belong to one: it is a firm.
+func (r Reader) HasMembers(ctx context.Context, id producer.ID) (bool, error) {
+	return one(ctx, r, pgx.RowTo[bool], hasMembersSQL, r.org.UUID(), id.UUID())
+}
+
 // holdProducerSQL is producerSQL, and keeps others from changing it; many may
 // hold it at once.
 const holdProducerSQL = producerSQL + ` FOR SHARE`

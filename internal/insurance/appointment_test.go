@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"cloud.google.com/go/civil"
@@ -259,5 +260,51 @@ func TestBindsWhileTheCarrierChanges(t *testing.T) {
 	})
 	for what, err := range failed {
 		t.Errorf("%s: %v", what, err)
+	}
+}
+
+// A firm that others belong to belongs to none, also when all say so at once.
+func TestFirmsBelongToNone(t *testing.T) {
+	tr := newTreaty(t, 1)
+	on := func(npn string, of producer.ID) (producer.Producer, error) {
+		return tr.desk.TakeOn(t.Context(), tr.una, producer.Producer{LegalName: "Firm " + npn, NPN: npn, Type: producer.Agency, Email: "a@b.co", Parent: of})
+	}
+	join := func(who, firm producer.ID) error {
+		_, err := tr.desk.AmendProducer(t.Context(), tr.una, who, func(p *producer.Producer) { p.Parent = firm }, whatever)
+		return err
+	}
+	var firms [3]producer.Producer
+	for i := range firms {
+		var err error
+		if firms[i], err = on(fmt.Sprint(1_234_567+i), producer.ID{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var joined atomic.Int32
+	together(3, func(i int) { // each would have the next above it: a circle
+		switch err := join(firms[i].ID, firms[(i+1)%3].ID); {
+		case err == nil:
+			joined.Add(1)
+		case !errors.Is(err, producer.ErrParent):
+			t.Error(err)
+		}
+	})
+	if joined.Load() != 1 {
+		t.Errorf("%d of 3 belong to the next", joined.Load())
+	}
+	for _, f := range firms {
+		now, err := tr.db.As(tr.una).Producer(t.Context(), f.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if now.Parent.IsZero() {
+			continue
+		}
+		if _, err := on("7654321", f.ID); !errors.Is(err, producer.ErrParent) {
+			t.Errorf("of a firm that belongs to one: %v", err)
+		}
+		if err := join(now.Parent, f.ID); !errors.Is(err, producer.ErrParent) {
+			t.Errorf("the other way round: %v", err)
+		}
 	}
 }

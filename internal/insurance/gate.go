@@ -2,7 +2,10 @@ package insurance
 
 import (
 	"context"
+	"slices"
 	"time"
+
+	"cloud.google.com/go/civil"
 
 	"github.com/openinsure/openinsure/internal/access"
 	"github.com/openinsure/openinsure/internal/insurance/policy"
@@ -37,7 +40,34 @@ type gate func(context.Context, *store.Tx, *bid) ([]string, error)
 
 // gates are all asked, in this order, which is also that of their locks.
 func (d *Desk) gates() []gate {
-	return []gate{d.agreed, covered, soldBy, within, d.notSanctioned}
+	return []gate{d.agreed, chosen, d.dated, covered, soldBy, within, d.notSanctioned}
+}
+
+// chosen keeps a quote from being bound beside the accepted one: what a bind is
+// of has been agreed to by the other side, when anything has.
+func chosen(ctx context.Context, tx *store.Tx, b *bid) ([]string, error) {
+	if b.Order.Quote.IsZero() || b.Quote.Status == quote.Accepted || !b.Quote.Status.IsOpen() {
+		return nil, nil
+	}
+	q, ok, err := tx.LatestQuote(ctx, b.Submission.ID)
+	if err != nil || !ok || q.ID == b.Quote.ID || q.StatusAt(b.At) != quote.Accepted {
+		return nil, err
+	}
+	return []string{"other_quote_accepted"}, nil
+}
+
+// dated finds that a policy would begin too far back, which it did not when its
+// quote was made: whoever agrees to that has to be asked.
+func (d *Desk) dated(_ context.Context, _ *store.Tx, b *bid) ([]string, error) {
+	if slices.Contains(b.Quote.Reasons, quote.Backdated) || !d.dates(b.At).Backdated(b.Submission.EffectiveDate) {
+		return nil, nil
+	}
+	return []string{quote.Backdated}, nil
+}
+
+// dates is how far effective dates may lie back at an instant.
+func (d *Desk) dates(at time.Time) quote.Dates {
+	return quote.Dates{Today: civil.DateOf(at), MaxBackdate: d.cfg.MaxBackdate}
 }
 
 // pass returns quote.ErrNotBindable with everything that any gate has against

@@ -42,7 +42,7 @@ func (d *Desk) TakeOn(ctx context.Context, by access.Actor, p producer.Producer)
 		return p, err
 	}
 	err = d.db.InTx(ctx, by, func(tx *store.Tx) error {
-		if err := related(ctx, tx, p); err != nil {
+		if err := related(ctx, tx, producer.Producer{}, p); err != nil {
 			return err
 		}
 		tx.Emit(event.New(p.Org, p.ID.String(), event.ProducerCreated{
@@ -103,23 +103,40 @@ func (d *Desk) tellReview(tx *store.Tx, p producer.Producer) {
 }
 
 // related checks the firm that a producer belongs to, and the organisation that
-// its firm is on this platform: one that was met in a room, or ids could be tried.
-func related(ctx context.Context, tx *store.Tx, p producer.Producer) error {
-	if !p.Parent.IsZero() {
-		firm, err := tx.Producer(ctx, p.Parent)
-		if errors.Is(err, fault.ErrNotFound) || err == nil && (p.Parent == p.ID || firm.Type == producer.Individual || !firm.Parent.IsZero()) {
-			return producer.ErrParent
-		}
-		if err != nil {
+// its firm is on this platform, where they are not what they were: one that was
+// met in a room, or ids could be tried.
+func related(ctx context.Context, tx *store.Tx, was, p producer.Producer) error {
+	if !p.Parent.IsZero() && p.Parent != was.Parent {
+		if err := belongs(ctx, tx, p); err != nil {
 			return err
 		}
 	}
-	if p.Firm.IsZero() {
+	if p.Firm.IsZero() || p.Firm == was.Firm {
 		return nil
 	}
 	known, err := tx.KnowsFirm(ctx, p.Firm)
 	if err == nil && !known {
 		err = fault.ErrValidation.Field("firmOrgId", "exists")
+	}
+	return err
+}
+
+// belongs checks the firm that a producer is to belong to. Firms belong to none,
+// however many say so at once.
+func belongs(ctx context.Context, tx *store.Tx, p producer.Producer) error {
+	if err := tx.LockFirms(ctx); err != nil {
+		return err
+	}
+	firm, err := tx.Producer(ctx, p.Parent)
+	if errors.Is(err, fault.ErrNotFound) || err == nil && (p.Parent == p.ID || firm.Type == producer.Individual || !firm.Parent.IsZero()) {
+		return producer.ErrParent
+	}
+	if err != nil {
+		return err
+	}
+	members, err := tx.HasMembers(ctx, p.ID)
+	if err == nil && members {
+		err = producer.ErrParent
 	}
 	return err
 }
@@ -175,7 +192,7 @@ func (d *Desk) AmendProducer(ctx context.Context, by access.Actor, id producer.I
 			}
 		}
 		tx.Audit(by, audit.Fact{Action: audit.ProducerChanged, Object: id.String()})
-		return p, related(ctx, tx, p)
+		return p, related(ctx, tx, was, p)
 	})
 }
 

@@ -232,7 +232,7 @@ func TestIdleSubmissionsExpire(t *testing.T) {
 		}
 	}
 	qs, err := h.db.As(h.una).Quotes(t.Context(), priced, store.Page{Limit: 10})
-	if err != nil || len(qs) != 1 || qs[0].Open() {
+	if err != nil || len(qs) != 1 || qs[0].Status.IsOpen() {
 		t.Errorf("%+v, %v", qs, err)
 	}
 	if _, err := h.desk.Quote(t.Context(), h.una, idle.ID, whatever); !errors.Is(err, submission.ErrState) {

@@ -7,8 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"cloud.google.com/go/civil"
-
 	"github.com/openinsure/openinsure/internal/access"
 	"github.com/openinsure/openinsure/internal/audit"
 	"github.com/openinsure/openinsure/internal/event"
@@ -184,7 +182,7 @@ func (d *Desk) price(ctx context.Context, r store.Reader, by access.Actor, s sub
 	if err != nil {
 		return quote.Quote{}, err
 	}
-	q, err := quote.Make(s, p, t, a.Terms, quote.Dates{Today: civil.DateOf(at), MaxBackdate: d.cfg.MaxBackdate}, at)
+	q, err := quote.Make(s, p, t, a.Terms, d.dates(at), at)
 	if err != nil {
 		return quote.Quote{}, err
 	}

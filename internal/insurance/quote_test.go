@@ -6,12 +6,15 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
+	"cloud.google.com/go/civil"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/openinsure/openinsure/internal/fault"
 	"github.com/openinsure/openinsure/internal/insurance"
 	"github.com/openinsure/openinsure/internal/insurance/billing"
+	"github.com/openinsure/openinsure/internal/insurance/money"
 	"github.com/openinsure/openinsure/internal/insurance/policy"
 	"github.com/openinsure/openinsure/internal/insurance/quote"
 	"github.com/openinsure/openinsure/internal/insurance/submission"
@@ -146,5 +149,67 @@ func TestPricesAndRatesNeverChange(t *testing.T) {
 		if storetest.Value[bool](t, db, `SELECT has_column_privilege('openinsure_worker', $1, $2, 'UPDATE')`, table, name) {
 			t.Errorf("the worker may change %s", column)
 		}
+	}
+}
+
+// A quote is good for a month, and so would be the date that it was quoted for.
+func TestDatesAreLookedAtAgainAtTheBind(t *testing.T) {
+	db := storetest.New(t)
+	at := noon
+	desk := insurance.New(db, insurance.Config{MaxBackdate: 5, Now: func() time.Time { return at }})
+	by := storetest.Org(t, db, "Summit MGA")
+	if err := db.InTx(t.Context(), by, func(tx *store.Tx) error { return desk.OpenProgram(t.Context(), tx, by.Org) }); err != nil {
+		t.Fatal(err)
+	}
+	s := builder()
+	s.EffectiveDate = civil.DateOf(at)
+	s, err := desk.Submit(t.Context(), by, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if q, err := desk.Quote(t.Context(), by, s.ID, whatever); err != nil || q.Decision != quote.Quoted {
+		t.Fatal(q.Decision, err)
+	}
+	at = at.AddDate(0, 0, 6)
+	_, err = desk.Bind(t.Context(), by, s.ID, policy.Order{Plan: billing.PayInFull}, whatever)
+	if got := blockers(err); got != "[backdated]" {
+		t.Errorf("a day too late: %v, %v", got, err)
+	}
+	at = at.AddDate(0, 0, -1)
+	if _, err := desk.Bind(t.Context(), by, s.ID, policy.Order{Plan: billing.PayInFull}, whatever); err != nil {
+		t.Errorf("on the last day: %v", err)
+	}
+}
+
+// What was accepted is what is bound, however many quotes there are beside it.
+func TestTheAcceptedQuoteIsBound(t *testing.T) {
+	_, desk, by := setUp(t)
+	id := quoted(t, desk, by)
+	beside := func(limit money.Cents) quote.Quote {
+		t.Helper()
+		q, err := desk.QuoteAs(t.Context(), by, id, insurance.Ask{Beside: true, Terms: quote.Terms{Limit: limit}}, whatever)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return q
+	}
+	accept := func(q quote.Quote) {
+		t.Helper()
+		if _, err := desk.Offer(t.Context(), by, q.ID); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := desk.Accept(t.Context(), by, q.ID); err != nil {
+			t.Fatal(err)
+		}
+	}
+	accept(beside(150_000_000))
+	dearer := beside(200_000_000)
+	_, err := desk.Bind(t.Context(), by, id, policy.Order{Plan: billing.PayInFull, Quote: dearer.ID}, whatever)
+	if got := blockers(err); got != "[other_quote_accepted]" {
+		t.Errorf("beside the accepted one: %v, %v", got, err)
+	}
+	accept(dearer)
+	if p, err := desk.Bind(t.Context(), by, id, policy.Order{Plan: billing.PayInFull, Quote: dearer.ID}, whatever); err != nil || p.GrossPremium != dearer.GrossPremium {
+		t.Errorf("the accepted one: %s, %v", p.GrossPremium, err)
 	}
 }

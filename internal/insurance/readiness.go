@@ -139,21 +139,25 @@ func (d *Desk) readyToBind(ctx context.Context, tx *store.Tx, by access.Actor, r
 	if err != nil {
 		return err
 	}
+	q, quoted, err := toBind(ctx, tx, s.ID, quote.ID{})
+	if err != nil {
+		return err
+	}
+	if quoted && s.Status != submission.Bound {
+		err := d.pass(ctx, tx, bid{By: by, At: at, Submission: s, Quote: q, Program: p, Order: policy.Order{}})
+		if f, ok := errors.AsType[*fault.Error](err); ok && errors.Is(err, quote.ErrNotBindable) {
+			codes, _ := f.Details()["blockers"].([]string)
+			for _, code := range codes {
+				r.Blockers = append(r.Blockers, Blocker{Stage: AtBind, Severity: Blocks, Rule: code})
+			}
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
 	if f, ok := errors.AsType[*fault.Error](second(s.Bind(at))); ok {
 		r.refused(AtBind, f)
-	}
-	q, quoted, err := toBind(ctx, tx, s.ID, quote.ID{})
-	if err != nil || !quoted || s.Status == submission.Bound {
-		return err
-	}
-	err = d.pass(ctx, tx, bid{By: by, At: at, Submission: s, Quote: q, Program: p, Order: policy.Order{}})
-	f, ok := errors.AsType[*fault.Error](err)
-	if !ok || !errors.Is(err, quote.ErrNotBindable) {
-		return err
-	}
-	codes, _ := f.Details()["blockers"].([]string)
-	for _, code := range codes {
-		r.Blockers = append(r.Blockers, Blocker{Stage: AtBind, Severity: Blocks, Rule: code})
 	}
 	return nil
 }

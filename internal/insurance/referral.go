@@ -67,6 +67,22 @@ func (m matter) about(ctx context.Context, tx *store.Tx, e referral.Entity) (mat
 	return m, err
 }
 
+// mayAsk returns an error when nothing can become of what an entity is about any
+// more. What is wrong with a policy can be asked as long as there is one.
+func (m matter) mayAsk(ctx context.Context, tx *store.Tx, e referral.Entity) error {
+	if e.Type == referral.Policy {
+		return nil
+	}
+	if err := m.Submission.MayAsk(); err != nil || e.Type != referral.Quote {
+		return err
+	}
+	q, err := tx.Quote(ctx, quote.ID(e.ID))
+	if err != nil {
+		return err
+	}
+	return q.MayAsk(m.At)
+}
+
 // value is what somebody has to agree to.
 func (m matter) value() authority.Value { return valueOf(m.Submission, m.Quote) }
 
@@ -114,6 +130,9 @@ func (d *Desk) Refer(ctx context.Context, by access.Actor, a referral.Ask) (refe
 			return err
 		}
 		if m, err = m.about(ctx, tx, a.Entity); err != nil {
+			return err
+		}
+		if err := m.mayAsk(ctx, tx, a.Entity); err != nil {
 			return err
 		}
 		a.Submission, a.Value, a.Risk = of, m.value(), m.Submission.Risk()

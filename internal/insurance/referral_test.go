@@ -335,15 +335,13 @@ func colleagueOf(d deal, role string) access.Actor {
 // submission has.
 func TestUnlinkedReferralShowsNoCard(t *testing.T) {
 	d := openDeal(t, 800_000_000)
-	if _, err := d.desk.Quote(t.Context(), d.una, d.sub.ID, whatever); err != nil {
-		t.Fatal(err)
-	}
-	p, err := d.desk.Bind(t.Context(), d.una, d.sub.ID, policy.Order{Plan: billing.PayInFull}, whatever)
+	q, err := d.desk.Quote(t.Context(), d.una, d.sub.ID, whatever)
 	if err != nil {
 		t.Fatal(err)
 	}
-	before := len(d.cards(t))
-	for _, e := range []referral.Entity{{Type: referral.Submission, ID: d.sub.ID}, {Type: referral.Quote, ID: p.Quote}, {Type: referral.Policy, ID: p.ID}} {
+	refer := func(e referral.Entity) {
+		t.Helper()
+		before := len(d.cards(t))
 		r, err := d.desk.Refer(t.Context(), d.una, referral.Ask{Entity: e, Reason: "other", Rationale: "x"})
 		if err != nil {
 			t.Fatal(err)
@@ -354,10 +352,17 @@ func TestUnlinkedReferralShowsNoCard(t *testing.T) {
 		if _, err := d.desk.Decide(t.Context(), d.maria, r.ID, referral.Decision{Verb: referral.Approve, Rationale: "x"}, whatever); err != nil {
 			t.Fatal(err)
 		}
+		if after := len(d.cards(t)); after != before {
+			t.Errorf("%s: %d cards of a referral without a room", e.Type, after-before)
+		}
 	}
-	if after := len(d.cards(t)); after != before {
-		t.Errorf("%d cards of referrals without a room", after-before)
+	refer(referral.Entity{Type: referral.Submission, ID: d.sub.ID})
+	refer(referral.Entity{Type: referral.Quote, ID: q.ID})
+	p, err := d.desk.Bind(t.Context(), d.una, d.sub.ID, policy.Order{Plan: billing.PayInFull}, whatever)
+	if err != nil {
+		t.Fatal(err)
 	}
+	refer(referral.Entity{Type: referral.Policy, ID: p.ID})
 }
 
 func TestTheRoomHearsOfQuoteAndBind(t *testing.T) {
@@ -449,5 +454,27 @@ func TestBindsAndDecisionsDoNotWaitInACircle(t *testing.T) {
 	}
 	if n := len(d.cards(t)); n != 1+8+8+1 {
 		t.Errorf("%d cards", n)
+	}
+}
+
+// Nobody is asked about what is over, nor about a quote that something else took
+// the place of.
+func TestNothingIsAskedAboutWhatIsOver(t *testing.T) {
+	h := openHall(t)
+	ask := func(e referral.Entity) error {
+		_, err := h.desk.Refer(t.Context(), h.una, referral.Ask{Entity: e, Reason: "other", Rationale: "x"})
+		return err
+	}
+	if _, err := h.desk.Quote(t.Context(), h.una, h.sub.ID, whatever); err != nil {
+		t.Fatal(err)
+	}
+	if err := ask(referral.Entity{Type: referral.Quote, ID: h.quote.ID}); !errors.Is(err, quote.ErrState) {
+		t.Errorf("about a quote that was superseded: %v", err)
+	}
+	if _, err := h.desk.Withdraw(t.Context(), h.una, h.sub.ID, submission.Ending{Reasons: []submission.Reason{"price"}}, whatever); err != nil {
+		t.Fatal(err)
+	}
+	if err := ask(referral.Entity{Type: referral.Submission, ID: h.sub.ID}); !errors.Is(err, submission.ErrState) {
+		t.Errorf("about a submission that was withdrawn: %v", err)
 	}
 }

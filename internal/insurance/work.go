@@ -275,7 +275,7 @@ func (d *Desk) end(ctx context.Context, tx *store.Tx, s submission.Submission, t
 		if err != nil {
 			return s, err
 		}
-		if ok && q.Open() {
+		if ok && q.Status.IsOpen() {
 			if err := tx.StandQuote(ctx, q.ID, quote.Status(quote.Declined)); err != nil {
 				return s, err
 			}

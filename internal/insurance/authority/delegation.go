@@ -22,6 +22,10 @@ func NewDelegationID(at time.Time) DelegationID { return id.New[delegationKind](
 // MaxDelegation is for how long authority can be lent at once.
 const MaxDelegation = 366 * 24 * time.Hour
 
+// MaxLate is how long ago a delegation may say that it begins: nobody had authority
+// before it was lent to him, and clocks differ.
+const MaxLate = time.Minute
+
 // A Delegation lends somebody's own authority to another from one instant up to
 // another. What is lent is not lent on.
 type Delegation struct {
@@ -53,6 +57,7 @@ func (d Delegation) check(at time.Time) error {
 	if !d.Ends.IsZero() {
 		bad.When(!d.Ends.After(d.Starts) || !d.Ends.After(at), "until", "min")
 	}
+	bad.When(!d.Starts.IsZero() && d.Starts.Before(at.Add(-MaxLate)), "from", "min")
 	if !d.Starts.IsZero() && !d.Ends.IsZero() {
 		bad.When(d.Ends.Sub(d.Starts) > MaxDelegation, "until", "max")
 	}

@@ -105,6 +105,15 @@ type Dates struct {
 	MaxBackdate int
 }
 
+// Backdated is the reason why a quote is referred whose policy would begin too far
+// back, and what stands against the bind of one that was quoted before it did.
+const Backdated = "backdated"
+
+// Backdated reports whether an effective date lies too far back.
+func (d Dates) Backdated(effective civil.Date) bool {
+	return d.MaxBackdate >= 0 && d.Today.DaysSince(effective) > d.MaxBackdate
+}
+
 // Make prices a submission on terms. It fails only on a risk that the book
 // cannot price; an excluded class is a quote that declines.
 func Make(s submission.Submission, p Program, t RateTable, asked Terms, d Dates, at time.Time) (Quote, error) {
@@ -136,8 +145,8 @@ func Make(s submission.Submission, p Program, t RateTable, asked Terms, d Dates,
 		if q.GrossPremium > p.ReferAbove {
 			q.Reasons = append(q.Reasons, "premium_above_guideline")
 		}
-		if d.MaxBackdate >= 0 && d.Today.DaysSince(s.EffectiveDate) > d.MaxBackdate {
-			q.Reasons = append(q.Reasons, "backdated")
+		if d.Backdated(s.EffectiveDate) {
+			q.Reasons = append(q.Reasons, Backdated)
 		}
 		q.Reasons = append(q.Reasons, p.refers(s, terms)...)
 		if len(q.Reasons) > 0 {
@@ -222,22 +231,19 @@ var (
 
 // StatusAt is where the quote stands at the given time: what is open expires.
 func (q Quote) StatusAt(at time.Time) Status {
-	switch q.Status {
-	case Status(Quoted), Status(Referred), Offered, Accepted:
-		if !at.Before(q.ExpiresAt) {
-			return Expired
-		}
+	if q.Status.IsOpen() && !at.Before(q.ExpiresAt) {
+		return Expired
 	}
 	return q.Status
 }
 
-// Open reports whether something may still become of the quote, its time aside.
-func (q Quote) Open() bool {
-	switch q.Status {
-	case Status(Quoted), Status(Referred), Offered, Accepted:
-		return true
+// MayAsk returns an error when it is too late to ask an underwriter about the
+// quote.
+func (q Quote) MayAsk(at time.Time) error {
+	if q.StatusAt(at).IsOpen() {
+		return nil
 	}
-	return false
+	return q.in(at, Status(Referred))
 }
 
 // Offer returns the quote as offered to who brought the business: one that is
@@ -274,10 +280,10 @@ func (q Quote) in(at time.Time, want Status) error {
 // anybody's authority; nil when nothing does.
 func (q Quote) Blockers(p Program, at time.Time) []string {
 	var blockers []string
-	open := q.Open() && q.Status != Status(Referred)
-	if agreed := q.Decision == Referred && open; q.Decision != Quoted && !agreed {
-		blockers = append(blockers, "quote_"+string(q.Decision))
-	} else if !open && q.Status != Expired {
+	switch {
+	case q.Decision == Declined:
+		blockers = append(blockers, "quote_"+string(Declined))
+	case q.Status == Status(Referred) || !q.Status.IsOpen() && q.Status != Expired:
 		blockers = append(blockers, "quote_"+string(q.Status))
 	}
 	if !at.Before(q.ExpiresAt) {

@@ -111,6 +111,8 @@ func TestEachBlocker(t *testing.T) {
 		{"referred, and agreed to", func(q *quote.Quote) { q.Decision = quote.Referred }, nil},
 		{"superseded", func(q *quote.Quote) { q.Status = quote.Superseded }, []string{"quote_superseded"}},
 		{"bound", func(q *quote.Quote) { q.Status = quote.Bound }, []string{"quote_bound"}},
+		{"agreed to, and passed over", func(q *quote.Quote) { q.Decision, q.Status = quote.Referred, quote.NotTakenUp }, []string{"quote_not_taken_up"}},
+		{"agreed to, and superseded", func(q *quote.Quote) { q.Decision, q.Status = quote.Referred, quote.Superseded }, []string{"quote_superseded"}},
 		{"at the threshold", func(q *quote.Quote) { q.GrossPremium = program.AutoBindThreshold }, nil},
 		{"a cent above it", func(q *quote.Quote) { q.GrossPremium = program.AutoBindThreshold + 1 }, []string{"authority_required"}},
 		{"expires now", func(q *quote.Quote) { q.ExpiresAt = noon }, []string{"quote_expired"}},

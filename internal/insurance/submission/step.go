@@ -78,6 +78,10 @@ func (s Submission) may(v Step) error {
 	return nil
 }
 
+// MayAsk returns ErrState when it is too late, or too early, to ask an
+// underwriter about the submission.
+func (s Submission) MayAsk() error { return s.may(Ask) }
+
 // take takes a step to a state.
 func (s Submission) take(v Step, to Status, at time.Time) (Submission, error) {
 	if !Allows(v, s.Status, to) {
