@@ -96,7 +96,7 @@ func writeBook(t testing.TB, db *store.DB, name string) book {
 	fillAuthority(t, db, desk, b)
 	fillDelegated(t, db, b)
 	b.asked = must[referral.Referral](t)(desk.Refer(ctx, b.by, referral.Ask{
-		Entity: referral.Entity{Type: referral.Quote, ID: b.quote.ID}, Reason: "prior_losses", Rationale: name,
+		Entity: referral.Entity{Type: referral.Policy, ID: b.policy.ID}, Reason: "prior_losses", Rationale: name,
 	}))
 	if err := db.AddRequests(ctx, []store.Request{{ID: b.request, Org: b.by.Org, ClientRequestID: "same", Actor: b.by.ID, Method: "POST", Route: "/v1/policies", Status: 201, At: now}}); err != nil {
 		t.Fatal(err)
