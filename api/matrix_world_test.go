@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/openinsure/openinsure/internal/access"
 	"github.com/openinsure/openinsure/store"
@@ -164,7 +166,9 @@ func (c *tenant) send(bearer, method, path, body string, header ...string) (int,
 		}
 		path += sep + "orgId=" + c.org.String()
 	}
-	req, err := http.NewRequestWithContext(c.t.Context(), method, c.url+path, strings.NewReader(body))
+	ctx, cancel := context.WithTimeoutCause(c.t.Context(), patience, fmt.Errorf("no answer within %v", patience))
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, method, c.url+path, strings.NewReader(body))
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -191,6 +195,9 @@ func (c *tenant) send(bearer, method, path, body string, header ...string) (int,
 	}
 	return res.StatusCode, bytes.TrimSpace(b)
 }
+
+// patience is for how long an answer is waited for: what hangs is a failure.
+const patience = 20 * time.Second
 
 // done is ask, for one who must succeed.
 func (c *tenant) done(who, method, path, body string, header ...string) []byte {

@@ -44,6 +44,9 @@ func (r Reader) Ahead(ctx context.Context) (time.Duration, error) {
 	if !r.clocks || r.inTx {
 		return r.ahead, nil
 	}
+	if tx := carried(ctx); tx != nil && tx.org == r.org {
+		return tx.ahead, nil
+	}
 	return one(ctx, r, pgx.RowTo[time.Duration], aheadSQL, r.org.UUID())
 }
 

@@ -252,11 +252,14 @@ func (q *question) learn(r revision, v viewer, read access.Graph) {
 // what changed, and otherwise in one round trip, which tells it.
 func (w walled) relationships(ctx context.Context, of access.Subject, objects []access.Object) (access.Graph, error) {
 	v := viewer{w.org, of}
-	m := momentOf(ctx)
-	if m != nil && m.knows() {
+	m, tx := momentOf(ctx), carried(ctx)
+	if m != nil && m.knows() && (tx == nil || !tx.related) {
 		if g, ok := w.graph.known(v, objects); ok {
 			return g, nil
 		}
+	}
+	if tx != nil {
+		return readAnew(ctx, w, w.org, of, objects)
 	}
 	q := w.graph.ask(ctx)
 	if q == nil && m != nil { // told already, but something is missing

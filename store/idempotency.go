@@ -58,8 +58,8 @@ const saveAnswerSQL = `INSERT INTO idempotency (org_id, principal, route, key, f
 	ON CONFLICT (org_id, principal, route, key) DO UPDATE
 	SET fingerprint = excluded.fingerprint, status = excluded.status, answer = excluded.answer, created_at = excluded.created_at`
 
-// Once runs do in a transaction that every InTx under the context given to do
-// joins, and records its answer in that same transaction. When the request was
+// Once runs do in a transaction that every InTx, and every read, under the
+// context given to do joins, and records its answer in that same transaction. When the request was
 // answered before, do does not run and the answer is returned with true. An
 // error from do undoes everything and records nothing.
 func (db *DB) Once(ctx context.Context, by access.Actor, o Once, do func(context.Context) (Answer, error)) (Answer, bool, error) {

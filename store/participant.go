@@ -105,7 +105,7 @@ const relateParticipantSQL = `WITH gone AS (
 // follow: from the commit on they are those of his place, and none once he has
 // left. A guest who left has no device any more by which he could come back.
 func (tx *Tx) SaveParticipant(ctx context.Context, p room.Participant) error {
-	tx.judge = nil
+	tx.judge, tx.related = nil, true
 	return tx.beyond(ctx, func(b *pgx.Batch) {
 		b.Queue(shareRoomSQL, p.Room.UUID(), p.MemberOrg.UUID())
 		b.Queue(saveParticipantSQL, p.Room.UUID(), p.User.UUID(), p.Org.UUID(), p.MemberOrg.UUID(), p.MemberOrgName, p.Name, p.Email, string(p.Role),

@@ -30,12 +30,17 @@ const relationshipsSQL = `WITH RECURSIVE reach AS (
 
 // Relationships implements access.Tuples. Within a request (see Remembering) it
 // answers from what this node remembers. In a transaction it reads them anew:
-// what was locked may have changed whoever waited for it.
+// what was locked may have changed whoever waited for it, and nobody remembers
+// what it has changed itself.
 func (r Reader) Relationships(ctx context.Context, of access.Subject, objects ...access.Object) (access.Graph, error) {
 	if w, ok := r.q.(walled); ok {
 		return w.relationships(ctx, of, objects)
 	}
-	rows, err := r.q.Query(ctx, relationshipsSQL, relationshipArgs(r.org, of, objects)...)
+	return readAnew(ctx, r.q, r.org, of, objects)
+}
+
+func readAnew(ctx context.Context, q querier, org access.OrgID, of access.Subject, objects []access.Object) (access.Graph, error) {
+	rows, err := q.Query(ctx, relationshipsSQL, relationshipArgs(org, of, objects)...)
 	if err != nil {
 		return nil, faultOf(err)
 	}
@@ -76,7 +81,7 @@ func (tx *Tx) Relate(ctx context.Context, o access.Object, t access.Tuple) error
 	if !o.Type.Takes(t) {
 		return fmt.Errorf("the schema has no %s#%s@%s", o.Type, t.Relation, t.Subject())
 	}
-	tx.judge = nil
+	tx.judge, tx.related = nil, true
 	return tx.write(ctx, relateSQL, tx.org.UUID(), string(o.Type), o.ID, t.Relation, t.SubjectType, t.SubjectID, t.SubjectRelation)
 }
 
@@ -85,6 +90,6 @@ const unrelateSQL = `DELETE FROM relationship WHERE org_id = $1 AND object_type 
 
 // Unrelate removes what relates a subject to an object.
 func (tx *Tx) Unrelate(ctx context.Context, o access.Object, subjectType, subjectID string) error {
-	tx.judge = nil
+	tx.judge, tx.related = nil, true
 	return tx.write(ctx, unrelateSQL, tx.org.UUID(), string(o.Type), o.ID, subjectType, subjectID)
 }

@@ -179,7 +179,9 @@ func (db *DB) Ping(ctx context.Context) error {
 // the committing goroutine. It must not block. Set it before the first InTx.
 func (db *DB) OnCommit(f func(context.Context, []Entry)) { db.publish = f }
 
-// As returns a Reader that sees what belongs to the actor's organisation.
+// As returns a Reader that sees what belongs to the actor's organisation. Under
+// the context that Once gives, it reads in Once's transaction, whatever its
+// organisation: what that has changed, and without another connection.
 func (db *DB) As(by access.Actor) Reader {
 	return Reader{q: walled{db.app, by.Org, db.graph}, org: by.Org, judge: db.judge, clocks: db.clocks}
 }
@@ -191,7 +193,12 @@ func (db *DB) Judge(e access.Evaluator) { db.judge = e }
 // Evaluator returns the authority that questions are put to; nil when there is
 // none, and once the transaction has changed relationships, of which nobody else
 // can know yet: those by which it was allowed to have been asked about before.
-func (r Reader) Evaluator() access.Evaluator { return r.judge }
+func (r Reader) Evaluator(ctx context.Context) access.Evaluator {
+	if tx := carried(ctx); tx != nil {
+		return tx.judge
+	}
+	return r.judge
+}
 
 // everywhere returns a Reader that sees every organisation.
 func (db *DB) everywhere() Reader { return Reader{q: plain{db.worker}} }
@@ -214,7 +221,8 @@ type querier interface {
 	SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults
 }
 
-// walled runs each statement under one organisation, in one round trip.
+// walled runs each statement under one organisation, in one round trip: in the
+// transaction that the context carries, or else on any connection of the pool.
 type walled struct {
 	pool  *pgxpool.Pool
 	org   access.OrgID
@@ -226,6 +234,10 @@ type walled struct {
 const setOrgSQL = `SELECT set_config('app.org', $1, true)`
 
 func (w walled) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
+	if tx := carried(ctx); tx != nil {
+		defer tx.as(w.org)()
+		return tx.pipe.Query(ctx, sql, args...)
+	}
 	b := &pgx.Batch{}
 	b.Queue(setOrgSQL, w.org.UUID())
 	q := w.graph.ask(ctx)
@@ -249,6 +261,10 @@ func (w walled) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, e
 
 // SendBatch implements querier.
 func (w walled) SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults {
+	if tx := carried(ctx); tx != nil {
+		defer tx.as(w.org)()
+		return tx.pipe.SendBatch(ctx, b)
+	}
 	all := &pgx.Batch{}
 	all.Queue(setOrgSQL, w.org.UUID())
 	all.QueuedQueries = append(all.QueuedQueries, b.QueuedQueries...)

@@ -22,6 +22,8 @@ type Tx struct {
 	events []event.Event
 	audits []audit.Row
 	last   func(*pgx.Batch) // queues one more statement before the commit
+
+	related bool // it has changed relationships
 }
 
 type txKey struct{}
@@ -31,6 +33,22 @@ func joined(ctx context.Context, tx *Tx) context.Context {
 	return context.WithValue(ctx, txKey{}, tx)
 }
 
+// carried returns the transaction that a context was joined to; nil without one.
+func carried(ctx context.Context) *Tx {
+	tx, _ := ctx.Value(txKey{}).(*Tx)
+	return tx
+}
+
+// as lets the next statement see another organisation; what it returns lets those
+// after it see again what they saw. Both travel with the statements.
+func (tx *Tx) as(org access.OrgID) (back func()) {
+	if org == tx.org {
+		return func() {}
+	}
+	tx.pipe.kept.Queue(setOrgSQL, org.UUID())
+	return func() { tx.pipe.kept.Queue(setOrgSQL, tx.org.UUID()) }
+}
+
 // InTx runs fn in a transaction of the actor's organisation and commits what it
 // did, with the events it emitted; an error from fn undoes all of it. Inside
 // Once, fn joins the transaction that Once opened, and commits with it.
@@ -38,7 +56,7 @@ func joined(ctx context.Context, tx *Tx) context.Context {
 // Lock order: the organisation's test clock, domain rows, then counters; channel
 // heads are locked last, by the flush.
 func (db *DB) InTx(ctx context.Context, by access.Actor, fn func(*Tx) error) error {
-	if tx, ok := ctx.Value(txKey{}).(*Tx); ok {
+	if tx := carried(ctx); tx != nil {
 		if tx.org != by.Org {
 			return fmt.Errorf("transaction of %s joined as %s", tx.org, by.Org)
 		}
@@ -80,8 +98,12 @@ func (db *DB) begin(ctx context.Context, org access.OrgID, more ...func(*pgx.Bat
 }
 
 // Snapshot runs fn over one state of the database, in which nothing changes
-// while fn reads; what is committed meanwhile it does not see.
+// while fn reads; what is committed meanwhile it does not see. Inside Once it
+// does: fn reads in Once's transaction, each statement what there is by then.
 func (db *DB) Snapshot(ctx context.Context, by access.Actor, fn func(Reader) error) error {
+	if carried(ctx) != nil {
+		return fn(db.As(by))
+	}
 	conn, err := db.app.Acquire(ctx)
 	if err != nil {
 		return faultOf(err)

@@ -124,8 +124,10 @@ type Opinion struct{ Holds, Known bool }
 // opinion asks the authority that the tuples come with; without one nothing is
 // refused here.
 func opinion(ctx context.Context, tuples Tuples, by Actor, want Permission, on Object) (Opinion, error) {
-	if t, ok := tuples.(interface{ Evaluator() Evaluator }); ok {
-		if e := t.Evaluator(); e != nil {
+	if t, ok := tuples.(interface {
+		Evaluator(context.Context) Evaluator
+	}); ok {
+		if e := t.Evaluator(ctx); e != nil {
 			return e.Evaluate(ctx, by, want, on)
 		}
 	}

@@ -18,7 +18,7 @@ type judged struct {
 	err error
 }
 
-func (j judged) Evaluator() access.Evaluator { return j }
+func (j judged) Evaluator(context.Context) access.Evaluator { return j }
 
 func (j judged) Evaluate(context.Context, access.Actor, access.Permission, access.Object) (access.Opinion, error) {
 	return j.say, j.err
