@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/openinsure/openinsure/store/storetest"
 )
@@ -73,8 +74,16 @@ func TestDelegatedAuthority(t *testing.T) {
 		t.Errorf("%v, %v", q["decision"], q["daFlags"])
 	}
 	of := "/v1/analytics/" + c.una.Org.String() + "/da-utilization"
-	if got := c.want(200, "una", "GET", of, "")["data"].([]any); len(got) != 1 || got[0].(map[string]any)["agreementId"] != made["id"] {
+	if got := c.want(200, "una", "GET", of+"?asOf=2026-11-29", "")["data"].([]any); len(got) != 1 || got[0].(map[string]any)["agreementId"] != made["id"] {
 		t.Errorf("%v", got)
+	}
+	// Unless it is told, it goes by today, when the agreement may be over.
+	on := func(day time.Time) string {
+		return fmt.Sprint(c.want(200, "una", "GET", of+"?asOf="+day.UTC().Format(time.DateOnly), "")["data"])
+	}
+	before := on(time.Now())
+	if got := fmt.Sprint(c.want(200, "una", "GET", of, "")["data"]); got != before && got != on(time.Now()) {
+		t.Errorf("today: %s, want %s", got, before)
 	}
 	if got := c.want(200, "una", "GET", of+"?asOf=2020-01-01", "")["data"].([]any); len(got) != 1 {
 		t.Errorf("before it began: %v", got)
