@@ -71,12 +71,13 @@ type decisionBody struct {
 	DecidedBy  string          `json:"decidedBy" example:"usr_01J8K3M4N5P6Q7R8S9T0V1W2X4"`
 	DecidedAt  time.Time       `json:"decidedAt"`
 
-	ConfirmedBy     string     `json:"confirmedBy,omitempty" doc:"The second, where two have to agree."`
-	Authority       *useBody   `json:"authority,omitempty" doc:"By which it was decided."`
-	Confirmation    *useBody   `json:"confirmationAuthority,omitempty"`
-	Reference       *valueBody `json:"reference,omitempty" doc:"What the approval covers."`
-	AllowEdit       bool       `json:"allowEdit,omitempty" doc:"It holds while changes stay within the reference."`
-	CounterAccepted bool       `json:"counterAccepted,omitempty"`
+	ConfirmedBy     string       `json:"confirmedBy,omitempty" doc:"The second, where two have to agree."`
+	Authority       *useBody     `json:"authority,omitempty" doc:"By which it was decided."`
+	Confirmation    *useBody     `json:"confirmationAuthority,omitempty"`
+	Reference       *valueBody   `json:"reference,omitempty" doc:"The most that the approval covers."`
+	Bargain         *bargainBody `json:"bargain,omitempty" doc:"What was agreed to: the quote that was looked at, on the terms of the counter when there is one. A quote on other terms than these is not approved; of a counter, none at another premium."`
+	AllowEdit       bool         `json:"allowEdit,omitempty" doc:"It holds while changes of the risk stay within the reference. Of no use to a counter."`
+	CounterAccepted bool         `json:"counterAccepted,omitempty"`
 }
 
 type conditionBody struct {
@@ -192,11 +193,11 @@ type decideReferralInput struct {
 		Rationale  string           `json:"rationale" minLength:"1" maxLength:"5000" example:"Inside appetite once the roof is done." doc:"For your own organization; no deal room shows it."`
 		Questions  []string         `json:"questions,omitempty" nullable:"false" maxItems:"20" minLength:"1" maxLength:"500" example:"[\"Are both claims closed?\"]" doc:"With request_more_info: what to ask, shown in the deal room. Without them the rationale is the question, and the room shows only that there is one."`
 		Conditions []ConditionInput `json:"conditions,omitempty" nullable:"false" maxItems:"20" doc:"With approve."`
-		Counter    *counterBody     `json:"counter,omitempty" doc:"With approve: other terms than those asked for."`
+		Counter    *counterBody     `json:"counter,omitempty" doc:"With approve: other terms than those asked for. Once it is taken, the approval is of these only."`
 		ValidUntil *time.Time       `json:"validUntil,omitempty" doc:"With approve: until when it holds."`
 
-		OffsetPercent int  `json:"offsetPercent,omitempty" minimum:"0" maximum:"100" doc:"With approve: by how much premium and limit may still grow."`
-		AllowEdit     bool `json:"allowEdit,omitempty" doc:"With approve: it survives changes of the risk that stay within that."`
+		OffsetPercent int  `json:"offsetPercent,omitempty" minimum:"0" maximum:"100" doc:"With approve: by how much premium, limit and insured values may still grow."`
+		AllowEdit     bool `json:"allowEdit,omitempty" doc:"With approve: it survives changes of the risk that stay within that, on the same terms."`
 		Override      bool `json:"override,omitempty" doc:"With approve: although no profile covers it. Takes canOverride, and a second person."`
 	}
 }

@@ -32,13 +32,14 @@ func useOf(u *authority.Use) *useBody {
 type valueBody struct {
 	Premium        *Money     `json:"premium,omitempty" doc:"None: there is no price yet."`
 	Limit          Money      `json:"limit"`
+	InsuredValue   Money      `json:"insuredValue,omitempty" doc:"Of all that is insured, the submission's tiv. None: it is no matter of values."`
 	LineOfBusiness string     `json:"lineOfBusiness" example:"GL"`
 	State          string     `json:"state" example:"OR"`
 	Issue          *issueBody `json:"issue,omitempty"`
 }
 
 func valueOf(v authority.Value) valueBody {
-	b := valueBody{Premium: (*Money)(v.Premium), Limit: Money(v.Limit), LineOfBusiness: v.Line, State: v.State}
+	b := valueBody{Premium: (*Money)(v.Premium), Limit: Money(v.Limit), InsuredValue: Money(v.Insured), LineOfBusiness: v.Line, State: v.State}
 	if v.Issue != nil {
 		i := bodyOfIssue(*v.Issue)
 		b.Issue = &i
@@ -46,12 +47,27 @@ func valueOf(v authority.Value) valueBody {
 	return b
 }
 
+// bargainBody is what an approval agrees to.
+type bargainBody struct {
+	Premium Money     `json:"premium"`
+	Terms   termsBody `json:"terms"`
+}
+
+// bargainOf is nil where there was no quote.
+func bargainOf(b *referral.Bargain) *bargainBody {
+	if b == nil || b.Terms.Limit == 0 {
+		return nil
+	}
+	return &bargainBody{Money(b.Premium), quoteTerms(b.Terms)}
+}
+
 type proposalBody struct {
-	Decision   string    `json:"decision" enum:"approve"`
-	Rationale  string    `json:"rationale"`
-	ProposedBy string    `json:"proposedBy" example:"usr_01J8K3M4N5P6Q7R8S9T0V1W2X4"`
-	ProposedAt time.Time `json:"proposedAt"`
-	Authority  *useBody  `json:"authority"`
+	Decision   string       `json:"decision" enum:"approve"`
+	Rationale  string       `json:"rationale"`
+	ProposedBy string       `json:"proposedBy" example:"usr_01J8K3M4N5P6Q7R8S9T0V1W2X4"`
+	ProposedAt time.Time    `json:"proposedAt"`
+	Authority  *useBody     `json:"authority"`
+	Bargain    *bargainBody `json:"bargain,omitempty" doc:"What the two agree to: the quote that was looked at, on the terms of the counter when there is one."`
 }
 
 type endingBody struct {
@@ -73,11 +89,11 @@ func (b referralBody) work(r referral.Referral) referralBody {
 		b.History = append(b.History, endingBody{What: e.What, By: e.By, Rationale: e.Because, At: e.At})
 	}
 	if p := r.Proposal; p != nil {
-		b.Proposal = &proposalBody{Decision: string(p.Decision.Verb), Rationale: p.Decision.Rationale, ProposedBy: p.By, ProposedAt: p.At, Authority: useOf(&p.Use)}
+		b.Proposal = &proposalBody{Decision: string(p.Decision.Verb), Rationale: p.Decision.Rationale, ProposedBy: p.By, ProposedAt: p.At, Authority: useOf(&p.Use), Bargain: bargainOf(r.Bargain)}
 	}
 	if d := b.Decision; d != nil {
 		d.ConfirmedBy, d.Authority, d.Confirmation, d.AllowEdit = r.SecondBy, useOf(r.Use), useOf(r.SecondUse), r.AllowEdit
-		d.CounterAccepted = r.Taken
+		d.CounterAccepted, d.Bargain = r.Taken, bargainOf(r.Bargain)
 		if r.Reference != nil {
 			v := valueOf(*r.Reference)
 			d.Reference = &v

@@ -397,3 +397,39 @@ var store0 store.ReferralFilter
 
 // ten is a page of ten.
 var ten = store.Page{Limit: 10}
+
+// The second of two is asked for authority over what the first proposed, and that
+// is what they agree to, whatever was quoted since.
+func TestTheSecondConfirmsWhatWasProposed(t *testing.T) {
+	h := openHall(t)
+	rules := referral.StandardRules()
+	rules.FourEyesAbove = new(money.Cents(10_000_000))
+	if _, err := h.desk.SetRules(t.Context(), h.ada, rules, whatever); err != nil {
+		t.Fatal(err)
+	}
+	h.give(t, h.maria, 3, 20_000_000)
+	h.give(t, h.noor, 2, 14_000_000) // less than $142,500
+	r, err := h.desk.Refer(t.Context(), h.una, referral.Ask{Entity: referral.Entity{Type: referral.Submission, ID: h.sub.ID}, Reason: "other", Rationale: "x"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r, err = h.desk.Decide(t.Context(), h.maria, r.ID, yes, whatever); err != nil || r.Status != referral.PendingSecond {
+		t.Fatal(r.Status, err)
+	}
+	cheaper, err := h.desk.QuoteAs(t.Context(), h.una, h.sub.ID, insurance.Ask{Beside: true, Terms: quote.Terms{Deductible: 10_000_000, Limit: 50_000_000}}, whatever)
+	if err != nil || cheaper.GrossPremium >= 14_000_000 {
+		t.Fatal(cheaper.GrossPremium, err)
+	}
+	if _, err := h.desk.Confirm(t.Context(), h.noor, r.ID, "x", whatever); !errors.Is(err, authority.ErrExceeded) {
+		t.Fatalf("confirmed by less than what was proposed: %v", err)
+	}
+	h.give(t, h.noor, 2, 14_250_000)
+	if r, err = h.desk.Confirm(t.Context(), h.noor, r.ID, "x", whatever); err != nil || *r.Reference.Premium != 14_250_000 {
+		t.Fatalf("%+v, %v", r.Reference, err)
+	}
+	for id, want := range map[quote.ID]quote.Status{h.quote.ID: quote.Status(quote.Quoted), cheaper.ID: cheaper.Status} {
+		if q, err := h.db.As(h.una).Quote(t.Context(), id); err != nil || q.Status != want {
+			t.Errorf("of %s it is %s, want %s, %v", q.GrossPremium, q.Status, want, err)
+		}
+	}
+}

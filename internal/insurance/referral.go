@@ -1,7 +1,6 @@
 package insurance
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -84,20 +83,11 @@ func (m matter) mayAsk(ctx context.Context, tx *store.Tx, e referral.Entity) err
 }
 
 // value is what somebody has to agree to.
-func (m matter) value() authority.Value { return valueOf(m.Submission, m.Quote) }
-
-func valueOf(s submission.Submission, q *quote.Quote) authority.Value {
-	v := authority.Value{Limit: s.RequestedLimit, Insured: s.Exposure.InsuredValue, Line: s.LineOfBusiness, State: s.State}
-	if q != nil {
-		v.Premium = &q.GrossPremium
-		v.Limit = cmp.Or(q.Terms.Limit, v.Limit)
-	}
-	return v
-}
+func (m matter) value() authority.Value { return referral.PriceOf(m.Submission, m.Quote).Value }
 
 // bench is by what somebody may decide at this moment.
 func (m matter) bench(ctx context.Context, tx *store.Tx, by access.Actor) (referral.Bench, error) {
-	on := referral.Bench{Threshold: m.Program.AutoBindThreshold, FourEyesAbove: m.Rules.FourEyesAbove, Value: m.value()}
+	on := referral.Bench{Threshold: m.Program.AutoBindThreshold, FourEyesAbove: m.Rules.FourEyesAbove, Value: m.value(), Quote: m.Quote}
 	var err error
 	on.Grants, err = tx.Grants(ctx, by.ID, m.At)
 	return on, err
@@ -289,9 +279,6 @@ func (d *Desk) Decide(ctx context.Context, by access.Actor, id referral.ID, dec 
 			return r, event.Event{}, err
 		}
 		after, told, err := r.Decide(by, dec, on, m.At)
-		if err == nil && dec.Counter != nil && m.Quote != nil { // it has to make sense with what it leaves as it is
-			_, err = m.Quote.Countered(quote.Counter(*dec.Counter), m.At)
-		}
 		if err == nil && after.Status == referral.PendingSecond {
 			told.Persons, err = nextOf(ctx, tx, m, after)
 		}
@@ -455,23 +442,41 @@ func answersCounter(by access.Actor, take bool, because string) move {
 
 func answerCounter(ctx context.Context, tx *store.Tx, m matter, by access.Actor, r referral.Referral, take bool, because string) (referral.Referral, event.Event, error) {
 	after, told, err := r.AnswerCounter(by, take, because, m.At)
-	if err != nil || !take || m.Quote == nil {
+	if err != nil || !take || m.Quote == nil || !after.MakesVersion() {
 		return after, told, err
 	}
-	q, err := m.Quote.Countered(quote.Counter(*r.Counter), m.At)
+	prices, err := m.prices(ctx, tx)
 	if err != nil {
 		return after, told, err
 	}
-	if r.Entity == (referral.Entity{Type: referral.Quote, ID: m.Quote.ID}) { // of several, the others stay to choose from
-		err = tx.StandQuote(ctx, m.Quote.ID, quote.Superseded)
+	of, made, ok := after.TakenVersion(prices, m.At)
+	if !ok {
+		return after, told, referral.ErrCounter.With("status", r.Status)
+	}
+	if r.Entity == (referral.Entity{Type: referral.Quote, ID: of.ID}) { // of several, the others stay to choose from
+		err = tx.StandQuote(ctx, of.ID, quote.Superseded)
 	} else {
-		err = tx.Supersede(ctx, q.Submission)
+		err = tx.Supersede(ctx, of.Submission)
 	}
 	if err != nil {
 		return after, told, err
 	}
-	_, err = tx.AddQuote(ctx, q)
+	_, err = tx.AddQuote(ctx, made)
 	return after, told, err
+}
+
+// prices are the open quotes of a submission, the one that it is about first.
+func (m matter) prices(ctx context.Context, tx *store.Tx) ([]referral.Price, error) {
+	open, err := tx.OpenQuotes(ctx, m.Submission.ID)
+	var first, others []referral.Price
+	for _, q := range open {
+		if p := referral.PriceOf(m.Submission, &q); q.ID == m.Quote.ID {
+			first = append(first, p)
+		} else {
+			others = append(others, p)
+		}
+	}
+	return append(first, others...), err
 }
 
 // tellReferral emits an event of a referral, and its card when the referral is

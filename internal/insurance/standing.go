@@ -25,7 +25,7 @@ func stand(ctx context.Context, tx *store.Tx, s submission.Submission, all []ref
 	}
 	prices := make([]referral.Price, len(open))
 	for i, q := range open {
-		prices[i] = referral.Price{Quote: q, Value: valueOf(s, &q)}
+		prices[i] = referral.PriceOf(s, &q)
 	}
 	status, stands := referral.Standing(s, prices, all, at)
 	var moved []quote.Quote
@@ -109,7 +109,7 @@ func (d *Desk) reconsider(ctx context.Context, tx *store.Tx, s submission.Submis
 		return s, q, err
 	}
 	if !beside {
-		if err := outgrow(ctx, tx, s, valueOf(s, &q), all, at); err != nil {
+		if err := outgrow(ctx, tx, referral.PriceOf(s, &q), all, at); err != nil {
 			return s, q, err
 		}
 	}
@@ -124,9 +124,9 @@ func (d *Desk) reconsider(ctx context.Context, tx *store.Tx, s submission.Submis
 	return s, q, err
 }
 
-// outgrow lets the referrals of a submission, which are locked, follow a risk
-// that has changed.
-func outgrow(ctx context.Context, tx *store.Tx, s submission.Submission, v authority.Value, all []referral.Referral, at time.Time) error {
+// outgrow lets the referrals of a submission, which are locked, follow a price that
+// took the place of those before, or a risk that has changed.
+func outgrow(ctx context.Context, tx *store.Tx, p referral.Price, all []referral.Referral, at time.Time) error {
 	rules, err := tx.Rules(ctx)
 	if err != nil {
 		return err
@@ -139,7 +139,7 @@ func outgrow(ctx context.Context, tx *store.Tx, s submission.Submission, v autho
 		if r.Entity.Type == referral.Policy {
 			continue
 		}
-		after, draft, told := r.Changed(v, s.Risk(), at)
+		after, draft, told := r.Changed(p, at)
 		if told.Type == "" {
 			continue
 		}
@@ -167,7 +167,7 @@ func (d *Desk) agreed(ctx context.Context, tx *store.Tx, b *bid) ([]string, erro
 	if b.Held != nil {
 		b.Held.Referrals = all
 	}
-	v := valueOf(b.Submission, &b.Quote)
+	price := referral.PriceOf(b.Submission, &b.Quote)
 	yes := false
 	for _, r := range all {
 		for _, code := range r.Blockers(b.At) {
@@ -175,7 +175,7 @@ func (d *Desk) agreed(ctx context.Context, tx *store.Tx, b *bid) ([]string, erro
 				blockers = append(blockers, code)
 			}
 		}
-		yes = yes || r.Agrees(v, b.At)
+		yes = yes || r.Agrees(price, b.At)
 	}
 	if b.Quote.Decision == quote.Referred && !yes && !slices.Contains(blockers, "quote_referred") {
 		blockers = append(blockers, "quote_referred")
@@ -184,7 +184,7 @@ func (d *Desk) agreed(ctx context.Context, tx *store.Tx, b *bid) ([]string, erro
 		return blockers, nil
 	}
 	if !yes && b.By.Kind == access.User {
-		if yes, err = ownAuthority(ctx, tx, *b, v); err != nil {
+		if yes, err = ownAuthority(ctx, tx, *b, price.Value); err != nil {
 			return nil, err
 		}
 	}

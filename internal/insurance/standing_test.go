@@ -17,6 +17,7 @@ import (
 	"github.com/openinsure/openinsure/internal/insurance/money"
 	"github.com/openinsure/openinsure/internal/insurance/policy"
 	"github.com/openinsure/openinsure/internal/insurance/quote"
+	"github.com/openinsure/openinsure/internal/insurance/rating"
 	"github.com/openinsure/openinsure/internal/insurance/referral"
 	"github.com/openinsure/openinsure/internal/insurance/submission"
 	"github.com/openinsure/openinsure/store/storetest"
@@ -287,6 +288,138 @@ func TestCounterOffers(t *testing.T) {
 	}
 	if ts, err := h.db.As(h.una).Timeline(t.Context(), p.ID); err != nil || len(ts) != 1 || !cmp.Equal(ts[0].Working.Terms, terms) {
 		t.Errorf("the policy is on %+v, %v", ts, err)
+	}
+}
+
+// A counter that was taken agrees to its own version, and not to the terms that it
+// was made in place of.
+func TestATakenCounterAgreesToNothingElse(t *testing.T) {
+	h := openHall(t)
+	h.give(t, h.maria, 3, 15_000_000)
+	r := h.ask(t)
+	dec := yes
+	dec.Counter = &referral.Counter{Premium: new(money.Cents(15_000_000)), Exclusions: []string{"Roofing"}}
+	if _, err := h.desk.Decide(t.Context(), h.maria, r.ID, dec, whatever); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.desk.AnswerCounter(t.Context(), h.una, r.ID, true, "", whatever); err != nil {
+		t.Fatal(err)
+	}
+	if got := h.stands(t); got != "quoted quoted" {
+		t.Fatalf("the counter stands %s", got)
+	}
+	again, err := h.desk.Quote(t.Context(), h.una, h.sub.ID, whatever)
+	if err != nil || again.GrossPremium != h.quote.GrossPremium || again.Status != quote.Status(quote.Referred) {
+		t.Errorf("the terms before are %s, at %s, %v", again.Status, again.GrossPremium, err)
+	}
+	if got := h.stands(t) + " " + h.blocked(t); got != "referred referred [quote_referred authority_required]" {
+		t.Errorf("the terms before: %s", got)
+	}
+}
+
+// A counter is to the quote that whoever made it looked at, also when others were
+// made since; and to none when that is gone.
+func TestACounterIsOfTheQuoteThatWasSeen(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		a    insurance.Ask
+		want string
+	}{
+		{"one beside it", insurance.Ask{Beside: true, Terms: quote.Terms{Limit: 150_000_000}}, "quoted quoted"},
+		{"one in its place", insurance.Ask{Terms: quote.Terms{Deductible: 1_000_000}}, "referred referred"},
+	} {
+		h := openHall(t)
+		h.give(t, h.maria, 3, 15_000_000)
+		r, err := h.desk.Refer(t.Context(), h.una, referral.Ask{Entity: referral.Entity{Type: referral.Submission, ID: h.sub.ID}, Reason: "other", Rationale: "x"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		dec := yes
+		dec.Counter = &referral.Counter{Premium: new(money.Cents(15_000_000))}
+		if _, err := h.desk.Decide(t.Context(), h.maria, r.ID, dec, whatever); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := h.desk.QuoteAs(t.Context(), h.una, h.sub.ID, tt.a, whatever); err != nil {
+			t.Fatal(err)
+		}
+		_, err = h.desk.AnswerCounter(t.Context(), h.una, r.ID, true, "", whatever)
+		if taken := err == nil; taken != tt.a.Beside || !taken && !errors.Is(err, referral.ErrCounter) {
+			t.Errorf("%s: taken %v, %v", tt.name, taken, err)
+		}
+		q, _, err := h.db.As(h.una).LatestQuote(t.Context(), h.sub.ID)
+		if got := h.stands(t); err != nil || got != tt.want || tt.a.Beside && (q.GrossPremium != 15_000_000 || !q.Terms.Equal(h.quote.Terms)) {
+			t.Errorf("%s: stands %s, with %s for %+v, %v", tt.name, got, q.GrossPremium, q.Terms, err)
+		}
+	}
+}
+
+// An approval that allows edits ends where the insured values are beyond what
+// somebody's authority was asked for.
+func TestInsuredValuesOutgrowAnApproval(t *testing.T) {
+	h := openHall(t)
+	value := func(v money.Cents) {
+		t.Helper()
+		if _, err := h.desk.Correct(t.Context(), h.una, h.sub.ID, func(s *submission.Submission) { s.Exposure.InsuredValue = v }, whatever); err != nil {
+			t.Fatal(err)
+		}
+		var err error
+		if h.quote, err = h.desk.Quote(t.Context(), h.una, h.sub.ID, whatever); err != nil {
+			t.Fatal(err)
+		}
+	}
+	value(100_000_000)
+	p := h.give(t, h.maria, 3, 20_000_000)
+	may := func(most money.Cents) {
+		t.Helper()
+		if _, err := h.desk.ChangeProfile(t.Context(), h.ada, p.ID, whatever, func(p *authority.Profile) { p.MaxTIV = &most }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := h.ask(t)
+	dec := yes
+	dec.AllowEdit, dec.Offset = true, 5
+	may(104_999_999)
+	if _, err := h.desk.Decide(t.Context(), h.maria, r.ID, dec, whatever); !errors.Is(err, authority.ErrExceeded) {
+		t.Errorf("with an offset that is beyond her authority: %v", err)
+	}
+	may(105_000_000)
+	if got, err := h.desk.Decide(t.Context(), h.maria, r.ID, dec, whatever); err != nil || got.Reference.Insured != 105_000_000 {
+		t.Fatalf("%+v, %v", got.Reference, err)
+	}
+	value(105_000_000)
+	if got := h.stands(t); got != "quoted quoted" {
+		t.Errorf("as much as she agreed to: stands %s", got)
+	}
+	value(10_000_000_000)
+	if got := h.stands(t) + " " + h.blocked(t); got != "referred referred [quote_referred authority_required]" {
+		t.Errorf("a hundred times that: %s", got)
+	}
+	if got, err := h.db.As(h.una).Referral(t.Context(), r.ID); err != nil || got.Status != referral.Lapsed {
+		t.Errorf("%s, %v", got.Status, err)
+	}
+}
+
+// What the approval of a price does not agree to alone it does not agree to beside
+// it either: the binder's own discount is another question.
+func TestACheaperQuoteBesideIsAnotherQuestion(t *testing.T) {
+	for name, beside := range map[string]bool{"beside": true, "in its place": false} {
+		h := openHall(t)
+		h.give(t, h.maria, 3, 20_000_000)
+		r := h.ask(t)
+		if _, err := h.desk.Decide(t.Context(), h.maria, r.ID, yes, whatever); err != nil {
+			t.Fatal(err)
+		}
+		cheap, err := h.desk.QuoteAs(t.Context(), h.una, h.sub.ID, insurance.Ask{Beside: beside, Terms: quote.Terms{Schedule: &rating.Schedule{Percent: -25, Reason: "management"}}}, whatever)
+		if err != nil || cheap.Status != quote.Status(quote.Referred) {
+			t.Errorf("%s: %s of %s is %s, %v", name, cheap.GrossPremium, h.quote.GrossPremium, cheap.Status, err)
+		}
+		old, err := h.db.As(h.una).Quote(t.Context(), h.quote.ID)
+		if want := map[bool]quote.Status{true: quote.Status(quote.Quoted), false: quote.Superseded}[beside]; err != nil || old.Status != want {
+			t.Errorf("%s: what she agreed to is %s, %v", name, old.Status, err)
+		}
+		if _, err := h.desk.Bind(t.Context(), h.una, h.sub.ID, policy.Order{Plan: billing.PayInFull, Quote: cheap.ID}, whatever); !errors.Is(err, quote.ErrNotBindable) {
+			t.Errorf("%s: bound: %v", name, err)
+		}
 	}
 }
 

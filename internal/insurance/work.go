@@ -113,8 +113,7 @@ func (d *Desk) outgrown(ctx context.Context, tx *store.Tx, s submission.Submissi
 	if err != nil || len(all) == 0 {
 		return s, err
 	}
-	v := valueOf(s, nil)
-	if err := outgrow(ctx, tx, s, v, all, at); err != nil {
+	if err := outgrow(ctx, tx, referral.PriceOf(s, nil), all, at); err != nil {
 		return s, err
 	}
 	s.Status, _ = referral.Standing(s, nil, all, at)

@@ -273,7 +273,7 @@ func (g Grant) use(by string) Use {
 // Covers reports whether a value that was agreed to, as the reference, covers
 // another: no more money, and the same line and state.
 func (v Value) Covers(other Value) bool {
-	if v.Line != other.Line || v.State != other.State || other.Limit > v.Limit {
+	if v.Line != other.Line || v.State != other.State || other.Limit > v.Limit || other.Insured > v.Insured {
 		return false
 	}
 	return other.Premium == nil || v.Premium != nil && *other.Premium <= *v.Premium
@@ -282,6 +282,7 @@ func (v Value) Covers(other Value) bool {
 // Reference returns what an approval of v with an offset in percent covers.
 func (v Value) Reference(percent int) Value {
 	v.Limit = money.Cents(AtMost.Offset(int64(v.Limit), percent))
+	v.Insured = money.Cents(AtMost.Offset(int64(v.Insured), percent))
 	if v.Premium != nil {
 		p := money.Cents(AtMost.Offset(int64(*v.Premium), percent))
 		v.Premium = &p

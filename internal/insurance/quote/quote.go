@@ -86,6 +86,14 @@ type Terms struct {
 	Exclusions []string         `json:"exclusions,omitempty"` // what is not covered; of a counter that was taken
 }
 
+// Equal reports whether terms are the same.
+func (t Terms) Equal(o Terms) bool {
+	if (t.Schedule == nil) != (o.Schedule == nil) || t.Schedule != nil && *t.Schedule != *o.Schedule {
+		return false
+	}
+	return t.Limit == o.Limit && t.Aggregate == o.Aggregate && t.Deductible == o.Deductible && slices.Equal(t.Exclusions, o.Exclusions)
+}
+
 // of completes asked terms by what a submission says, and refuses those that
 // contradict each other.
 func (t Terms) of(s submission.Submission) (Terms, error) {

@@ -7,7 +7,6 @@ import (
 	"github.com/openinsure/openinsure/internal/access"
 	"github.com/openinsure/openinsure/internal/event"
 	"github.com/openinsure/openinsure/internal/fault"
-	"github.com/openinsure/openinsure/internal/insurance/authority"
 )
 
 // ErrCounter refuses an answer to a counter that nobody made, or that was
@@ -39,7 +38,7 @@ func (r Referral) AnswerCounter(by access.Actor, take bool, because string, at t
 	r.UpdatedAt, r.Taken = at, take
 	if !take {
 		r = r.ended("counter_refused", by.ID, because, at)
-		r.Status, r.Verdict, r.Use, r.SecondUse, r.Reference = InReview, Verdict{Terms: Terms{Conditions: []Condition{}}}, nil, nil, nil
+		r.Status, r.Verdict, r.Use, r.SecondUse, r.Reference, r.Bargain = InReview, Verdict{Terms: Terms{Conditions: []Condition{}}}, nil, nil, nil, nil
 	}
 	return r, r.tell(by, told, at), nil
 }
@@ -78,27 +77,40 @@ func (r Referral) system() access.Actor {
 	return access.Actor{Kind: access.System, ID: "system", Org: r.Org}
 }
 
-// Tolerance is by how much, in percent, a premium may differ from the one that
-// was asked about, in either direction, before the question is another one.
-const Tolerance = 5
-
 // same reports whether a risk is materially still the one that was asked about.
-func (r Referral) same(v authority.Value, risk string) bool {
-	if r.Risk != "" && r.Risk != risk {
+func (r Referral) same(p Price) bool {
+	if r.Risk != "" && r.Risk != p.Risk {
 		return false
 	}
-	if r.Value.Premium == nil || v.Premium == nil { // a first price changes no risk
-		return r.Value.Premium == nil || v.Premium != nil
+	asked, now := r.Value.Premium, p.Value.Premium
+	if asked == nil || now == nil { // a first price changes no risk
+		return asked == nil || now != nil
 	}
-	apart := max(*v.Premium-*r.Value.Premium, *r.Value.Premium-*v.Premium)
-	return int64(apart)*100 <= int64(*r.Value.Premium)*Tolerance
+	return !below(*asked, *now) && int64(*now-*asked)*100 <= int64(*asked)*Tolerance
 }
 
-// Changed says what becomes of a referral when the risk is now another: a
-// question is superseded by a draft, which is returned, too; an approval holds
-// when it allows edits and covers the new value, and lapses otherwise.
-func (r Referral) Changed(v authority.Value, risk string, at time.Time) (after Referral, draft *Referral, told event.Event) {
-	if r.same(v, risk) {
+// stays reports whether a referral is untouched by a price that takes the place of
+// those before. What one has agreed to while another is asked, the second of two
+// or the broker, has to be still there to be agreed to.
+func (r Referral) stays(p Price) bool {
+	kept := r.Bargain != nil
+	switch {
+	case r.Status == PendingSecond:
+		return r.same(p) && (!kept || r.holds(p))
+	case r.Waits():
+		return r.holds(p) || r.same(p) && !kept
+	case r.Status == Decided:
+		return r.holds(p) || r.same(p)
+	}
+	return r.same(p)
+}
+
+// Changed says what becomes of a referral when a price takes the place of those
+// before, or the risk is now another and has none. A question that is another then
+// is superseded by a draft, which is returned, too; an approval lapses unless it
+// is to the new price.
+func (r Referral) Changed(p Price, at time.Time) (after Referral, draft *Referral, told event.Event) {
+	if r.stays(p) {
 		return r, nil, event.Event{}
 	}
 	switch {
@@ -107,11 +119,11 @@ func (r Referral) Changed(v authority.Value, risk string, at time.Time) (after R
 		next := Referral{
 			ID: NewID(at), Org: r.Org, Entity: r.Entity, Submission: r.Submission, Room: r.Room, Reason: r.Reason, Rationale: r.Rationale, Status: Draft,
 			RaisedBy: r.RaisedBy, Requests: []Request{}, Verdict: Verdict{Terms: Terms{Conditions: []Condition{}}},
-			Work: Work{Value: v, Risk: risk, Supersedes: r.ID.String()}, CreatedAt: at, UpdatedAt: at, Version: 1,
+			Work: Work{Value: p.Value, Risk: p.Risk, Supersedes: r.ID.String()}, CreatedAt: at, UpdatedAt: at, Version: 1,
 		}
 		next.Value.Issue = r.Value.Issue
 		return r, &next, told
-	case r.Status == Decided && r.Outcome != Declined && (!r.AllowEdit || !r.Reference.Covers(v)):
+	case r.Status == Decided && r.Outcome != Declined:
 		r, told, _ = r.end(r.system(), Lapsed, "The risk has changed.", at)
 	}
 	return r, nil, told
@@ -134,9 +146,10 @@ func (r Referral) Blockers(at time.Time) []string {
 	return nil
 }
 
-// Agrees reports whether a referral approves of a value now.
-func (r Referral) Agrees(v authority.Value, at time.Time) bool {
-	return r.Entity.Type != Policy && r.Approves() && (r.ValidUntil == nil || at.Before(*r.ValidUntil)) && r.Reference != nil && r.Reference.Covers(v)
+// Agrees reports whether a referral approves of a price now.
+func (r Referral) Agrees(p Price, at time.Time) bool {
+	c, ok := r.consent()
+	return ok && r.Approves() && (r.ValidUntil == nil || at.Before(*r.ValidUntil)) && c.to(p)
 }
 
 // Dropped returns a referral about something that is over as taken back, or as

@@ -11,6 +11,7 @@ import (
 	"github.com/openinsure/openinsure/internal/id"
 	"github.com/openinsure/openinsure/internal/insurance/authority"
 	"github.com/openinsure/openinsure/internal/insurance/money"
+	"github.com/openinsure/openinsure/internal/insurance/quote"
 )
 
 // Verb is what an underwriter answers. Reject is final: to ask for more is
@@ -59,6 +60,7 @@ type Bench struct {
 	Threshold     money.Cents  // up to this premium nobody's authority is asked for
 	FourEyesAbove *money.Cents // above this premium approvals take two persons; nil: never
 	Value         authority.Value
+	Quote         *quote.Quote // that he looks at; nil: there is none
 }
 
 // A Proposal is the first of two decisions.
@@ -161,6 +163,13 @@ func (r Referral) Decide(by access.Actor, d Decision, on Bench, at time.Time) (R
 	use, err := r.judge(by, on, judgement{Value: value, Override: d.Override})
 	if err != nil {
 		return r, event.Event{}, err
+	}
+	if taken.Bargain = nil; d.Verb == Approve {
+		b, err := on.bargain(d.Counter, at)
+		if err != nil {
+			return r, event.Event{}, err
+		}
+		taken.Bargain = &b
 	}
 	if d.Verb == Approve && (use.Override || on.two(value)) {
 		taken.Status, taken.Proposal = PendingSecond, &Proposal{Decision: d, By: by.ID, Use: use, At: at}

@@ -17,6 +17,7 @@ import (
 	"github.com/openinsure/openinsure/internal/fault"
 	"github.com/openinsure/openinsure/internal/insurance/authority"
 	"github.com/openinsure/openinsure/internal/insurance/money"
+	"github.com/openinsure/openinsure/internal/insurance/quote"
 	"github.com/openinsure/openinsure/internal/insurance/referral"
 )
 
@@ -101,8 +102,12 @@ func play(t *rapid.T, pace referral.Pace, seen map[string]int) {
 	const threshold = money.Cents(10_000_000)
 	four := money.Cents(15_000_000)
 	premium := money.Cents(rapid.Int64Range(1, 30_000_000).Draw(t, "premium"))
+	price := func() referral.Price {
+		q := quote.Quote{CreatedAt: noon, GrossPremium: premium, Terms: quote.Terms{Limit: 100_000_000}}
+		return referral.Price{Quote: q, Value: authority.Value{Premium: &q.GrossPremium, Limit: q.Terms.Limit, Line: "GL", State: "OR"}, Risk: "risk"}
+	}
 	bench := func(by access.Actor) referral.Bench {
-		return referral.Bench{Grants: c.grants(by.ID), Threshold: threshold, FourEyesAbove: &four, Value: authority.Value{Premium: &premium, Limit: 100_000_000, Line: "GL", State: "OR"}}
+		return referral.Bench{Grants: c.grants(by.ID), Threshold: threshold, FourEyesAbove: &four, Value: price().Value, Quote: new(price().Quote)}
 	}
 	requester := c.people[0]
 	a := ask()
@@ -148,7 +153,9 @@ func play(t *rapid.T, pace referral.Pace, seen map[string]int) {
 			r, _ = r.Tick(pace, func(...string) string { return c.people[4].ID }, at)
 		case "change":
 			premium = max(1, premium+money.Cents(rapid.Int64Range(-3_000_000, 3_000_000).Draw(t, "more")))
-			r, _, _ = r.Changed(bench(by).Value, rapid.SampledFrom([]string{"risk", "risk", "another"}).Draw(t, "risk"), at)
+			p := price()
+			p.Risk = rapid.SampledFrom([]string{"risk", "risk", "another"}).Draw(t, "risk")
+			r, _, _ = r.Changed(p, at)
 		case "consume":
 			r = r.Consume(at)
 		case "drop":

@@ -110,6 +110,7 @@ type Work struct {
 	Use        *authority.Use   `json:"use,omitempty"`        // the authority by which it was decided
 	SecondUse  *authority.Use   `json:"secondUse,omitempty"`  // and confirmed
 	Reference  *authority.Value `json:"reference,omitempty"`  // what an approval covers
+	Bargain    *Bargain         `json:"bargain,omitempty"`    // that it is about, with its counter's terms; nil: it agrees to nothing, or is older than this field
 	AllowEdit  bool             `json:"allowEdit,omitempty"`  // it survives changes within the reference
 	Taken      bool             `json:"taken,omitempty"`      // the counter was accepted
 	Endings    []Ending         `json:"endings,omitempty"`    // withdrawn, objected, revoked and so on, with reasons

@@ -1,6 +1,7 @@
 package referral
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -9,11 +10,27 @@ import (
 	"github.com/openinsure/openinsure/internal/insurance/submission"
 )
 
-// A Price is an open quote of a submission, and what somebody has to agree to
-// in it.
+// A Price is a quote of a submission, and what somebody has to agree to in it.
 type Price struct {
 	Quote quote.Quote
 	Value authority.Value
+	Risk  string // a hash of what makes it
+}
+
+// PriceOf is what somebody has to agree to in a submission with a quote. Nil is a
+// submission without one: there is no premium then.
+func PriceOf(s submission.Submission, q *quote.Quote) Price {
+	p := Price{Value: authority.Value{Limit: s.RequestedLimit, Insured: s.Exposure.InsuredValue, Line: s.LineOfBusiness, State: s.State}, Risk: s.Risk()}
+	if q != nil {
+		p = p.with(*q)
+	}
+	return p
+}
+
+// with puts a quote in the place of that of a price.
+func (p Price) with(q quote.Quote) Price {
+	p.Quote, p.Value.Premium, p.Value.Limit = q, &q.GrossPremium, cmp.Or(q.Terms.Limit, p.Value.Limit)
+	return p
 }
 
 // Standing is where a submission and its open quotes stand, given all that was
@@ -44,7 +61,7 @@ func Standing(s submission.Submission, prices []Price, all []Referral, at time.T
 		if p.Quote.Decision != quote.Referred {
 			continue
 		}
-		agreed := slices.ContainsFunc(about, func(r Referral) bool { return r.Agrees(p.Value, at) })
+		agreed := slices.ContainsFunc(about, func(r Referral) bool { return r.Agrees(p, at) })
 		switch {
 		case !agreed:
 			stand[i] = quote.Status(quote.Referred)

@@ -93,7 +93,8 @@ func (r Referral) end(by access.Actor, to Status, because string, at time.Time) 
 }
 
 // Confirm is the second of two who agree. He is neither who raised it nor the
-// first, and he brings authority of his own that neither of them lent him.
+// first, and he brings authority of his own that neither of them lent him, for
+// what the first proposed: whatever was quoted since is not what they agree to.
 func (r Referral) Confirm(by access.Actor, rationale string, on Bench, at time.Time) (Referral, event.Event, error) {
 	use, err := r.second(by, rationale, on)
 	if err != nil {
@@ -117,7 +118,7 @@ func (r Referral) Dissent(by access.Actor, rationale string, at time.Time) (Refe
 	if err := r.maySecond(by, rationale); err != nil {
 		return r, event.Event{}, err
 	}
-	r.Status, r.Proposal, r.UpdatedAt = InReview, nil, at
+	r.Status, r.Proposal, r.Bargain, r.UpdatedAt = InReview, nil, nil, at
 	r = r.ended("objected", by.ID, rationale, at)
 	return r, r.tell(by, event.ReferralObjected{ReferralSubject: r.subject(), Rationale: rationale, ObjectedBy: by.ID}, at), nil
 }
@@ -142,7 +143,6 @@ func (r Referral) second(by access.Actor, rationale string, on Bench) (authority
 	if err := r.maySecond(by, rationale); err != nil {
 		return authority.Use{}, err
 	}
-	on.Value.Issue = r.Value.Issue
 	d := r.Proposal.Decision
-	return r.judge(by, on, judgement{Value: d.value(on.Value), Override: d.Override, Besides: r.Proposal.firsts()})
+	return r.judge(by, on, judgement{Value: d.value(r.Value), Override: d.Override, Besides: r.Proposal.firsts()})
 }
