@@ -165,7 +165,7 @@ func (p Platform) testWebhook(ctx context.Context, in *testWebhookInput) (*bodyO
 			return fault.ErrValidation.Saying("Endpoints do not hear that type: see GET /v1/event-types.").Field("type", "enum")
 		}
 		now := p.Now()
-		example := event.New(by.Org, "", t.Example, now)
+		example := t.ExampleFor(by.Org, now)
 		payload, err := example.Payload()
 		if err != nil {
 			return err

@@ -32,7 +32,7 @@ func TestWebhookTest(t *testing.T) {
 		payload := storetest.Value[[]byte](t, c.db, `SELECT payload FROM delivery WHERE id = $1`, uuidOf[push.ID](t, d["id"]))
 		e, err := event.Open(payload)
 		typ, _ := event.Lookup(tt.want)
-		want, werr := event.New(c.una.Org, "", typ.Example, e.Timestamp).Payload()
+		want, werr := typ.ExampleFor(c.una.Org, e.Timestamp).Payload()
 		if err != nil || werr != nil {
 			t.Fatal(err, werr)
 		}

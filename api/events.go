@@ -251,7 +251,7 @@ func notNil(s []string) []string {
 func (a *API) eventTypes() ([]eventTypeBody, error) {
 	var out []eventTypeBody
 	for _, t := range event.Types() {
-		example, err := json.Marshal(t.Example)
+		example, err := t.ExampleData()
 		if err != nil {
 			return nil, err
 		}

@@ -17,6 +17,10 @@ func payloadSchema(t event.Type) (json.RawMessage, error) {
 	registry := huma.NewMapRegistry(defs, huma.DefaultSchemaNamer)
 	s := huma.SchemaFromType(registry, reflect.TypeOf(t.Example))
 	published(registry, s, reflect.TypeOf(t.Example))
+	if t.Metadata {
+		s.Properties["metadata"] = Metadata(nil).Schema(registry)
+		s.Properties["metadata"].Description = "Your own data, of what it happened to; {} when there is none. Only your organization hears it. Absent in what was told before it was."
+	}
 	parts := registry.Map()
 	for name, part := range parts {
 		published(registry, part, registry.TypeFromRef(defs+name))

@@ -24,7 +24,7 @@ func TestExamplesSatisfyTheirSchemas(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			b, err := json.Marshal(typ.Example)
+			b, err := typ.ExampleData()
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -106,7 +106,7 @@ func (h *House) settle(ctx context.Context, tx *store.Tx, by access.Actor, r roo
 	e := event.New(r.Org, r.ID.String(), event.RoomCreated{
 		RoomID: r.ID.String(), SubmissionID: r.Submission.String(), Title: r.Title, InsuredName: r.InsuredName,
 		LineOfBusiness: r.LineOfBusiness, ExternalID: r.ExternalID, Author: author,
-	}, a.at)
+	}, a.at).With(r.Metadata)
 	e.Author, e.Persons, e.Also = by.ID, persons(joining, by, event.Invited), []event.Channel{room.Shared(r.ID, r.Org)}
 	tx.Emit(e)
 	tx.Audit(by, audit.Fact{Action: audit.RoomOpened, Object: r.ID.String(), Org: r.Org, Details: audit.Details{"submissionId": r.Submission.String()}})
@@ -228,7 +228,7 @@ func (c *change) rename(ctx context.Context, to *string) error {
 
 // tell tells everybody in the room, and whom it concerns besides.
 func (c *change) tell(data event.Payload, whom ...event.Person) {
-	e := event.New(c.room.Org, c.room.ID.String(), data, c.at)
+	e := event.New(c.room.Org, c.room.ID.String(), data, c.at).With(c.room.Metadata)
 	e.Author, e.Persons, e.Also = c.by.ID, whom, []event.Channel{room.Shared(c.room.ID, c.room.Org)}
 	c.tx.Emit(e)
 }

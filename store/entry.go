@@ -71,7 +71,13 @@ func newFlush(ctx context.Context, events []event.Event) (*flush, error) {
 			f.quiet = append(f.quiet, e.Quiet)
 		}
 		for _, c := range e.Channels() {
-			f.hear(c, e, payload)
+			heard := payload
+			if t.Metadata {
+				if heard, err = e.PayloadFor(c); err != nil {
+					return nil, err
+				}
+			}
+			f.hear(c, e, heard)
 		}
 	}
 	return f, nil

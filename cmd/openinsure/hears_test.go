@@ -213,7 +213,7 @@ func (s *theatre) deliver() {
 // emit commits an event of a type, with persons in every part.
 func (s *theatre) emit(typ event.Type) event.ID {
 	s.t.Helper()
-	e := event.New(s.deal.Una.Org, s.deal.Room.ID.String(), typ.Example, time.Now())
+	e := event.New(s.deal.Una.Org, s.deal.Room.ID.String(), typ.Example, time.Now()).With(map[string]string{"secret": "7"})
 	for _, part := range everyPart {
 		e.Persons = append(e.Persons, s.people[part])
 	}
@@ -340,6 +340,31 @@ func (s *theatre) heard(typ event.Type, id event.ID) hearing {
 	return h
 }
 
+// keepsMetadata checks that of the metadata of what happened nobody hears but the
+// organisation: by its list, its webhooks and its audiences.
+func (s *theatre) keepsMetadata(typ event.Type, id event.ID) {
+	s.t.Helper()
+	const knows = ` convert_from(e.payload, 'UTF8') LIKE '%"metadata":{"secret":"7"}%'`
+	var want []string
+	if typ.Metadata {
+		want = append(want, "event")
+		for _, a := range typ.Audiences {
+			want = append(want, event.OrgChannel(s.deal.Una.Org, a))
+		}
+	}
+	slices.Sort(want)
+	got := s.strings(`SELECT 'event' FROM event e WHERE e.id = $1 AND`+knows+` UNION ALL
+		SELECT c.name FROM entry e JOIN channel c ON c.id = e.channel_id WHERE e.event_id = $1 AND`+knows+` ORDER BY 1 COLLATE "C"`, id.UUID())
+	if !slices.Equal(got, want) {
+		s.t.Errorf("%s: metadata is known to %q, want %q", typ.Name, got, want)
+	}
+	for _, b := range s.strings(`SELECT words::text FROM notification WHERE event_id = $1`, id.UUID()) {
+		if strings.Contains(b, "secret") {
+			s.t.Errorf("%s: in an inbox: %s", typ.Name, b)
+		}
+	}
+}
+
 // mails returns to whom mails of an event are.
 func (s *theatre) mails(id event.ID) []string {
 	s.t.Helper()
@@ -396,6 +421,7 @@ func TestWhoHearsWhat(t *testing.T) {
 				}
 			}
 			got := s.heard(typ, told[typ.Name])
+			s.keepsMetadata(typ, told[typ.Name])
 			if typ.Name == event.Posted {
 				got.Persons = only(got.Persons, expect.Persons)
 			}

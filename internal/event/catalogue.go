@@ -1,8 +1,12 @@
 package event
 
 import (
+	"encoding/json"
 	"maps"
 	"slices"
+	"time"
+
+	"github.com/openinsure/openinsure/internal/access"
 )
 
 // The audiences of an organisation; each is a channel of its own.
@@ -82,8 +86,30 @@ type Type struct {
 	Stream      bool     // an entry of its channels only: no row in the list of events
 	Open        bool     // heard by whoever follows an audience, whatever he may read besides
 	Inside      bool     // other companies are told by words only: the payload is not theirs to read
+	Metadata    bool     // its organisation hears the metadata of what it happened to
 	Planned     bool     // nothing emits it yet; endpoints may subscribe already
 	Example     Payload
+}
+
+// tellMetadata are the types of what happens to a thing that has metadata.
+var tellMetadata = []string{
+	"submission.created", "submission.quoted", "submission.declined", "submission.corrected", "submission.claimed", "submission.released", "submission.sla_at_risk",
+	"submission.sla_breached", "submission.withdrawn", "submission.expired", "submission.bind_requested", "quote.offered", "quote.accepted",
+	"policy.bound", "policy.endorsed", "policy.cancelled", "policy.reinstated", "policy.renewed", "policy.renewal_due",
+	"claim.filed", "claim.reserved", "claim.settled", "claim.denied", "claim.closed",
+	"invoice.created", "invoice.due_soon", "invoice.overdue", "invoice.last_notice", "document.ready",
+	"producer.created", "producer.status_changed", "compliance.sanctions_review", "da.agreement_changed", "da.limit_approaching",
+	"deal_room.created", "deal_room.closed", "deal_room.reopened", "deal_room.archived",
+}
+
+// ExampleFor is an event of the type as an organisation would hear it.
+func (t Type) ExampleFor(org access.OrgID, at time.Time) Event {
+	return New(org, "", t.Example, at).With(map[string]string{"costCenter": "west"})
+}
+
+// ExampleData is the data of ExampleFor.
+func (t Type) ExampleData() (json.RawMessage, error) {
+	return t.ExampleFor(access.OrgID{}, time.Time{}).data(t.Metadata)
 }
 
 // catalogue holds every type by its name.
@@ -93,6 +119,7 @@ var catalogue = func() map[string]Type {
 		roomTypes, referralTypes, submissionTypes, policyTypes, claimTypes, billingTypes, documentTypes, authorityTypes, complianceTypes, producerTypes, webhookTypes, notificationTypes, sandboxTypes,
 	} {
 		for _, t := range ts {
+			t.Metadata = slices.Contains(tellMetadata, t.Name)
 			all[t.Name] = t
 		}
 	}

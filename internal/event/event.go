@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/openinsure/openinsure/internal/access"
@@ -48,6 +49,8 @@ type Event struct {
 	Persons []Person // who hears it besides, in the parts of its type
 	Quiet   bool     // persons find it in their inbox; phones and mailboxes are left alone
 
+	Metadata map[string]string // of what it happened to, where the type tells it
+
 	Author   string // who did it, when that matters: usr_…, key_…, system
 	Ref      int64  // the seq of the message that it is about; 0 for none
 	Revokes  string // who loses the channels of Also with it, and does not hear it there
@@ -85,6 +88,12 @@ func New(org access.OrgID, subject string, data Payload, at time.Time) Event {
 	return Event{ID: id.New[eventKind](at), Type: data.EventType(), Org: org, At: at, Data: data, Subject: subject}
 }
 
+// With returns the event with the metadata of what it happened to.
+func (e Event) With(metadata map[string]string) Event {
+	e.Metadata = metadata
+	return e
+}
+
 // Envelope is the form in which an event leaves: the reference's five fields
 // and the version.
 type Envelope struct {
@@ -96,17 +105,54 @@ type Envelope struct {
 	Data       json.RawMessage `json:"data"`
 }
 
-// Payload serialises the event; the bytes are frozen from here on. A type that
-// is not in the catalogue is an error: nothing else may be heard.
+// Payload serialises the event for its organisation; the bytes are frozen from
+// here on. A type that is not in the catalogue is an error: nothing else may be
+// heard.
 func (e Event) Payload() ([]byte, error) {
+	t, _ := Lookup(e.Type)
+	return e.payload(t.Metadata)
+}
+
+// PayloadFor is what a channel hears: metadata is the organisation's own, and
+// leaves it on no channel on which others may be, a room's or a person's.
+func (e Event) PayloadFor(c Channel) ([]byte, error) {
+	t, _ := Lookup(e.Type)
+	return e.payload(t.Metadata && strings.HasPrefix(c.Name, OrgChannel(e.Org, "")))
+}
+
+func (e Event) payload(metadata bool) ([]byte, error) {
 	if _, ok := Lookup(e.Type); !ok {
 		return nil, fmt.Errorf("event type %q is not in the catalogue", e.Type)
 	}
-	data, err := json.Marshal(e.Data)
+	data, err := e.data(metadata)
 	if err != nil {
 		return nil, fmt.Errorf("serialise %s: %w", e.Type, err)
 	}
 	return json.Marshal(Envelope{ID: e.ID, Type: e.Type, OrgID: e.Org, Timestamp: e.At, APIVersion: APIVersion, Data: data})
+}
+
+func (e Event) data(metadata bool) ([]byte, error) {
+	data, err := json.Marshal(e.Data)
+	if err == nil && metadata {
+		data, err = withMetadata(data, e.Metadata)
+	}
+	return data, err
+}
+
+// withMetadata adds metadata to data that is an object, as its last member.
+func withMetadata(data []byte, metadata map[string]string) ([]byte, error) {
+	if metadata == nil {
+		metadata = map[string]string{}
+	}
+	m, err := json.Marshal(metadata)
+	if err != nil {
+		return nil, err
+	}
+	data = data[:len(data)-1]
+	if len(data) > 1 {
+		data = append(data, ',')
+	}
+	return append(append(append(data, `"metadata":`...), m...), '}'), nil
 }
 
 // Channels returns the channels that hear the event: its type's audiences in

@@ -31,7 +31,7 @@ func (d *Desk) Offer(ctx context.Context, by access.Actor, id quote.ID) (quote.Q
 		told := event.New(s.Org, s.ID.String(), event.QuoteOffered{
 			QuoteID: q.ID.String(), SubmissionID: s.ID.String(), InsuredName: s.InsuredName, GrossPremium: q.GrossPremium,
 			ExpiresAt: q.ExpiresAt.Format(time.RFC3339), ExternalID: s.ExternalID,
-		}, at)
+		}, at).With(s.Metadata)
 		if told.Persons, err = tx.Producers(ctx, s.ID); err != nil {
 			return q, err
 		}
@@ -81,7 +81,7 @@ func (d *Desk) takes(ctx context.Context, by access.Actor) quoteMove {
 		}
 		tx.Emit(event.New(s.Org, s.ID.String(), event.QuoteAccepted{
 			QuoteID: q.ID.String(), SubmissionID: s.ID.String(), InsuredName: s.InsuredName, GrossPremium: q.GrossPremium, ExternalID: s.ExternalID,
-		}, at))
+		}, at).With(s.Metadata))
 		tx.Audit(by, audit.Fact{Action: audit.QuoteAccepted, Object: q.ID.String(), Details: audit.Details{"submissionId": s.ID.String()}})
 		return q, rooms.ShowCard(ctx, tx, s.ID, acceptedCard(q), at)
 	}

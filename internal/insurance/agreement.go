@@ -144,7 +144,7 @@ func agreementTold(a delegated.Agreement, at time.Time) event.Event {
 	return event.New(a.Org, a.ID.String(), event.AgreementChanged{
 		AgreementID: a.ID.String(), CarrierID: a.Carrier.String(), ProgramID: a.Program.String(), Status: string(a.Status),
 		EffectiveDate: a.Effective.String(), ExpirationDate: a.Expiration.String(), Version: a.Version,
-	}, at)
+	}, at).With(a.Metadata)
 }
 
 // ChangeAgreement changes an agreement, as change says, for all binds from now
@@ -222,7 +222,7 @@ func tellNear(ctx context.Context, tx *store.Tx, a delegated.Agreement, near []d
 	for _, c := range near {
 		told := event.New(a.Org, a.ID.String(), event.LimitApproaching{
 			AgreementID: a.ID.String(), Aggregate: string(c.Key.Kind), PeriodStart: c.Key.Period, Utilization: a.PercentOf(c),
-		}, at)
+		}, at).With(a.Metadata)
 		told.Persons = managers
 		tx.Emit(told)
 	}

@@ -155,11 +155,11 @@ func boundEvents(s submission.Submission, p policy.Policy, invoices []billing.In
 	told := []event.Event{event.New(p.Org, p.ID.String(), event.PolicyBound{
 		PolicyID: p.ID.String(), PolicyNumber: p.Number, SubmissionID: s.ID.String(), GrossPremium: p.GrossPremium,
 		EffectiveDate: p.Effective.String(), ExpirationDate: p.Expiration.String(), ExternalID: p.ExternalID,
-	}, at)}
+	}, at).With(p.Metadata)}
 	for n, i := range invoices {
 		e := event.New(p.Org, i.ID.String(), event.InvoiceCreated{
 			InvoiceID: i.ID.String(), PolicyID: i.Policy, Amount: i.Amount, DueDate: i.Due.String(), BillTo: string(i.BillTo),
-		}, at)
+		}, at).With(i.Metadata)
 		e.Quiet, e.Persons = n > 0, owing(i, persons)
 		told = append(told, e)
 	}

@@ -217,7 +217,7 @@ func (d *Desk) RequestBind(ctx context.Context, by access.Actor, in room.ID, pla
 		told := event.New(s.Org, s.ID.String(), event.SubmissionBindRequested{
 			SubmissionID: s.ID.String(), QuoteID: q.ID.String(), InsuredName: s.InsuredName, GrossPremium: q.GrossPremium, InstallmentPlan: string(plan),
 			ExternalID: s.ExternalID,
-		}, at.At)
+		}, at.At).With(s.Metadata)
 		told.Author = by.ID
 		tx.Emit(told)
 		tx.Audit(by, audit.Fact{Action: audit.BindRequested, Object: s.ID.String(), Details: audit.Details{"quoteId": q.ID.String(), "installmentPlan": string(plan)}})

@@ -51,7 +51,7 @@ func (d *Desk) tickInvoice(ctx context.Context, tx *store.Tx, id billing.Invoice
 	if err != nil {
 		return false, err
 	}
-	told := event.New(i.Org, i.ID.String(), owed(i, p, notice), at)
+	told := event.New(i.Org, i.ID.String(), owed(i, p, notice), at).With(i.Metadata)
 	told.Persons = owing(i, persons)
 	tx.Emit(told)
 	return true, tx.SaveNotice(ctx, i)
@@ -93,7 +93,7 @@ func tickPolicy(ctx context.Context, tx *store.Tx, id policy.ID, at time.Time) (
 	}
 	told := event.New(p.Org, p.ID.String(), event.PolicyRenewalDue{
 		PolicyID: p.ID.String(), PolicyNumber: p.Number, ExpirationDate: p.Expiration.String(), Days: days, ExternalID: p.ExternalID,
-	}, at)
+	}, at).With(p.Metadata)
 	told.Persons = persons
 	tx.Emit(told)
 	if err := tx.SaveRenewalStep(ctx, p); err != nil {

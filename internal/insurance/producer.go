@@ -47,7 +47,7 @@ func (d *Desk) TakeOn(ctx context.Context, by access.Actor, p producer.Producer)
 		}
 		tx.Emit(event.New(p.Org, p.ID.String(), event.ProducerCreated{
 			ProducerID: p.ID.String(), LegalName: p.LegalName, Type: string(p.Type), NPN: p.NPN, ExternalID: p.ExternalID,
-		}, at))
+		}, at).With(p.Metadata))
 		d.tellReview(tx, p)
 		tx.Audit(by, audit.Fact{Action: audit.ProducerAdded, Object: p.ID.String()})
 		tx.Audit(by, screened(p, onboarding))
@@ -98,7 +98,7 @@ func (d *Desk) tellReview(tx *store.Tx, p producer.Producer) {
 	if p.Review {
 		tx.Emit(event.New(p.Org, p.ID.String(), event.SanctionsReview{
 			ProducerID: p.ID.String(), Decision: string(p.Screening.Decision), Matches: len(p.Screening.Matches), List: p.Screening.List, ExternalID: p.ExternalID,
-		}, p.UpdatedAt))
+		}, p.UpdatedAt).With(p.Metadata))
 	}
 }
 
@@ -161,7 +161,7 @@ func (d *Desk) onProducer(ctx context.Context, by access.Actor, id producer.ID, 
 		if p.Status != was.Status {
 			tx.Emit(event.New(p.Org, p.ID.String(), event.ProducerStatusChanged{
 				ProducerID: p.ID.String(), LegalName: p.LegalName, Before: string(was.Status), Status: string(p.Status), ExternalID: p.ExternalID,
-			}, p.UpdatedAt))
+			}, p.UpdatedAt).With(p.Metadata))
 		}
 		p.Version++
 		return tx.SaveProducer(ctx, p)

@@ -70,7 +70,7 @@ func (d *Desk) tickSubmission(ctx context.Context, tx *store.Tx, due store.Due, 
 			return false, err
 		}
 		for _, c := range crossed {
-			told := event.New(s.Org, s.ID.String(), late(s, c), at)
+			told := event.New(s.Org, s.ID.String(), late(s, c), at).With(s.Metadata)
 			told.Persons = hear
 			tx.Emit(told)
 		}

@@ -218,7 +218,7 @@ func submissionObject(s submission.Submission) access.Object {
 
 // tellQuoted saves a submission that was quoted, and tells of the quote.
 func (d *Desk) tellQuoted(ctx context.Context, tx *store.Tx, s submission.Submission, q quote.Quote, at time.Time) error {
-	told := event.New(s.Org, s.ID.String(), quotedPayload(s, q), at)
+	told := event.New(s.Org, s.ID.String(), quotedPayload(s, q), at).With(s.Metadata)
 	if known(q) || q.Decision == quote.Declined {
 		var err error
 		if told.Persons, err = tx.Producers(ctx, s.ID); err != nil {

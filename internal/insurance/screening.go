@@ -55,7 +55,7 @@ func (d *Desk) screenInsured(tx *store.Tx, by access.Actor, was submission.Submi
 	}
 	tx.Emit(event.New(s.Org, s.ID.String(), event.SanctionsReview{
 		SubmissionID: s.ID.String(), Decision: string(s.Screening.Decision), Matches: len(s.Screening.Matches), List: s.Screening.List, ExternalID: s.ExternalID,
-	}, at))
+	}, at).With(s.Metadata))
 	return s, again
 }
 

@@ -70,7 +70,7 @@ func (d *Desk) restand(ctx context.Context, tx *store.Tx, m matter, because refe
 	}
 	for _, q := range moved {
 		if known(q) {
-			told := event.New(s.Org, s.ID.String(), quotedPayload(s, q), m.At)
+			told := event.New(s.Org, s.ID.String(), quotedPayload(s, q), m.At).With(s.Metadata)
 			if told.Persons, err = tx.Producers(ctx, s.ID); err != nil {
 				return err
 			}
@@ -88,7 +88,7 @@ func (d *Desk) restand(ctx context.Context, tx *store.Tx, m matter, because refe
 func (d *Desk) tellDeclined(ctx context.Context, tx *store.Tx, s submission.Submission, because referral.Referral, at time.Time) error {
 	told := event.New(s.Org, s.ID.String(), event.SubmissionDeclined{
 		SubmissionID: s.ID.String(), InsuredName: s.InsuredName, Reasons: []string{"referral_declined"}, ExternalID: s.ExternalID,
-	}, at)
+	}, at).With(s.Metadata)
 	var err error
 	if told.Persons, err = tx.Producers(ctx, s.ID); err != nil {
 		return err

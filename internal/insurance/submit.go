@@ -47,7 +47,7 @@ func (d *Desk) receive(ctx context.Context, tx *store.Tx, by access.Actor, s sub
 	tx.Emit(event.New(s.Org, s.ID.String(), event.SubmissionCreated{
 		SubmissionID: s.ID.String(), InsuredName: s.InsuredName, LineOfBusiness: s.LineOfBusiness, State: s.State,
 		EffectiveDate: s.EffectiveDate.String(), ExternalID: s.ExternalID,
-	}, at))
+	}, at).With(s.Metadata))
 	s, _ = d.screenInsured(tx, by, s, atReceipt, at)
 	if err := brought(ctx, tx, s); err != nil {
 		return s, err

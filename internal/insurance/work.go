@@ -94,7 +94,7 @@ func (d *Desk) Correct(ctx context.Context, by access.Actor, id submission.ID, c
 		if s.Producer != was.Producer {
 			data.ProducerIDBefore = was.Producer.String()
 		}
-		tx.Emit(tellAssignee(event.New(s.Org, id.String(), data, at), by, s.Assignee, s.Org))
+		tx.Emit(tellAssignee(event.New(s.Org, id.String(), data, at).With(s.Metadata), by, s.Assignee, s.Org))
 		tx.Audit(by, audit.Fact{Action: audit.Corrected, Object: id.String(), Details: audit.Details{"fields": fields, "material": material}})
 		return s, rooms.ShowCard(ctx, tx, id, correctedCard(material), at)
 	})
@@ -142,7 +142,7 @@ func (d *Desk) Claim(ctx context.Context, by access.Actor, id submission.ID, see
 		}
 		told := event.New(s.Org, id.String(), event.SubmissionClaimed{
 			SubmissionID: id.String(), InsuredName: s.InsuredName, Assignee: by.ID, Status: string(s.Status), ExternalID: s.ExternalID,
-		}, at)
+		}, at).With(s.Metadata)
 		told.Author = by.ID
 		tx.Emit(told)
 		tx.Audit(by, audit.Fact{Action: audit.Claimed, Object: id.String()})
@@ -168,7 +168,7 @@ func (d *Desk) Release(ctx context.Context, by access.Actor, id submission.ID, s
 		}
 		tx.Emit(tellAssignee(event.New(s.Org, id.String(), event.SubmissionReleased{
 			SubmissionID: id.String(), InsuredName: s.InsuredName, Assignee: was.Assignee, ReleasedBy: by.ID, Status: string(s.Status), ExternalID: s.ExternalID,
-		}, at), by, was.Assignee, s.Org))
+		}, at).With(s.Metadata), by, was.Assignee, s.Org))
 		tx.Audit(by, audit.Fact{Action: audit.Released, Object: id.String(), Details: audit.Details{"assignee": was.Assignee}})
 		return s, nil
 	})
@@ -213,7 +213,7 @@ func (d *Desk) Decline(ctx context.Context, by access.Actor, id submission.ID, e
 		}
 		told := tellAssignee(event.New(s.Org, id.String(), event.SubmissionDeclined{
 			SubmissionID: id.String(), InsuredName: s.InsuredName, Reasons: reasonsOf(e), Message: e.Message, ExternalID: s.ExternalID,
-		}, at), by, "", s.Org)
+		}, at).With(s.Metadata), by, "", s.Org)
 		tx.Audit(by, audit.Fact{Action: audit.Declined, Object: id.String(), Details: audit.Details{"reasons": e.Reasons}})
 		return d.end(ctx, tx, s, told, at)
 	})
@@ -243,7 +243,7 @@ func (d *Desk) withdraws(ctx context.Context, by access.Actor, e submission.Endi
 		}
 		told := tellAssignee(event.New(s.Org, s.ID.String(), event.SubmissionWithdrawn{
 			SubmissionID: s.ID.String(), InsuredName: s.InsuredName, Reasons: reasonsOf(e), Message: e.Message, ExternalID: s.ExternalID,
-		}, at), by, s.Assignee, s.Org)
+		}, at).With(s.Metadata), by, s.Assignee, s.Org)
 		tx.Audit(by, audit.Fact{Action: audit.Withdrawn, Object: s.ID.String(), Details: audit.Details{"reasons": e.Reasons}})
 		return d.end(ctx, tx, s, told, at)
 	}
@@ -259,7 +259,7 @@ func (d *Desk) expire(ctx context.Context, tx *store.Tx, was submission.Submissi
 		}
 		told := tellAssignee(event.New(s.Org, s.ID.String(), event.SubmissionExpired{
 			SubmissionID: s.ID.String(), InsuredName: s.InsuredName, ExternalID: s.ExternalID,
-		}, at), system(s.Org), s.Assignee, s.Org)
+		}, at).With(s.Metadata), system(s.Org), s.Assignee, s.Org)
 		return d.end(ctx, tx, s, told, at)
 	})
 	return err
