@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -49,7 +50,7 @@ func newFlush(ctx context.Context, events []event.Event) (*flush, error) {
 	if r := access.RequestFrom(ctx); !r.IsZero() {
 		f.request = r.UUID()
 	}
-	for _, e := range events {
+	for _, e := range inOrder(events) {
 		payload, err := e.Payload()
 		if err != nil {
 			return nil, err
@@ -81,6 +82,28 @@ func newFlush(ctx context.Context, events []event.Event) (*flush, error) {
 		}
 	}
 	return f, nil
+}
+
+// inOrder gives the events of one transaction ids that sort as they were emitted:
+// who reads the list, which is by time and id, reads what follows from what after
+// it. An id is minted when an event is made, which may be before others that are
+// emitted first, and between ids of other times chance decides. Whatever has been
+// told its id before the commit is no event of the list.
+func inOrder(events []event.Event) []event.Event {
+	out := slices.Clone(events)
+	ids, at := map[time.Time][]event.ID{}, map[time.Time][]int{}
+	for i, e := range out {
+		if t, _ := event.Lookup(e.Type); !t.Stream {
+			ids[e.At], at[e.At] = append(ids[e.At], e.ID), append(at[e.At], i)
+		}
+	}
+	for moment, of := range ids {
+		slices.SortFunc(of, func(a, b event.ID) int { return bytes.Compare(a[:], b[:]) })
+		for n, i := range at[moment] {
+			out[i].ID = of[n]
+		}
+	}
+	return out
 }
 
 func (f *flush) hear(c event.Channel, e event.Event, payload []byte) {

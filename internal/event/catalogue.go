@@ -109,7 +109,7 @@ func (t Type) ExampleFor(org access.OrgID, at time.Time) Event {
 
 // ExampleData is the data of ExampleFor.
 func (t Type) ExampleData() (json.RawMessage, error) {
-	return t.ExampleFor(access.OrgID{}, time.Time{}).data(t.Metadata)
+	return t.ExampleFor(access.OrgID{}, time.Unix(0, 0)).data(t.Metadata)
 }
 
 // catalogue holds every type by its name.
