@@ -193,6 +193,7 @@ func (c *serveCmd) serve(ctx context.Context, p *platform, d door, listener net.
 	}
 	work.Go(func() { p.flags.Run(background) })
 	work.Go(func() { _ = keepReferrals(background, p.desk, p.log) }) // returns nil
+	work.Go(func() { screenAnew(background, p.desk, p.log) })
 	if limiter != nil {
 		work.Go(func() { _ = limiter.Run(background) }) // returns nil
 	}

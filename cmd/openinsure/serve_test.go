@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -95,6 +96,25 @@ func TestReplayAcrossKill(t *testing.T) {
 		t.Errorf("policies after the retry: %v", list)
 	}
 	last.stop()
+}
+
+// A server that starts with another list compares what is open with it.
+func TestAnotherSanctionsListIsAskedAtTheStart(t *testing.T) {
+	dir := dataDir(t)
+	first := start(t, "serve", dir)
+	id := first.must(201, "POST", "/v1/submissions", builder)["id"].(string)
+	review := func(r *running) any { return r.must(200, "GET", "/v1/submissions/"+id, "")["sanctionsReview"] }
+	if got := review(first); got != nil {
+		t.Errorf("by the sample of names it is %v", got)
+	}
+	first.stop()
+	list := filepath.Join(t.TempDir(), "list.json")
+	if err := os.WriteFile(list, []byte(`{"name":"List","entries":[{"id":"1","name":"Pacific Coast Bilders Ltda","programs":["X"]}]}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	again := start(t, "serve", dir, "SANCTIONS_LIST_FILE="+list)
+	until(t, "somebody has to look at the insured", func() bool { return review(again) == "pending" })
+	again.stop()
 }
 
 func TestTwoServersOnOneMachine(t *testing.T) {

@@ -5,7 +5,6 @@ package insurance
 
 import (
 	"context"
-	"sync/atomic"
 	"time"
 
 	"github.com/openinsure/openinsure/internal/access"
@@ -38,9 +37,8 @@ type Config struct {
 
 // A Desk is where submissions are worked.
 type Desk struct {
-	db    *store.DB
-	cfg   Config
-	swept atomic.Bool // what is open was compared with this list
+	db  *store.DB
+	cfg Config
 }
 
 // New returns a Desk over a database.

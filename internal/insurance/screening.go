@@ -171,18 +171,18 @@ func (d *Desk) ReviewInsured(ctx context.Context, by access.Actor, id submission
 	return s, nil
 }
 
-// sweep compares the insureds of what is open with the list that is in force, of
-// every organisation, once in the life of a Desk: a list changes with a start.
-func (d *Desk) sweep(ctx context.Context) error {
-	if d.swept.Load() {
-		return nil
-	}
+// ScreenAnew compares the insureds of all that is open with the list that is in
+// force, of every organisation, each in a transaction of its own: those that
+// were compared with it already cost nothing. Several nodes may do it at once.
+// What fails holds nothing else up. It returns how many were compared.
+func (d *Desk) ScreenAnew(ctx context.Context) (int, error) {
+	done, failures := 0, 0
 	var failed error
 	version := d.cfg.Sanctions.Version()
 	for after := (submission.ID{}); ; {
 		stale, err := d.db.Unscreened(ctx, version, after, dueBatch)
 		if err != nil {
-			return errors.Join(failed, fmt.Errorf("find who was not screened: %w", err))
+			return done, errors.Join(failed, fmt.Errorf("find who was not screened: %w", err))
 		}
 		for _, x := range stale {
 			err := d.db.InTx(ctx, system(x.Org), func(tx *store.Tx) error {
@@ -193,14 +193,15 @@ func (d *Desk) sweep(ctx context.Context) error {
 				_, err = d.rescreened(ctx, tx, system(x.Org), s, atNewList, d.now(tx))
 				return err
 			})
-			if err != nil && failed == nil {
-				failed = fmt.Errorf("screen the insured of submission %s: %w", x.ID, err)
+			if err == nil {
+				done++
+			} else if failures++; failures <= mostTold {
+				failed = errors.Join(failed, fmt.Errorf("screen the insured of submission %s: %w", x.ID, err))
 			}
 			after = x.ID
 		}
 		if len(stale) < dueBatch || ctx.Err() != nil {
-			d.swept.Store(failed == nil && ctx.Err() == nil)
-			return failed
+			return done, andMore(failed, failures)
 		}
 	}
 }

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/openinsure/openinsure/internal/access"
 	"github.com/openinsure/openinsure/internal/event"
@@ -14,6 +16,7 @@ import (
 	"github.com/openinsure/openinsure/internal/insurance/policy"
 	"github.com/openinsure/openinsure/internal/insurance/producer"
 	"github.com/openinsure/openinsure/internal/insurance/quote"
+	"github.com/openinsure/openinsure/internal/insurance/referral"
 	"github.com/openinsure/openinsure/internal/insurance/submission"
 	"github.com/openinsure/openinsure/store"
 	"github.com/openinsure/openinsure/store/storetest"
@@ -73,9 +76,9 @@ func TestTheListChanges(t *testing.T) {
 		t.Errorf("%d told of what was refused and undone", n)
 	}
 	// A start with the new list looks at what is open, once.
-	for range 2 {
-		if _, err := like.Tick(t.Context(), noon); err != nil {
-			t.Fatal(err)
+	for _, want := range []int{1, 0} {
+		if n, err := like.ScreenAnew(t.Context()); n != want || err != nil {
+			t.Fatalf("%d were compared, %v, want %d", n, err, want)
 		}
 	}
 	if s, n := storetest.Value[string](t, db, `SELECT sanctions FROM submission`), reviewsTold(t, db, by); s != "pending" || n != 1 {
@@ -106,6 +109,53 @@ func TestTheListChanges(t *testing.T) {
 	if n := reviewsTold(t, db, by); n != 1 {
 		t.Errorf("told %d times", n)
 	}
+}
+
+// A slowList is another list, which answers the first question when it is let.
+type slowList struct {
+	insurance.Screener
+	first      *sync.Once
+	asked, let chan struct{}
+}
+
+func (l slowList) Version() string { return "another" }
+
+func (l slowList) Screen(names []string) producer.Screening {
+	l.first.Do(func() {
+		close(l.asked)
+		<-l.let
+	})
+	return l.Screener.Screen(names)
+}
+
+// While what is open is compared with a new list, what is due is done.
+func TestANewListHoldsUpNothingThatIsDue(t *testing.T) {
+	h := openHall(t)
+	r := h.ask(t)
+	held, err := h.desk.Submit(t.Context(), h.una, builder()) // while its names are compared
+	if err != nil {
+		t.Fatal(err)
+	}
+	storetest.SQL(t, h.db, `UPDATE submission SET timer_at = NULL, clocks = '{}' WHERE id = $1`, held.ID.UUID())
+	storetest.SQL(t, h.db, `UPDATE submission SET screened_by = 'another' WHERE id <> $1`, held.ID.UUID())
+	l := slowList{insurance.SampleSanctions(), &sync.Once{}, make(chan struct{}), make(chan struct{})}
+	due := noon.AddDate(0, 0, 40)
+	desk := insurance.New(h.db, insurance.Config{MaxBackdate: -1, Now: func() time.Time { return due }, Sanctions: l})
+	var screening sync.WaitGroup
+	screening.Go(func() {
+		if n, err := desk.ScreenAnew(t.Context()); n != 1 || err != nil {
+			t.Errorf("%d were compared, %v", n, err)
+		}
+	})
+	<-l.asked
+	if _, err := desk.Tick(t.Context(), due); err != nil {
+		t.Error(err)
+	}
+	if got, err := h.db.As(h.una).Referral(t.Context(), r.ID); err != nil || got.Status != referral.Expired {
+		t.Errorf("while names are compared, a referral that is over for ten days is %s, %v", got.Status, err)
+	}
+	close(l.let)
+	screening.Wait()
 }
 
 // The word of a person may be said before a start has compared what is open.

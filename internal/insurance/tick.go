@@ -29,7 +29,7 @@ const dueBatch = 100
 func (d *Desk) Tick(ctx context.Context, now time.Time) (int, error) {
 	now = now.UTC().Truncate(time.Microsecond)
 	total, failures := 0, 0
-	failed := errors.Join(d.dropReservations(ctx, now), d.sweep(ctx))
+	failed := d.dropReservations(ctx, now)
 	for {
 		due, err := d.db.Due(ctx, now, dueBatch)
 		if err != nil {
@@ -51,16 +51,21 @@ func (d *Desk) Tick(ctx context.Context, now time.Time) (int, error) {
 			}
 		}
 		if len(due) < dueBatch || moved == 0 || ctx.Err() != nil {
-			if failures > mostTold {
-				failed = errors.Join(failed, fmt.Errorf("and %d more", failures-mostTold))
-			}
-			return total, failed
+			return total, andMore(failed, failures)
 		}
 	}
 }
 
-// mostTold is of how many failures Tick tells what they are.
+// mostTold is of how many failures it is told what they are.
 const mostTold = 5
+
+// andMore adds to what is told of failures how many others there were.
+func andMore(told error, failures int) error {
+	if failures > mostTold {
+		return errors.Join(told, fmt.Errorf("and %d more", failures-mostTold))
+	}
+	return told
+}
 
 // tick does one thing that is due. When that fails it is put off.
 func (d *Desk) tick(ctx context.Context, due store.Due, now time.Time) (bool, error) {
