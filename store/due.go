@@ -105,6 +105,22 @@ func (tx *Tx) NextDue(ctx context.Context, until, now time.Time) (Due, bool, err
 	return found[0], true, nil
 }
 
+// still is that a thing's timer is what it was.
+const still = `t.org_id = $1 AND t.id = $2 AND t.timer_at = $3`
+
+// stillDueSQL finds whether something waits for what it waited for.
+const stillDueSQL = `SELECT EXISTS (SELECT FROM (` + dueReferral + still +
+	` UNION ALL ` + dueSubmission + still +
+	` UNION ALL ` + dueInvoice + still +
+	` UNION ALL ` + duePolicy + still +
+	` UNION ALL ` + dueDraft + still + `) d WHERE d.what = $4)`
+
+// StillDue reports whether the timer of something that was due stands where it
+// stood: nobody else was faster.
+func (tx *Tx) StillDue(ctx context.Context, d Due) (bool, error) {
+	return one(ctx, tx.Reader, pgx.RowTo[bool], stillDueSQL, tx.org.UUID(), submission.ID(d.ID).UUID(), d.At, d.What)
+}
+
 // putOffSQL notes that something failed: it is tried again after a minute, and
 // after twice as long each time, up to six hours.
 const putOffSQL = `INSERT INTO overdue AS o (org_id, what, id, fails, retry_at) VALUES ($1, $2, $3, 1, $4::timestamptz + interval '1 minute')

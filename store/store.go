@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/openinsure/openinsure/internal/access"
@@ -136,6 +137,7 @@ func connect(ctx context.Context, cfg Config, role string, most int32, planned s
 	pc.ConnConfig.RuntimeParams["jit"] = "off"
 	pc.ConnConfig.ConnectTimeout = 5 * time.Second
 	pc.AfterConnect = func(ctx context.Context, c *pgx.Conn) error {
+		timesInUTC(c.TypeMap())
 		// A new connection may lead to another server than the last one did.
 		if _, err := c.Exec(ctx, rotateLogSQL, newEpoch()); err != nil {
 			return fmt.Errorf("compare the log with the server: %w", err)
@@ -156,6 +158,14 @@ func connect(ctx context.Context, cfg Config, role string, most int32, planned s
 		return nil, fmt.Errorf("connect as %s: %w", role, err)
 	}
 	return p, nil
+}
+
+// timesInUTC lets times be read in UTC. Read in the machine's zone, as pgx does, a
+// day that is added to one would be as long as a day is there.
+func timesInUTC(m *pgtype.Map) {
+	at := &pgtype.Type{Name: "timestamptz", OID: pgtype.TimestamptzOID, Codec: &pgtype.TimestamptzCodec{ScanLocation: time.UTC}}
+	m.RegisterType(at)
+	m.RegisterType(&pgtype.Type{Name: "_timestamptz", OID: pgtype.TimestamptzArrayOID, Codec: &pgtype.ArrayCodec{ElementType: at}})
 }
 
 // Close waits for connections in use and closes them.

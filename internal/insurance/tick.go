@@ -10,6 +10,7 @@ import (
 	"github.com/openinsure/openinsure/internal/insurance/billing"
 	"github.com/openinsure/openinsure/internal/insurance/policy"
 	"github.com/openinsure/openinsure/internal/insurance/referral"
+	"github.com/openinsure/openinsure/internal/insurance/submission"
 	"github.com/openinsure/openinsure/rooms"
 	"github.com/openinsure/openinsure/rooms/room"
 	"github.com/openinsure/openinsure/store"
@@ -22,8 +23,9 @@ const dueBatch = 100
 // of what nobody decided and of approvals, conditions that were not met; of
 // submissions it tells the clocks that have passed a mark, of invoices that they
 // are owed, of policies that they expire. Each in a transaction of its own;
-// several nodes may do it at once. What fails holds nothing else up, and waits
-// ever longer before it is tried again. It returns how many it changed.
+// several nodes may do it at once. What fails, or is due though there is nothing
+// to do about it, holds nothing else up, and waits ever longer before it is tried
+// again. It returns how many it changed.
 //
 // Now is everybody's time. Where an organisation has a test clock, that counts.
 func (d *Desk) Tick(ctx context.Context, now time.Time) (int, error) {
@@ -72,7 +74,13 @@ func (d *Desk) tick(ctx context.Context, due store.Due, now time.Time) (bool, er
 	by := system(due.Org)
 	done := false
 	failed := d.db.InTx(ctx, by, func(tx *store.Tx) (err error) {
-		done, err = d.do(ctx, tx, due, now.Add(tx.Ahead()))
+		if done, err = d.do(ctx, tx, due, now.Add(tx.Ahead())); done || err != nil {
+			return err
+		}
+		still, err := tx.StillDue(ctx, due)
+		if err == nil && still { // it would be found again, before all that is due later
+			err = fmt.Errorf("%s %s is due since %s, and there is nothing to do about it", due.What, submission.ID(due.ID).UUID(), due.At)
+		}
 		return err
 	})
 	if failed == nil || ctx.Err() != nil {

@@ -9,7 +9,9 @@ import (
 	"github.com/openinsure/openinsure/internal/event"
 	"github.com/openinsure/openinsure/internal/insurance"
 	"github.com/openinsure/openinsure/internal/insurance/referral"
+	"github.com/openinsure/openinsure/internal/insurance/submission"
 	"github.com/openinsure/openinsure/rooms/room"
+	"github.com/openinsure/openinsure/store/storetest"
 )
 
 // Two nodes do what is due; each thing happens once, and what nobody decided is
@@ -79,5 +81,58 @@ func TestWhatIsDueHappensOnce(t *testing.T) {
 	}
 	if n := tick(noon.AddDate(1, 0, 0)); n != 1 || count("submission.expired") != 1 || count("referral.ended") != 1 {
 		t.Errorf("%d afterwards, when only its submission is left to end", n)
+	}
+	if n := storetest.Value[int](t, h.db, `SELECT count(*)::int FROM overdue`); n != 0 {
+		t.Errorf("%d were put off because another node was faster", n)
+	}
+}
+
+// What is due though there is nothing to do about it, is told of, and put off: it
+// does not hold up what is due later, however much of it there is.
+func TestWhatIsDueForNothingHoldsUpNothing(t *testing.T) {
+	h := openHall(t)
+	h.give(t, h.maria, 3, 20_000_000)
+	r := h.ask(t)
+	storetest.SQL(t, h.db, `INSERT INTO submission SELECT (s).* FROM (SELECT jsonb_populate_record(t, jsonb_build_object('id', new_ulid(), 'external_id', null,
+		'status', 'received', 'clocks', '{}'::jsonb, 'timer_at', '2026-03-02T21:00:00Z')) AS s FROM submission t, generate_series(1, 120) WHERE t.id = $1) x`, h.sub.ID.UUID())
+	at := time.Date(2026, 3, 2, 22, 0, 0, 0, time.UTC) // half of the referral's time
+	h.set(at)
+	n, err := h.desk.Tick(t.Context(), at)
+	if n != 1 || err == nil || !strings.Contains(err.Error(), "nothing to do about it") || !strings.Contains(err.Error(), "and 115 more") {
+		t.Errorf("%d done, %v", n, err)
+	}
+	if got := strings.Count(heard(t, h.db, h.una, h.underwriting()), `"referral.due_soon"`); got != 1 {
+		t.Errorf("of referral %s it was told %d times", r.ID, got)
+	}
+	if n, err := h.desk.Tick(t.Context(), at.Add(59*time.Second)); n != 0 || err != nil {
+		t.Errorf("before they are looked at again: %d, %v", n, err)
+	}
+	if n, err := h.desk.Tick(t.Context(), at.Add(time.Minute)); n != 0 || err == nil {
+		t.Errorf("a minute later: %d, %v", n, err)
+	}
+}
+
+// Days of 90 are as long in New York as elsewhere: an open submission expires when
+// its timer says so.
+func TestIdleDaysAreAsLongEverywhere(t *testing.T) {
+	if !storetest.InNewYork(t) {
+		return
+	}
+	h := openHall(t)
+	made := time.Date(2026, 8, 20, 12, 0, 0, 0, time.UTC) // to 18 November: over the end of summer time
+	h.set(made)
+	s, err := h.desk.Submit(t.Context(), h.una, builder())
+	if err != nil {
+		t.Fatal(err)
+	}
+	storetest.SQL(t, h.db, `UPDATE submission SET clocks = '{}', timer_at = updated_at + interval '90 days' WHERE id = $1`, s.ID.UUID())
+	storetest.SQL(t, h.db, `UPDATE submission SET timer_at = NULL WHERE id <> $1`, s.ID.UUID())
+	end := made.AddDate(0, 0, submission.IdleDays)
+	h.set(end)
+	if n, err := h.desk.Tick(t.Context(), end); n != 1 || err != nil {
+		t.Errorf("%d done, %v", n, err)
+	}
+	if s, err = h.db.As(h.una).Submission(t.Context(), s.ID); err != nil || s.Status != submission.Expired {
+		t.Errorf("the submission is %s, %v", s.Status, err)
 	}
 }

@@ -14,4 +14,4 @@ func (s Submission) Submitted(at time.Time) (Submission, error) {
 }
 
 // DraftEnds is when a draft that nobody touches is forgotten.
-func (s Submission) DraftEnds() time.Time { return s.UpdatedAt.AddDate(0, 0, IdleDays) }
+func (s Submission) DraftEnds() time.Time { return s.UpdatedAt.UTC().AddDate(0, 0, IdleDays) }

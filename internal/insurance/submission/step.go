@@ -163,7 +163,7 @@ func (s Submission) ExpiresAt() time.Time {
 	if !slices.Contains(open, s.Status) {
 		return time.Time{}
 	}
-	return s.UpdatedAt.AddDate(0, 0, IdleDays)
+	return s.UpdatedAt.UTC().AddDate(0, 0, IdleDays) // a day of 24 hours, wherever we are
 }
 
 // TimerAt is when Tick has something to do about the submission; zero for never.

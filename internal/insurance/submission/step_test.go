@@ -216,3 +216,18 @@ func TestMarks(t *testing.T) {
 		t.Error("names of nothing but forms are the same")
 	}
 }
+
+// Ninety days are as long wherever the machine is that counts them.
+func TestIdleDaysAreOf24Hours(t *testing.T) {
+	there, err := time.LoadLocation("America/New_York")
+	if err != nil {
+		t.Fatal(err)
+	}
+	made := time.Date(2026, 8, 20, 12, 0, 0, 0, there) // to November: over the end of summer time
+	s := submission.Submission{Status: submission.Received, UpdatedAt: made}
+	for what, end := range map[string]time.Time{"open": s.ExpiresAt(), "a draft": s.DraftEnds()} {
+		if got := end.Sub(made); got != submission.IdleDays*24*time.Hour {
+			t.Errorf("%s: %s", what, got)
+		}
+	}
+}
