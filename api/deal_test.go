@@ -339,7 +339,9 @@ func TestADealTellsNothingOfTheInside(t *testing.T) {
 	if got, m := call("POST", "/quotes/"+q["id"].(string)+"/accept", ""); got != 422 || m["error"] != "underwriter_needed" || len(m["details"].(map[string]any)) != 0 {
 		t.Errorf("while something is asked inside: %d %v", got, m)
 	}
-	d.want(200, "una", "POST", "/v1/submissions/"+d.sub+"/decline", `{"reasons":["suspected_fraud"],"rationale":"Kanarien eight"}`)
+	d.want(403, "una", "POST", "/v1/submissions/"+d.sub+"/decline", `{"reasons":["suspected_fraud"],"rationale":"Kanarien eight"}`) // which takes authority
+	d.want(200, "una", "POST", "/v1/submissions/"+d.sub+"/release", "")
+	d.want(200, "uri", "POST", "/v1/submissions/"+d.sub+"/decline", `{"reasons":["suspected_fraud"],"rationale":"Kanarien eight"}`)
 	look()
 	call("POST", "/quotes/"+q["id"].(string)+"/accept", "")
 	call("POST", "/withdraw", `{"reason":"price"}`)

@@ -118,10 +118,11 @@ func (r Reader) Assignments(ctx context.Context, user access.UserID, ended bool,
 }
 
 // grantsSQL finds what a user may use at a time: the profile that he has, and
-// those of users who lend him theirs.
+// those of users who lend him theirs. Of one who may decide nothing any more,
+// nobody uses the authority.
 const grantsSQL = `SELECT ` + profileColumns + `, a.user_id FROM authority_assignment a
 	JOIN authority_profile t ON t.id = a.profile_id AND t.org_id = $1
-	JOIN app_user u ON u.id = a.user_id AND u.status = 'active'
+	JOIN app_user u ON u.id = a.user_id AND u.status = 'active' AND u.role IN ('admin', 'underwriter')
 	WHERE a.org_id = $1 AND a.ended_at IS NULL AND (a.user_id = $2 OR a.user_id IN (SELECT d.from_user FROM authority_delegation d
 		WHERE d.org_id = $1 AND d.to_user = $2 AND d.ended_at IS NULL AND d.starts_at <= $3 AND d.ends_at > $3))
 	ORDER BY (a.user_id = $2) DESC, a.id`

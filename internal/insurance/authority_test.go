@@ -76,6 +76,22 @@ func (h hall) fourEyes(t *testing.T, above money.Cents) {
 	}
 }
 
+// becomes gives somebody another role.
+func (h hall) becomes(t *testing.T, who access.Actor, role string) {
+	t.Helper()
+	err := h.db.InTx(t.Context(), h.ada, func(tx *store.Tx) error {
+		u, err := tx.User(t.Context(), user(t, who))
+		if err != nil {
+			return err
+		}
+		u.Role = role
+		return tx.SaveUser(t.Context(), u)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 func user(t *testing.T, who access.Actor) access.UserID {
 	t.Helper()
 	var id access.UserID
@@ -227,6 +243,40 @@ func TestTwoPersonsAgree(t *testing.T) {
 	}
 }
 
+// What the first of two proposed is settled by the authority that he has when the
+// second confirms. Where it is gone, they begin anew.
+func TestTheFirstOfTwoHasHisAuthorityStill(t *testing.T) {
+	h := openHall(t)
+	h.fourEyes(t, 10_000_000)
+	h.give(t, h.ada, 7, 20_000_000)
+	h.give(t, h.noor, 5, 20_000_000)
+	week := noon.AddDate(0, 0, 7)
+	lent, err := h.desk.Lend(t.Context(), h.ada, user(t, h.ada), user(t, h.maria), time.Time{}, week)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := h.ask(t)
+	if _, err := h.desk.Decide(t.Context(), h.maria, r.ID, yes, whatever); err != nil {
+		t.Fatal(err)
+	}
+	confirm := func() (referral.Referral, error) { return h.desk.Confirm(t.Context(), h.noor, r.ID, "x", whatever) }
+	if err := h.desk.TakeBack(t.Context(), h.ada, lent.ID); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := confirm(); !errors.Is(err, referral.ErrFirst) {
+		t.Errorf("by %+v, which was taken back: %v", got.Use, err)
+	}
+	own := h.give(t, h.maria, 3, 20_000_000)
+	h.becomes(t, h.maria, access.RoleAuditor)
+	if _, err := confirm(); !errors.Is(err, referral.ErrFirst) {
+		t.Errorf("for an auditor: %v", err)
+	}
+	h.becomes(t, h.maria, access.RoleUnderwriter)
+	if got, err := confirm(); err != nil || got.Use.Profile != own.ID.String() || got.Use.For != "" {
+		t.Errorf("by her own, meanwhile: %+v, %v", got.Use, err)
+	}
+}
+
 func TestSixtyFourConfirmOnce(t *testing.T) {
 	h := openHall(t)
 	h.fourEyes(t, 1)
@@ -352,6 +402,24 @@ func TestLentAuthority(t *testing.T) {
 	got, err := h.desk.Decide(t.Context(), h.maria, r.ID, yes, whatever)
 	if err != nil || got.Use.For != h.ada.ID || got.Use.Profile != p.ID.String() {
 		t.Errorf("decided by %+v, %v", got.Use, err)
+	}
+}
+
+// Who may decide nothing any more lends nothing any more.
+func TestAnAuditorLendsNothing(t *testing.T) {
+	h := openHall(t)
+	h.give(t, h.maria, 7, 20_000_000)
+	r := h.ask(t)
+	if _, err := h.desk.Lend(t.Context(), h.maria, user(t, h.maria), user(t, h.noor), time.Time{}, noon.AddDate(0, 0, 7)); err != nil {
+		t.Fatal(err)
+	}
+	h.becomes(t, h.maria, access.RoleAuditor)
+	if got, err := h.desk.Decide(t.Context(), h.noor, r.ID, yes, whatever); !errors.Is(err, authority.ErrExceeded) {
+		t.Errorf("decided by %+v, %v", got.Use, err)
+	}
+	h.becomes(t, h.maria, access.RoleAdmin)
+	if _, err := h.desk.Decide(t.Context(), h.noor, r.ID, yes, whatever); err != nil {
+		t.Errorf("by one who may: %v", err)
 	}
 }
 

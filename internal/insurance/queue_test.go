@@ -131,6 +131,7 @@ func TestTheQueue(t *testing.T) {
 		}
 		return s
 	}
+	h.give(t, h.maria, 3, 20_000_000)
 	if _, err := h.desk.Decline(t.Context(), h.maria, h.sub.ID, submission.Ending{Reasons: []submission.Reason{"capacity"}, Rationale: "x"}, whatever); err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/openinsure/openinsure/internal/access"
 	"github.com/openinsure/openinsure/internal/audit"
 	"github.com/openinsure/openinsure/internal/event"
+	"github.com/openinsure/openinsure/internal/fault"
 	"github.com/openinsure/openinsure/internal/insurance/authority"
 	"github.com/openinsure/openinsure/internal/insurance/policy"
 	"github.com/openinsure/openinsure/internal/insurance/quote"
@@ -320,8 +321,29 @@ func (d *Desk) Confirm(ctx context.Context, by access.Actor, id referral.ID, rat
 		if err != nil {
 			return r, event.Event{}, err
 		}
+		if on.First, err = m.firstOf(ctx, tx, r); err != nil {
+			return r, event.Event{}, err
+		}
 		return r.Confirm(by, rationale, on, m.At)
 	}})
+}
+
+// firstOf is by what the first of two decides at this moment; nil when he may
+// not any more.
+func (m matter) firstOf(ctx context.Context, tx *store.Tx, r referral.Referral) (*referral.Bench, error) {
+	first, ok := r.First()
+	if !ok {
+		return nil, nil
+	}
+	err := access.Check(ctx, tx, first, access.Decide, r.Object())
+	if kind := fault.KindOf(err); kind == fault.Forbidden || kind == fault.NotFound {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	on, err := m.bench(ctx, tx, first)
+	return &on, err
 }
 
 // Dissent is the second of two who does not agree to a decision.

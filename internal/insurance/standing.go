@@ -19,17 +19,14 @@ import (
 // stand lets the open quotes of a submission follow its referrals, which are
 // locked, and returns where it stands then, with the quotes that moved.
 func stand(ctx context.Context, tx *store.Tx, s submission.Submission, all []referral.Referral, at time.Time) (submission.Status, []quote.Quote, error) {
-	open, err := tx.OpenQuotes(ctx, s.ID)
+	prices, err := pricesOf(ctx, tx, s)
 	if err != nil {
 		return s.Status, nil, err
 	}
-	prices := make([]referral.Price, len(open))
-	for i, q := range open {
-		prices[i] = referral.PriceOf(s, &q)
-	}
 	status, stands := referral.Standing(s, prices, all, at)
 	var moved []quote.Quote
-	for i, q := range open {
+	for i, p := range prices {
+		q := p.Quote
 		if stands[i] == q.Status {
 			continue
 		}
@@ -40,6 +37,17 @@ func stand(ctx context.Context, tx *store.Tx, s submission.Submission, all []ref
 		moved = append(moved, q)
 	}
 	return status, moved, nil
+}
+
+// pricesOf are the open quotes of a submission, with what somebody has to agree to
+// in each.
+func pricesOf(ctx context.Context, tx *store.Tx, s submission.Submission) ([]referral.Price, error) {
+	open, err := tx.OpenQuotes(ctx, s.ID)
+	prices := make([]referral.Price, len(open))
+	for i, q := range open {
+		prices[i] = referral.PriceOf(s, &q)
+	}
+	return prices, err
 }
 
 // restand lets a submission and its open quotes follow what became of a
@@ -157,7 +165,8 @@ func outgrow(ctx context.Context, tx *store.Tx, p referral.Price, all []referral
 
 // agreed is the gate of authority: what a quote itself has against its bind, and
 // what was asked and agreed about it. Within his own authority whoever binds
-// needs nobody else's, unless the price had to be referred or takes two.
+// needs nobody else's, unless the price had to be referred or takes two. What his
+// own profile rules out takes an approval, however small it is.
 func (d *Desk) agreed(ctx context.Context, tx *store.Tx, b *bid) ([]string, error) {
 	blockers := b.Quote.Blockers(b.Program, b.At)
 	all, err := tx.LockReferralsOf(ctx, b.Submission.ID)
@@ -180,31 +189,34 @@ func (d *Desk) agreed(ctx context.Context, tx *store.Tx, b *bid) ([]string, erro
 	if b.Quote.Decision == quote.Referred && !yes && !slices.Contains(blockers, "quote_referred") {
 		blockers = append(blockers, "quote_referred")
 	}
-	if !slices.Contains(blockers, "authority_required") {
-		return blockers, nil
-	}
+	above := slices.Contains(blockers, "authority_required")
+	alone := !above
 	if !yes && b.By.Kind == access.User {
-		if yes, err = ownAuthority(ctx, tx, *b, price.Value); err != nil {
+		if alone, err = ownAuthority(ctx, tx, *b, price.Value, above); err != nil {
 			return nil, err
 		}
 	}
-	if yes {
+	switch {
+	case (yes || alone) && above:
 		blockers = slices.DeleteFunc(blockers, func(code string) bool { return code == "authority_required" })
+	case !yes && !alone && !above:
+		blockers = append(blockers, "authority_required")
 	}
 	return blockers, nil
 }
 
-func ownAuthority(ctx context.Context, tx *store.Tx, b bid, v authority.Value) (bool, error) {
-	rules, err := tx.Rules(ctx)
-	if err != nil {
-		return false, err
+// ownAuthority reports whether somebody binds a value by himself, which may be
+// above what the program binds without anybody's authority.
+func ownAuthority(ctx context.Context, tx *store.Tx, b bid, v authority.Value, above bool) (bool, error) {
+	if above {
+		rules, err := tx.Rules(ctx)
+		if err != nil || rules.FourEyesAbove != nil && *v.Premium > *rules.FourEyesAbove {
+			return false, err
+		}
 	}
 	grants, err := tx.Grants(ctx, b.By.ID, b.At)
 	if err != nil {
 		return false, err
-	}
-	if rules.FourEyesAbove != nil && *v.Premium > *rules.FourEyesAbove {
-		return false, nil
 	}
 	_, err = authority.Cover(authority.Claim{By: b.By.ID, Grants: grants, Threshold: b.Program.AutoBindThreshold}, v)
 	return err == nil, nil

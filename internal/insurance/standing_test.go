@@ -2,6 +2,7 @@ package insurance_test
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -504,6 +505,43 @@ func TestAnApprovalEnds(t *testing.T) {
 	}
 	if got, _ := h.db.As(h.una).Referral(t.Context(), r.ID); got.Status != referral.Lapsed || h.stands(t) != "referred referred" {
 		t.Errorf("%s, stands %s", got.Status, h.stands(t))
+	}
+}
+
+// What a profile rules out is not bound by who has it, however small it is, unless
+// somebody else agrees.
+func TestWhatAProfileRulesOutIsNotBound(t *testing.T) {
+	h := openHall(t)
+	p := h.give(t, h.una, 3, 20_000_000)
+	if _, err := h.desk.ChangeProfile(t.Context(), h.ada, p.ID, whatever, func(p *authority.Profile) { p.ProhibitedStates = []string{"OR"} }); err != nil {
+		t.Fatal(err)
+	}
+	id := quoted(t, h.desk, h.una)
+	ready, err := h.desk.Ready(t.Context(), h.una, id)
+	if err != nil || ready.Binds() {
+		t.Errorf("it looks ready: %+v, %v", ready.Blockers, err)
+	}
+	bind := func(who access.Actor) error {
+		_, err := h.desk.Bind(t.Context(), who, id, policy.Order{Plan: billing.PayInFull}, whatever)
+		return err
+	}
+	err = bind(h.una)
+	if f, ok := errors.AsType[*fault.Error](err); !ok || fmt.Sprint(f.Details()["blockers"]) != "[authority_required]" {
+		t.Fatalf("bound where her profile rules it out: %v", err)
+	}
+	r, err := h.desk.Refer(t.Context(), h.una, referral.Ask{Entity: referral.Entity{Type: referral.Submission, ID: id}, Reason: "other", Rationale: "x"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.desk.Decide(t.Context(), h.maria, r.ID, yes, whatever); err != nil {
+		t.Fatal(err)
+	}
+	if err := bind(h.una); err != nil {
+		t.Errorf("agreed to by another: %v", err)
+	}
+	id = quoted(t, h.desk, h.una)
+	if err := bind(h.maria); err != nil {
+		t.Errorf("by one without a profile: %v", err)
 	}
 }
 

@@ -191,7 +191,8 @@ func leads(ctx context.Context, tx *store.Tx, by access.Actor, s submission.Subm
 }
 
 // Decline ends a submission with an underwriter's no: of who has claimed it,
-// when somebody has, or who may act for him.
+// when somebody has, or who may act for him. What has a price, or is asked about,
+// takes the authority that answers it; what was never priced takes none.
 func (d *Desk) Decline(ctx context.Context, by access.Actor, id submission.ID, e submission.Ending, seen Version) (submission.Submission, error) {
 	s, err := d.on(ctx, by, access.Judge, id, seen, func(tx *store.Tx, was submission.Submission, at time.Time) (submission.Submission, error) {
 		if by.Kind != access.User {
@@ -211,6 +212,9 @@ func (d *Desk) Decline(ctx context.Context, by access.Actor, id submission.ID, e
 		if err != nil {
 			return s, err
 		}
+		if err := mayRefuse(ctx, tx, by, was, at); err != nil {
+			return was, err
+		}
 		told := tellAssignee(event.New(s.Org, id.String(), event.SubmissionDeclined{
 			SubmissionID: id.String(), InsuredName: s.InsuredName, Reasons: reasonsOf(e), Message: e.Message, ExternalID: s.ExternalID,
 		}, at).With(s.Metadata), by, "", s.Org)
@@ -221,6 +225,37 @@ func (d *Desk) Decline(ctx context.Context, by access.Actor, id submission.ID, e
 		return submission.Submission{}, fmt.Errorf("decline submission %s: %w", id, err)
 	}
 	return s, nil
+}
+
+// mayRefuse returns authority.ErrExceeded unless somebody may refuse all that is
+// offered and asked of a submission that is locked.
+func mayRefuse(ctx context.Context, tx *store.Tx, by access.Actor, s submission.Submission, at time.Time) error {
+	prices, err := pricesOf(ctx, tx, s)
+	if err != nil {
+		return err
+	}
+	if len(prices) == 0 { // a correction took the last one back: it says still how much this is about
+		q, ok, err := tx.LatestQuote(ctx, s.ID)
+		if err != nil {
+			return err
+		}
+		if ok {
+			prices = append(prices, referral.PriceOf(s, &q))
+		}
+	}
+	all, err := tx.LockReferralsOf(ctx, s.ID)
+	if err != nil || len(prices) == 0 && len(all) == 0 {
+		return err
+	}
+	m := matter{Submission: s, At: at}
+	if m.Program, err = tx.Program(ctx, s.LineOfBusiness); err != nil {
+		return err
+	}
+	on, err := m.bench(ctx, tx, by)
+	if err != nil {
+		return err
+	}
+	return referral.MayRefuse(by, prices, all, on)
 }
 
 // Withdraw ends a submission for whoever brought it, or for the desk that was

@@ -11,6 +11,8 @@ import (
 	"github.com/openinsure/openinsure/internal/access"
 	"github.com/openinsure/openinsure/internal/event"
 	"github.com/openinsure/openinsure/internal/fault"
+	"github.com/openinsure/openinsure/internal/insurance"
+	"github.com/openinsure/openinsure/internal/insurance/authority"
 	"github.com/openinsure/openinsure/internal/insurance/quote"
 	"github.com/openinsure/openinsure/internal/insurance/referral"
 	"github.com/openinsure/openinsure/internal/insurance/sla"
@@ -176,6 +178,7 @@ func TestDeclineAndWithdraw(t *testing.T) {
 	h := openHall(t)
 	asked := h.ask(t)
 	no := submission.Ending{Reasons: []submission.Reason{"suspected_fraud", "loss_history"}, Rationale: "The inspector's word.", Message: "Not with these losses."}
+	h.give(t, h.maria, 3, 20_000_000)
 	if _, err := h.desk.Claim(t.Context(), h.maria, h.sub.ID, whatever); err != nil {
 		t.Fatal(err)
 	}
@@ -227,6 +230,70 @@ func TestDeclineAndWithdraw(t *testing.T) {
 	}
 	if after := h.submission(t); after.Version != s.Version || after.Clocks.Waits {
 		t.Errorf("refusals changed it: %+v", after)
+	}
+}
+
+// Who may not say no to a referral does not end its deal by another door: what has
+// a price, or is asked about, is declined by the authority that answers it.
+func TestADeclineTakesAuthority(t *testing.T) {
+	h := openHall(t)
+	no := submission.Ending{Reasons: []submission.Reason{"capacity"}, Rationale: "x"}
+	decline := func(who access.Actor, id submission.ID) error {
+		_, err := h.desk.Decline(t.Context(), who, id, no, whatever)
+		return err
+	}
+	bring := func() submission.ID {
+		t.Helper()
+		s, err := h.desk.Submit(t.Context(), h.una, builder())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s.ID
+	}
+	if err := decline(h.noor, h.sub.ID); !errors.Is(err, authority.ErrExceeded) {
+		t.Errorf("referred, by who may not reject it: %v", err)
+	}
+	if _, err := h.desk.QuoteAs(t.Context(), h.una, h.sub.ID, insurance.Ask{Beside: true, Terms: quote.Terms{Deductible: 10_000_000, Limit: 50_000_000}}, whatever); err != nil {
+		t.Fatal(err)
+	}
+	h.give(t, h.noor, 3, 14_249_999)
+	if err := decline(h.noor, h.sub.ID); !errors.Is(err, authority.ErrExceeded) {
+		t.Errorf("with the authority for the cheaper of two quotes: %v", err)
+	}
+	if _, err := h.desk.Correct(t.Context(), h.una, h.sub.ID, func(s *submission.Submission) { s.AnnualRevenue++ }, whatever); err != nil {
+		t.Fatal(err)
+	}
+	if err := decline(h.maria, h.sub.ID); !errors.Is(err, authority.ErrExceeded) {
+		t.Errorf("after a correction that took the prices back: %v", err)
+	}
+	h.give(t, h.noor, 3, 14_250_000)
+	if err := decline(h.noor, h.sub.ID); err != nil {
+		t.Errorf("with the authority for all: %v", err)
+	}
+
+	id := quoted(t, h.desk, h.una)
+	r, err := h.desk.Refer(t.Context(), h.una, referral.Ask{
+		Entity: referral.Entity{Type: referral.Submission, ID: id}, Reason: "other", Rationale: "x", Issue: &authority.Issue{Name: "driver_age", Comparator: authority.AtLeast, Value: 19},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := decline(h.maria, id); !errors.Is(err, authority.ErrExceeded) {
+		t.Errorf("below the threshold, with an issue that is asked about: %v", err)
+	}
+	if _, err := h.desk.WithdrawReferral(t.Context(), h.una, r.ID, "x", whatever); err != nil {
+		t.Fatal(err)
+	}
+	if err := decline(h.maria, id); err != nil {
+		t.Errorf("below the threshold: %v", err)
+	}
+
+	p := h.give(t, h.maria, 1, 1)
+	if _, err := h.desk.ChangeProfile(t.Context(), h.ada, p.ID, whatever, func(p *authority.Profile) { p.ProhibitedStates = []string{"OR"} }); err != nil {
+		t.Fatal(err)
+	}
+	if err := decline(h.maria, bring()); err != nil {
+		t.Errorf("never priced, in a state that her profile rules out: %v", err)
 	}
 }
 

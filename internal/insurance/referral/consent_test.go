@@ -302,7 +302,11 @@ func (d *desk) move(t *rapid.T) {
 			d.proposed = act{by: []string{by.ID}, d: dec, seen: *d.newest(), risk: d.s.Risk()}
 		}
 	case "confirm":
-		if d.r, _, err = d.r.Confirm(by, "x", d.bench(by), noon); err == nil {
+		on := d.bench(by)
+		if first, ok := d.r.First(); ok {
+			on.First = new(d.bench(first))
+		}
+		if d.r, _, err = d.r.Confirm(by, "x", on, noon); err == nil {
 			d.proposed.by = append(d.proposed.by, by.ID)
 		}
 	case "object":

@@ -61,6 +61,7 @@ type Bench struct {
 	FourEyesAbove *money.Cents // above this premium approvals take two persons; nil: never
 	Value         authority.Value
 	Quote         *quote.Quote // that he looks at; nil: there is none
+	First         *Bench       // of the first of two, at this moment; nil: there is none, or he may decide nothing any more
 }
 
 // A Proposal is the first of two decisions.

@@ -100,3 +100,36 @@ func (p Proposal) firsts() []string {
 	}
 	return []string{p.By, p.Use.For}
 }
+
+// MayRefuse says whether somebody may end a submission with a no that answers all
+// at once: its prices, and what is asked about it. On is of the submission.
+//
+// Who may not say yes may not end a deal either: he needs authority for each of
+// its prices, and for each issue that is asked about; for a question before there
+// is a price, that which rejects it. With neither, nothing is known that could be
+// measured, and a no to what was never looked at is the desk's daily work.
+func MayRefuse(by access.Actor, prices []Price, all []Referral, on Bench) error {
+	asked := slices.DeleteFunc(slices.Clone(all), func(r Referral) bool { return r.Entity.Type == Policy || !r.pending() })
+	values := make([]authority.Value, 0, len(prices)+1)
+	for _, p := range prices {
+		values = append(values, p.Value)
+	}
+	if len(prices) == 0 && len(asked) > 0 {
+		values = append(values, on.Value)
+	}
+	issues := []*authority.Issue{nil}
+	for _, r := range asked {
+		if r.Value.Issue != nil {
+			issues = append(issues, r.Value.Issue)
+		}
+	}
+	for _, v := range values {
+		for _, i := range issues {
+			v.Issue = i
+			if _, err := authority.Cover(authority.Claim{By: by.ID, Grants: on.Grants, Threshold: on.Threshold}, v); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

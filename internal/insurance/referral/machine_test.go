@@ -138,7 +138,15 @@ func play(t *rapid.T, pace referral.Pace, seen map[string]int) {
 		case "decide":
 			r, told, err = r.Decide(by, drawDecision(t, at), bench(by), at)
 		case "confirm":
-			r, told, err = r.Confirm(by, rapid.SampledFrom([]string{"yes", ""}).Draw(t, "because"), bench(by), at)
+			on := bench(by)
+			if first, ok := r.First(); ok && rapid.IntRange(0, 5).Draw(t, "first") > 0 { // else he may decide nothing any more
+				its := bench(first)
+				on.First = &its
+			}
+			r, told, err = r.Confirm(by, rapid.SampledFrom([]string{"yes", ""}).Draw(t, "because"), on, at)
+			if err == nil && on.First == nil {
+				t.Fatal("confirmed for a first who may not decide")
+			}
 		case "dissent":
 			r, told, err = r.Dissent(by, rapid.SampledFrom([]string{"no", ""}).Draw(t, "because"), at)
 		case "respond":

@@ -68,6 +68,7 @@ var (
 	ErrAssignee    = fault.ErrForbidden.Saying("Only who has taken up the referral, or an administrator, may do this.")
 	ErrRequester   = fault.ErrForbidden.Saying("Only who raised the referral, or an administrator, may do this.")
 	ErrSecond      = fault.New(fault.Forbidden, "second_person", "This takes somebody else than whoever has agreed before.")
+	ErrFirst       = fault.New(fault.Refused, "proposal_void", "Whoever proposed this has no authority for it any more: object, and let it be decided anew.")
 	ErrNote        = fault.ErrValidation.Field("note", "required")
 	ErrRationale   = fault.ErrValidation.Saying("A referral, and every decision on it, needs a rationale.").Field("rationale", "required")
 )

@@ -95,22 +95,54 @@ func (r Referral) end(by access.Actor, to Status, because string, at time.Time) 
 // Confirm is the second of two who agree. He is neither who raised it nor the
 // first, and he brings authority of his own that neither of them lent him, for
 // what the first proposed: whatever was quoted since is not what they agree to.
+// The first must have his authority still: it is used now, and not when he proposed.
 func (r Referral) Confirm(by access.Actor, rationale string, on Bench, at time.Time) (Referral, event.Event, error) {
-	use, err := r.second(by, rationale, on)
+	if err := r.maySecond(by, rationale); err != nil {
+		return r, event.Event{}, err
+	}
+	held, err := r.proposed(on.First)
 	if err != nil {
 		return r, event.Event{}, err
 	}
-	first := access.Actor{Kind: access.User, ID: r.Proposal.By, Org: r.Org}
-	d := r.Proposal.Decision
+	use, err := held.second(by, rationale, on)
+	if err != nil {
+		return r, event.Event{}, err
+	}
+	d := held.Proposal.Decision
 	if d.ValidUntil != nil && !d.ValidUntil.After(at) {
 		return r, event.Event{}, ErrState.With("status", r.Status).With("validUntil", d.ValidUntil)
 	}
-	after, told := r.settle(first, d, r.Proposal.Use, at)
+	first, _ := r.First()
+	after, told := held.settle(first, d, held.Proposal.Use, at)
 	after.SecondBy, after.SecondUse, after.UpdatedAt = by.ID, &use, at
 	decided, _ := told.Data.(event.ReferralDecided)
 	decided.ConfirmedBy = by.ID
 	told.Data, told.Author = decided, by.ID
 	return after, told, nil
+}
+
+// First is the first of two, while the second is waited for; false otherwise.
+func (r Referral) First() (access.Actor, bool) {
+	if r.Proposal == nil {
+		return access.Actor{}, false
+	}
+	return access.Actor{Kind: access.User, ID: r.Proposal.By, Org: r.Org}, true
+}
+
+// proposed is the referral with what its first of two proposed, by the authority
+// that he has for it now.
+func (r Referral) proposed(on *Bench) (Referral, error) {
+	if on == nil {
+		return r, ErrFirst
+	}
+	p := *r.Proposal
+	first, _ := r.First()
+	var err error
+	if p.Use, err = r.judge(first, *on, judgement{Value: p.Decision.value(r.Value), Override: p.Decision.Override}); err != nil {
+		return r, ErrFirst.Because(err)
+	}
+	r.Proposal = &p
+	return r, nil
 }
 
 // Dissent is the second of two who does not agree: the first looks again.
