@@ -220,7 +220,14 @@ func (in *patchAgreementInput) apply(a *delegated.Agreement) {
 func (in *patchAgreementInput) Resolve(ctx huma.Context) []error {
 	var a delegated.Agreement
 	in.apply(&a)
-	return foreseenOfChange(ctx, a.Check())
+	foreseenOfChange(ctx, a.Check())
+	sent, _ := stateOf(ctx.Context()).sent()
+	var bad fault.Complaints
+	for _, name := range in.Body.Remove { // nothing is both given and removed
+		_, given := sent[name]
+		bad.When(given, name, "unexpected")
+	}
+	return found(ctx, bad.On(fault.ErrValidation))
 }
 
 type listAgreementsInput struct {

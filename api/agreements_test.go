@@ -56,6 +56,9 @@ func TestDelegatedAuthority(t *testing.T) {
 			t.Errorf("%s: %v", field, got)
 		}
 	}
+	if got := c.want(400, "ada", "PATCH", one, `{"remove":["maxTiv"],"maxTiv":5}`); strings.Join(wrongs(got), ", ") != "maxTiv unexpected" {
+		t.Errorf("given and removed: %v", got)
+	}
 	changed := c.want(200, "ada", "PATCH", one, `{"remove":["quarterlyGwpLimit"],"maxTiv":5,"agreementNumber":"B-1","authorizedStates":["OR"]}`)
 	if changed["quarterlyGwpLimit"] != nil || changed["maxTiv"] != 5.0 || changed["agreementNumber"] != "B-1" || changed["maxPoliciesPerInsured"] != 1.0 || changed["annualGwpLimit"] != 5_000_000.0 {
 		t.Errorf("%v", changed)

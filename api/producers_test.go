@@ -178,6 +178,9 @@ func TestBindByProducer(t *testing.T) {
 		t.Errorf("blockers: %s", got)
 	}
 	l := c.want(201, "ada", "POST", one+"/licenses", oregon)["id"].(string)
+	if got := c.want(409, "ada", "POST", one+"/licenses", oregon); got["error"] != "conflict" || strings.Join(wrongs(got), ", ") != "number unique" {
+		t.Errorf("the same licence again: %v", got)
+	}
 	c.want(200, "ada", "PATCH", one+"/status", `{"status":"active"}`)
 	if got := fmt.Sprint(bind()); got != "[producer_not_appointed]" {
 		t.Errorf("blockers: %s", got)

@@ -32,6 +32,7 @@ var uniques = map[string]*fault.Error{
 	"room_org_id_external_id_key":         ErrDuplicateExternalID,
 	"producer_external_id":                ErrDuplicateExternalID,
 	"producer_npn":                        ErrDuplicateNPN,
+	"producer_license_number":             ErrDuplicate.Field("number", "unique"),
 	"carrier_external_id":                 ErrDuplicateExternalID,
 	"carrier_name":                        carrier.ErrExists,
 	"da_agreement_external_id":            ErrDuplicateExternalID,

@@ -104,7 +104,7 @@ func (d *Desk) AddAgreement(ctx context.Context, by access.Actor, a delegated.Ag
 		if _, err := tx.Carrier(ctx, a.Carrier); err != nil {
 			return unknown(err, carrier.ErrUnknown)
 		}
-		if err := apart(ctx, tx, a); err != nil {
+		if err := apart(ctx, tx, a, "effectiveDate"); err != nil {
 			return err
 		}
 		tx.Audit(by, agreementFact(audit.AgreementAdded, a))
@@ -125,10 +125,10 @@ func unknown(err, blame error) error {
 	return err
 }
 
-func apart(ctx context.Context, tx *store.Tx, a delegated.Agreement) error {
+func apart(ctx context.Context, tx *store.Tx, a delegated.Agreement, moved string) error {
 	overlaps, err := tx.Overlaps(ctx, a)
 	if err == nil && overlaps {
-		err = delegated.ErrOverlap
+		err = delegated.ErrOverlap.Field(moved, "unique")
 	}
 	return err
 }
@@ -175,7 +175,11 @@ func (d *Desk) ChangeAgreement(ctx context.Context, by access.Actor, id delegate
 		if err := a.CheckChange(was); err != nil {
 			return err
 		}
-		if err := apart(ctx, tx, a); err != nil {
+		if a.Same(was) {
+			a = was
+			return nil
+		}
+		if err := apart(ctx, tx, a, "expirationDate"); err != nil {
 			return err
 		}
 		tx.Audit(by, agreementFact(audit.AgreementChanged, a))

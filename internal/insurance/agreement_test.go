@@ -84,6 +84,12 @@ func TestChangesOfAgreementsAreTold(t *testing.T) {
 	}
 }
 
+// blames reports whether err is about one field.
+func blames(err error, field string) bool {
+	f, ok := errors.AsType[*fault.Error](err)
+	return ok && len(f.Fields()) == 1 && f.Fields()[0].Field == field
+}
+
 func TestAgreementsOfAProgramAreApart(t *testing.T) {
 	tr := newTreaty(t, 1)
 	add := func(from, to civil.Date) error {
@@ -112,8 +118,12 @@ func TestAgreementsOfAProgramAreApart(t *testing.T) {
 		t.Errorf("%d agreements of one year", won)
 	}
 	longer := func(a *delegated.Agreement) { a.Expiration = civil.Date{Year: 2028, Month: 1, Day: 2} }
-	if _, err := tr.desk.ChangeAgreement(t.Context(), tr.ada, tr.agreement.ID, whatever, longer); !errors.Is(err, delegated.ErrOverlap) {
+	if _, err := tr.desk.ChangeAgreement(t.Context(), tr.ada, tr.agreement.ID, whatever, longer); !errors.Is(err, delegated.ErrOverlap) || !blames(err, "expirationDate") {
 		t.Errorf("err = %v", err)
+	}
+	same, err := tr.desk.ChangeAgreement(t.Context(), tr.ada, tr.agreement.ID, whatever, func(*delegated.Agreement) {})
+	if err != nil || same.Version != 1 || !same.UpdatedAt.Equal(tr.agreement.UpdatedAt) {
+		t.Errorf("the same again is version %d of %s: %v", same.Version, same.UpdatedAt, err)
 	}
 	moved := func(a *delegated.Agreement) {
 		a.Effective, a.Expiration, a.Carrier, a.Program = y(2020), y(2027), carrier.ID{}, quote.ProgramID{}

@@ -5,6 +5,7 @@ package delegated
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -131,7 +132,7 @@ const (
 // Faults of agreements.
 var (
 	ErrNoProgram = fault.ErrValidation.Field("programId", "exists")
-	ErrOverlap   = fault.New(fault.Conflict, "da_agreement_overlap", "Another agreement covers days of this program already.").Field("effectiveDate", "unique")
+	ErrOverlap   = fault.New(fault.Conflict, "da_agreement_overlap", "Another agreement covers days of this program already.")
 	// ErrExceeded carries in its details every rule that is broken.
 	ErrExceeded = fault.New(fault.Refused, "da_limit_exceeded", "The delegated authority has no room for this.")
 )
@@ -156,6 +157,12 @@ func (a Agreement) Check() error {
 // is not refused.
 func (a Agreement) CheckChange(was Agreement) error {
 	return fault.Anew(was.Check(), a.Check(), fault.Together(fault.Changed(was.fields(), a.fields()), compared))
+}
+
+// Same reports whether a change left an agreement as it was, which is told to
+// nobody and is no version.
+func (a Agreement) Same(was Agreement) bool {
+	return a.Number == was.Number && maps.Equal(a.Metadata, was.Metadata) && len(fault.Changed(was.fields(), a.fields())) == 0
 }
 
 // compared are the fields that are blamed for what another one says.
