@@ -176,7 +176,7 @@ func TestABrokerAnswersFromTheRoom(t *testing.T) {
 	}
 	d.want(200, "uri", "POST", "/v1/referrals/"+asked+"/conditions/"+roof["id"].(string), `{"action":"accept"}`)
 
-	countered := d.referred(`{"decision":"approve","rationale":"secret","counter":{"limit":500000,"exclusions":["Roofing"]},"validUntil":"2199-01-01T00:00:00Z"}`)
+	countered := d.referred(`{"decision":"approve","rationale":"secret","counter":{"limit":500000,"exclusions":["Roofing"]},"validUntil":"` + nextWeek + `"}`)
 	m, _ = d.stands("ben")
 	r = m["referrals"].([]any)[1].(map[string]any)
 	if c, _ := r["counter"].(map[string]any); r["id"] != countered || c["limit"] != 500000.0 || fmt.Sprint(c["exclusions"]) != "[Roofing]" || c["validUntil"] == nil {

@@ -194,7 +194,7 @@ type decideReferralInput struct {
 		Questions  []string         `json:"questions,omitempty" nullable:"false" maxItems:"20" minLength:"1" maxLength:"500" example:"[\"Are both claims closed?\"]" doc:"With request_more_info: what to ask, shown in the deal room. Without them the rationale is the question, and the room shows only that there is one."`
 		Conditions []ConditionInput `json:"conditions,omitempty" nullable:"false" maxItems:"20" doc:"With approve."`
 		Counter    *counterBody     `json:"counter,omitempty" doc:"With approve: other terms than those asked for. Once it is taken, the approval is of these only."`
-		ValidUntil *time.Time       `json:"validUntil,omitempty" doc:"With approve: until when it holds."`
+		ValidUntil *time.Time       `json:"validUntil,omitempty" doc:"With approve: until when it holds, which is not after the quote expires; with a counter 30 days from now at most. Without it, as long as the quote."`
 
 		OffsetPercent int  `json:"offsetPercent,omitempty" minimum:"0" maximum:"100" doc:"With approve: by how much premium, limit and insured values may still grow."`
 		AllowEdit     bool `json:"allowEdit,omitempty" doc:"With approve: it survives changes of the risk that stay within that, on the same terms."`

@@ -148,8 +148,13 @@ func TestReferralToDecision(t *testing.T) {
 		t.Errorf("decided before it is answered: %v", m)
 	}
 	w.must(200, una, "POST", path+"/respond", `{"answers":[{"question":1,"text":"Both."}]}`)
+	for _, counter := range []string{"", `,"counter":{"premium":15000.5}`} {
+		if m := w.must(400, ada, "POST", path+"/decision", `{"decision":"approve","rationale":"fine","validUntil":"2199-01-01T00:00:00Z"`+counter+`}`); fieldsOfProblem(m) != "validUntil max" {
+			t.Errorf("valid after the quote is over: %v", m)
+		}
+	}
 	got, r, h := w.call(ada, "POST", path+"/decision", `{"decision":"approve","rationale":"fine","conditions":[{"action":"Inspect the roof."},{"kind":"post_bind","action":"Report.","dueAt":"2199-01-01T00:00:00Z"}],
-		"counter":{"premium":15000.5,"exclusions":["Roofing"]},"validUntil":"2199-01-01T00:00:00Z"}`, "If-Match", `"3"`)
+		"counter":{"premium":15000.5,"exclusions":["Roofing"]},"validUntil":"`+nextWeek+`"}`, "If-Match", `"3"`)
 	if got != 200 || h.Get("ETag") != `"4"` || r["status"] != "decided" || r["outcome"] != "countered" {
 		t.Fatalf("decided %d %v", got, r)
 	}
@@ -159,7 +164,7 @@ func TestReferralToDecision(t *testing.T) {
 	}
 	d := w.must(200, una, "GET", path, "")["decision"].(map[string]any)
 	first := d["conditions"].([]any)[0].(map[string]any)
-	if d["rationale"] != "fine" || d["decidedBy"] != w.ada.ID || d["validUntil"] != "2199-01-01T00:00:00Z" || first["kind"] != "pre_bind" || first["status"] != "open" || first["id"] == "" {
+	if d["rationale"] != "fine" || d["decidedBy"] != w.ada.ID || d["validUntil"] != nextWeek || first["kind"] != "pre_bind" || first["status"] != "open" || first["id"] == "" {
 		t.Errorf("decision %v", d)
 	}
 	if c := d["counter"].(map[string]any); c["premium"] != 15000.5 || c["exclusions"].([]any)[0] != "Roofing" {

@@ -194,6 +194,13 @@ func (c Counter) under(t Terms) (Terms, error) {
 	return t, bad.On(fault.ErrValidation)
 }
 
+// CheckCounter reports everything that is wrong with a counter to the quote: its
+// terms, and what they leave as it is.
+func (q Quote) CheckCounter(c Counter) error {
+	_, err := c.under(q.Terms)
+	return err
+}
+
 // Countered returns the next version of a quote, on terms that both sides took;
 // or everything that is wrong with them. What it was rated from stays.
 func (q Quote) Countered(c Counter, at time.Time) (Quote, error) {

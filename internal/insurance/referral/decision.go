@@ -1,6 +1,7 @@
 package referral
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -150,7 +151,7 @@ func (r Referral) Decide(by access.Actor, d Decision, on Bench, at time.Time) (R
 	if err != nil {
 		return r, event.Event{}, err
 	}
-	if err := d.Check(at); err != nil {
+	if err := d.checkOn(r.Entity, on.Quote, at); err != nil {
 		return r, event.Event{}, err
 	}
 	taken.UpdatedAt = at
@@ -258,6 +259,41 @@ func (d Decision) Check(at time.Time) error {
 		return ErrRationale
 	}
 	return bad.On(fault.ErrValidation)
+}
+
+// checkOn is Check, with everything that is wrong with it for the quote that it is
+// about: a counter makes no sense with what it leaves as it is, or an approval
+// would outlast what it approves.
+func (d Decision) checkOn(e Entity, q *quote.Quote, at time.Time) error {
+	err := d.Check(at)
+	var bad fault.Complaints
+	bad.When(d.outlasts(e, q, at), "validUntil", "max")
+	if d.Verb == Approve && d.Counter != nil && q != nil {
+		if f, ok := errors.AsType[*fault.Error](q.CheckCounter(quote.Counter(*d.Counter))); ok {
+			bad = append(bad, f.Fields()...)
+		}
+	}
+	if len(bad) == 0 {
+		return err
+	}
+	if f, ok := errors.AsType[*fault.Error](err); ok {
+		bad = append(slices.Clip(f.Fields()), bad...)
+	}
+	return bad.On(fault.ErrValidation)
+}
+
+// outlasts reports whether an approval would be valid for longer than the open
+// quote that it approves: one that is there, or that is made, new, when its counter
+// is taken.
+func (d Decision) outlasts(e Entity, q *quote.Quote, at time.Time) bool {
+	if d.Verb != Approve || d.ValidUntil == nil || !d.ValidUntil.After(at) || q == nil || !q.Status.IsOpen() || e.Type == Policy {
+		return false
+	}
+	ends := q.ExpiresAt
+	if d.Counter != nil {
+		ends = at.Add(quote.Age)
+	}
+	return d.ValidUntil.After(ends)
 }
 
 // ask asks who raised the referral, and the broker, for more.

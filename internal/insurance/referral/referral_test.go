@@ -15,6 +15,7 @@ import (
 	"github.com/openinsure/openinsure/internal/fault"
 	"github.com/openinsure/openinsure/internal/insurance/authority"
 	"github.com/openinsure/openinsure/internal/insurance/money"
+	"github.com/openinsure/openinsure/internal/insurance/quote"
 	"github.com/openinsure/openinsure/internal/insurance/referral"
 	"github.com/openinsure/openinsure/internal/insurance/submission"
 	"github.com/openinsure/openinsure/rooms/room"
@@ -88,6 +89,69 @@ func blamed(err error) string {
 		fields = append(fields, b.Field)
 	}
 	return strings.Join(fields, " ")
+}
+
+// An approval does not outlast the quote that it approves: one that is there, or
+// the one that a counter, once taken, makes.
+func TestAnApprovalEndsWithItsQuote(t *testing.T) {
+	ends := noon.AddDate(0, 0, 12)
+	open := quote.Quote{Status: quote.Offered, Decision: quote.Quoted, Terms: quote.Terms{Limit: 100}, ExpiresAt: ends}
+	over := open
+	over.Status = quote.Superseded
+	counter := &referral.Counter{Premium: new(money.Cents(5))}
+	for _, tt := range []struct {
+		name    string
+		about   *quote.Quote
+		of      referral.EntityType
+		until   time.Time
+		counter *referral.Counter
+		want    string
+	}{
+		{"to its end", &open, referral.Quote, ends, nil, ""},
+		{"a moment longer", &open, referral.Quote, ends.Add(time.Microsecond), nil, "validUntil"},
+		{"of its submission", &open, referral.Submission, ends.Add(time.Hour), nil, "validUntil"},
+		{"of a policy", &open, referral.Policy, ends.Add(time.Hour), nil, ""},
+		{"no quote as yet", nil, referral.Submission, noon.AddDate(1, 0, 0), nil, ""},
+		{"of which nothing becomes", &over, referral.Submission, noon.AddDate(1, 0, 0), nil, ""},
+		{"a counter, as long as its quote", &open, referral.Quote, noon.Add(quote.Age), counter, ""},
+		{"a counter for longer", &open, referral.Quote, noon.Add(quote.Age + time.Second), counter, "validUntil"},
+		{"a counter that makes no sense, for longer", &open, referral.Quote, noon.AddDate(1, 0, 0), &referral.Counter{Deductible: new(money.Cents(100))}, "validUntil counter.deductible"},
+		{"in the past", &open, referral.Quote, noon, nil, "validUntil"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			before := raised(t, referral.InReview)
+			before.Entity.Type = tt.of
+			on := free
+			on.Quote = tt.about
+			d := referral.Decision{Verb: referral.Approve, Rationale: "x", Terms: referral.Terms{ValidUntil: &tt.until, Counter: tt.counter}}
+			after, _, err := before.Decide(maria, d, on, noon)
+			if blamed(err) != tt.want || (err == nil) != (tt.want == "") || err == nil && after.Status != referral.Decided {
+				t.Errorf("%s, %v blames %q, want %q", after.Status, err, blamed(err), tt.want)
+			}
+		})
+	}
+}
+
+// The second of two looks at the quote that there is then.
+func TestASecondConfirmsNothingThatOutlastsTheQuote(t *testing.T) {
+	on, second := free, access.Actor{Kind: access.User, ID: access.NewUserID(noon).String(), Org: sam.Org}
+	premium := money.Cents(500)
+	on.FourEyesAbove, on.Value.Premium = new(money.Cents(1)), &premium
+	until := noon.AddDate(0, 0, 20)
+	proposed, _, err := raised(t, referral.InReview).Decide(maria, referral.Decision{Verb: referral.Approve, Rationale: "x", Terms: referral.Terms{ValidUntil: &until}}, on, noon)
+	if err != nil || proposed.Status != referral.PendingSecond {
+		t.Fatalf("%s, %v", proposed.Status, err)
+	}
+	first := on
+	on.First = &first
+	on.Quote = &quote.Quote{Status: quote.Offered, ExpiresAt: until.Add(-time.Second)}
+	if after, _, err := proposed.Confirm(second, "fine", on, later); !errors.Is(err, referral.ErrState) || after.Status != referral.PendingSecond {
+		t.Errorf("%s, %v", after.Status, err)
+	}
+	on.Quote.ExpiresAt = until
+	if after, _, err := proposed.Confirm(second, "fine", on, later); err != nil || after.Status != referral.Decided {
+		t.Errorf("%s, %v", after.Status, err)
+	}
 }
 
 func TestReferralDecide(t *testing.T) {

@@ -109,7 +109,7 @@ func (r Referral) Confirm(by access.Actor, rationale string, on Bench, at time.T
 		return r, event.Event{}, err
 	}
 	d := held.Proposal.Decision
-	if d.ValidUntil != nil && !d.ValidUntil.After(at) {
+	if d.ValidUntil != nil && (!d.ValidUntil.After(at) || d.outlasts(r.Entity, on.Quote, at)) {
 		return r, event.Event{}, ErrState.With("status", r.Status).With("validUntil", d.ValidUntil)
 	}
 	first, _ := r.First()
