@@ -37,7 +37,13 @@ func (d *Desk) screened(s submission.Submission) (submission.Submission, bool) {
 	if !s.Stale(version) {
 		return s, false
 	}
-	return s.Screened(d.cfg.Sanctions.Screen(s.Names()), version), true
+	found, former := d.cfg.Sanctions.Screen(s.Names()), []string(nil)
+	for _, name := range s.Former() {
+		if of := d.cfg.Sanctions.Screen([]string{name}); of.Decision != producer.Pass {
+			found, former = found.Beside(of), append(former, name)
+		}
+	}
+	return s.Screened(found, former, version), true
 }
 
 // screenInsured is screened, for a transaction that has the submission and saves

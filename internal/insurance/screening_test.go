@@ -237,3 +237,45 @@ func TestNobodyOffersToTheBlocked(t *testing.T) {
 		}
 	}
 }
+
+// Another name makes no match go away: a person says that it is somebody else.
+func TestAnotherNameMakesNoMatchGoAway(t *testing.T) {
+	for name, list := range map[string]*producer.List{"a match": listOf(t, "Pacific Coast Builders"), "a likeness": listOf(t, likeness)} {
+		t.Run(name, func(t *testing.T) {
+			db, _, by := setUp(t)
+			desk := with(db, list)
+			s, err := desk.Submit(t.Context(), by, builder())
+			if err != nil {
+				t.Fatal(err)
+			}
+			rename := func(to string) {
+				t.Helper()
+				if s, err = desk.Correct(t.Context(), by, s.ID, func(s *submission.Submission) { s.InsuredName = to }, whatever); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for _, to := range []string{"Zebra Roofing", "Yak Roofing"} {
+				if rename(to); s.Sanctions() != submission.SanctionsPending {
+					t.Fatalf("%s is %q", to, s.Sanctions())
+				}
+			}
+			if _, err := desk.Quote(t.Context(), by, s.ID, whatever); err != nil {
+				t.Fatal(err)
+			}
+			bind := func() string {
+				_, err := desk.Bind(t.Context(), by, s.ID, policy.Order{Plan: billing.PayInFull}, whatever)
+				return blockers(err)
+			}
+			if got := bind(); got != "[sanctions_review]" {
+				t.Errorf("before anybody has looked: %s", got)
+			}
+			officer := storetest.User(t, db, by, "Olga", access.RoleCompliance)
+			if _, err := desk.ReviewInsured(t.Context(), officer, s.ID, true, "A typing error.", whatever); err != nil {
+				t.Fatal(err)
+			}
+			if got := bind(); got != "bound" {
+				t.Errorf("once it was said that it is somebody else: %s", got)
+			}
+		})
+	}
+}

@@ -125,12 +125,12 @@ func TestWhoMayRelease(t *testing.T) {
 	}
 }
 
-// A correction of the risk supersedes what was quoted and asked; one of a name
-// leaves both alone.
+// A correction of the risk supersedes what was quoted and asked; one of how a name
+// is written leaves both alone.
 func TestCorrect(t *testing.T) {
 	h := openHall(t)
 	asked := h.ask(t)
-	name := func(s *submission.Submission) { s.InsuredName = "Atlantic Coast Builders" }
+	name := func(s *submission.Submission) { s.InsuredName = "PACIFIC COAST BUILDERS, Inc." }
 	before := h.submission(t)
 	s, err := h.desk.Correct(t.Context(), h.una, h.sub.ID, name, whatever)
 	if err != nil || s.Status != before.Status || s.Version != before.Version+1 {

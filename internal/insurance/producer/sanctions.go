@@ -57,6 +57,23 @@ type Screening struct {
 	Reviewed *Reviewed `json:"reviewed,omitempty"`
 }
 
+// Beside returns the screening with that of other names, which a person has to look
+// at however close they are to an entry.
+func (s Screening) Beside(others Screening) Screening {
+	if others.Decision == Pass {
+		return s
+	}
+	if s.Decision == Pass {
+		s.Decision = Review
+	}
+	for _, m := range others.Matches {
+		if !slices.ContainsFunc(s.Matches, func(has Match) bool { return has.EntryID == m.EntryID && has.Name == m.Name && has.Score >= m.Score }) {
+			s.Matches = append(slices.Clip(s.Matches), m)
+		}
+	}
+	return s
+}
+
 // What a person may say about matches.
 const (
 	ClearedByPerson = "clear"

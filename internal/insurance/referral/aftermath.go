@@ -2,6 +2,7 @@ package referral
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/openinsure/openinsure/internal/access"
@@ -77,9 +78,17 @@ func (r Referral) system() access.Actor {
 	return access.Actor{Kind: access.System, ID: "system", Org: r.Org}
 }
 
+// sameRisk compares two hashes of risks: whether they are of the same risk, and of
+// the same insured's. Those of before say nothing of the insured.
+func sameRisk(before, now string) (what, whose bool) {
+	a, who, known := strings.Cut(before, ".")
+	b, whoNow, _ := strings.Cut(now, ".")
+	return before == "" || a == b, !known || who == whoNow
+}
+
 // same reports whether a risk is materially still the one that was asked about.
 func (r Referral) same(p Price) bool {
-	if r.Risk != "" && r.Risk != p.Risk {
+	if what, whose := sameRisk(r.Risk, p.Risk); !what || !whose {
 		return false
 	}
 	asked, now := r.Value.Premium, p.Value.Premium

@@ -75,7 +75,7 @@ func (r Referral) consent() (consent, bool) {
 
 // to reports whether a price is agreed to.
 func (c consent) to(p Price) bool {
-	if c.risk != "" && c.risk != p.Risk && !c.edits || !c.reference.Covers(p.Value) {
+	if what, whose := sameRisk(c.risk, p.Risk); !whose || !what && !c.edits || !c.reference.Covers(p.Value) {
 		return false
 	}
 	if c.counter != nil {

@@ -31,7 +31,8 @@ var ErrSanctionsReview = producer.ErrReview.Saying("No sanctions review of this 
 type Screening struct {
 	producer.Screening
 	Names   []string `json:"names"`
-	Version string   `json:"version"` // of the list; empty: they were never compared
+	Former  []string `json:"former,omitempty"` // names that it had while a match of theirs stood
+	Version string   `json:"version"`          // of the list; empty: they were never compared
 }
 
 // Names are what an insured is compared with sanctions lists by.
@@ -43,6 +44,25 @@ func (s Submission) Names() []string {
 	return names
 }
 
+// mostFormer is how many former names of an insured are looked at, the newest.
+const mostFormer = 20
+
+// Former are the names that the insured had while a match of theirs stood. Another
+// name makes no match go away: that it is not the same insured is for a person to
+// say.
+func (s Submission) Former() []string {
+	former := s.Screening.Former
+	if slices.Equal(s.Screening.Names, s.Names()) {
+		return former
+	}
+	switch s.Sanctions() {
+	case SanctionsBlocked, SanctionsPending:
+		former = slices.Concat(former, s.Screening.Names)
+		return former[max(0, len(former)-mostFormer):]
+	}
+	return nil
+}
+
 // Stale reports whether the names of the insured were not compared with a version
 // of a list: they are others, or the list is.
 func (s Submission) Stale(version string) bool {
@@ -52,9 +72,10 @@ func (s Submission) Stale(version string) bool {
 // Screened returns the submission after the names of its insured were compared
 // with a version of a list. What a person has said about the same names stays
 // said: a clearing while every match is one that he saw, a no while there is any.
-func (s Submission) Screened(found producer.Screening, version string) Submission {
+// Former are those of its former names that were found something of.
+func (s Submission) Screened(found producer.Screening, former []string, version string) Submission {
 	before := s.Screening
-	s.Screening = Screening{Screening: found, Names: s.Names(), Version: version}
+	s.Screening = Screening{Screening: found, Names: s.Names(), Former: former, Version: version}
 	if before.Reviewed == nil || !slices.Equal(before.Names, s.Screening.Names) {
 		return s
 	}

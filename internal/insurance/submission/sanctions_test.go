@@ -66,7 +66,7 @@ func TestWhatAPersonSaidStaysSaid(t *testing.T) {
 			if !s.Stale("1") {
 				t.Error("it was never compared, and is not stale")
 			}
-			s = s.Screened(tt.first, "1")
+			s = s.Screened(tt.first, nil, "1")
 			if s.Stale("1") || !s.Stale("2") {
 				t.Error("it is stale for its own list, or not for another")
 			}
@@ -81,7 +81,7 @@ func TestWhatAPersonSaidStaysSaid(t *testing.T) {
 					t.Error("it has another name, and is not stale")
 				}
 			}
-			if got := s.Screened(tt.then, "2").Sanctions(); got != tt.want {
+			if got := s.Screened(tt.then, nil, "2").Sanctions(); got != tt.want {
 				t.Errorf("it is %q, want %q", got, tt.want)
 			}
 		})
@@ -90,16 +90,47 @@ func TestWhatAPersonSaidStaysSaid(t *testing.T) {
 
 func TestOnlyALikenessIsReviewed(t *testing.T) {
 	for _, d := range []producer.Decision{"", producer.Pass, producer.Block} {
-		s := submission.Submission{}.Screened(producer.Screening{Decision: d}, "1")
+		s := submission.Submission{}.Screened(producer.Screening{Decision: d}, nil, "1")
 		if after, err := s.Reviewed(producer.Reviewed{Decision: "clear"}); !errors.Is(err, submission.ErrSanctionsReview) || after.Screening.Reviewed != nil {
 			t.Errorf("%q: %+v, %v", d, after.Screening, err)
 		}
 	}
-	s, err := submission.Submission{}.Screened(producer.Screening{Decision: producer.Review}, "1").Reviewed(producer.Reviewed{Decision: "clear"})
+	s, err := submission.Submission{}.Screened(producer.Screening{Decision: producer.Review}, nil, "1").Reviewed(producer.Reviewed{Decision: "clear"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.Reviewed(producer.Reviewed{Decision: "block"}); !errors.Is(err, submission.ErrSanctionsReview) {
 		t.Errorf("twice: %v", err)
+	}
+}
+
+// A name that was given up is looked at as long as a match of it stands.
+func TestFormerNames(t *testing.T) {
+	for _, tt := range []struct {
+		first producer.Decision
+		said  string
+		want  int
+	}{
+		{producer.Pass, "", 0},
+		{producer.Review, "", 1},
+		{producer.Review, "clear", 0},
+		{producer.Review, "block", 1},
+		{producer.Block, "", 1},
+	} {
+		s := submission.Submission{InsuredName: "Acme"}
+		s = s.Screened(producer.Screening{Decision: tt.first}, nil, "1")
+		if tt.said != "" {
+			var err error
+			if s, err = s.Reviewed(producer.Reviewed{Decision: tt.said}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := s.Former(); len(got) != 0 {
+			t.Errorf("%s %s: former names %v of one that has its first", tt.first, tt.said, got)
+		}
+		s.InsuredName = "Zebra"
+		if got := s.Former(); len(got) != tt.want {
+			t.Errorf("%s %s: former names %v", tt.first, tt.said, got)
+		}
 	}
 }

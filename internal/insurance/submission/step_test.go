@@ -4,6 +4,7 @@ import (
 	"errors"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -138,9 +139,14 @@ func TestCorrectedIsScoredAndFoundToBeAnother(t *testing.T) {
 	at := time.Unix(9, 0)
 	s := sound().Scored()
 	s.Status, s.Assignee = submission.Quoted, una.ID
-	after, material, err := s.Corrected(func(s *submission.Submission) { s.InsuredName, s.Priority = "Other", submission.High }, at)
+	after, material, err := s.Corrected(func(s *submission.Submission) {
+		s.InsuredName, s.Priority = "The "+strings.ToUpper(s.InsuredName)+", L.L.C.", submission.High
+	}, at)
 	if err != nil || material || after.Status != submission.Quoted || after.Triage.Score != s.Triage.Score+10 {
 		t.Errorf("a name: %t, %s, %d, %v", material, after.Status, after.Triage.Score, err)
+	}
+	if after, material, err = s.Corrected(func(s *submission.Submission) { s.InsuredName = "Other" }, at); err != nil || !material || after.Status != submission.InReview {
+		t.Errorf("another insured: %t, %s, %v", material, after.Status, err)
 	}
 	if after, material, err = s.Corrected(func(s *submission.Submission) { s.State = "WA" }, at); err != nil || !material || after.Status != submission.InReview {
 		t.Errorf("a risk: %t, %s, %v", material, after.Status, err)

@@ -109,11 +109,16 @@ func CheckState(s string) error {
 	return nil
 }
 
-// Risk is a hash of what makes the risk: while it is the same, what was agreed
-// about it is about the same.
+// Risk is a hash of what makes the risk, a dot, and one of whose it is: while it
+// is the same, what was agreed about it is about the same. A name that is only
+// written otherwise is the same, as it is where duplicates are looked for.
 func (s Submission) Risk() string {
 	h := sha256.Sum256(fmt.Appendf(nil, "%s\n%d\n%d\n%s\n%s\n%s\n%s", s.NAICS, s.AnnualRevenue, s.RequestedLimit, s.EffectiveDate, s.State, s.LineOfBusiness, s.Exposure))
-	return hex.EncodeToString(h[:16])
+	who := ""
+	for _, name := range s.Names() {
+		who += nameOf(name) + "\n"
+	}
+	return hex.EncodeToString(h[:16]) + "." + mark(who)
 }
 
 // NewID mints the id of a submission received at the given time.
