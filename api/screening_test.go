@@ -42,9 +42,17 @@ func TestInsuredIsScreened(t *testing.T) {
 		t.Errorf("like somebody: %v", made)
 	}
 	s := "/v1/submissions/" + made["id"].(string)
-	q := c.want(201, "una", "POST", s+"/quote", "")
-	if q["decision"] != "quoted" {
-		t.Errorf("quoted: %v", q)
+	move := ""
+	offer := func() {
+		t.Helper()
+		q := c.want(201, "una", "POST", s+"/quote", "")
+		if q["decision"] != "quoted" {
+			t.Errorf("quoted: %v", q)
+		}
+		move = "/v1/quotes/" + q["id"].(string)
+		if got := c.want(200, "una", "POST", move+"/offer", ""); got["status"] != "offered" {
+			t.Errorf("offered: %v", got)
+		}
 	}
 	refused := func(path, body, want string) {
 		t.Helper()
@@ -54,10 +62,7 @@ func TestInsuredIsScreened(t *testing.T) {
 		}
 	}
 	blockers := func(want string) { t.Helper(); refused(s+"/bind", `{"installmentPlan":"PIF"}`, want) }
-	move := "/v1/quotes/" + q["id"].(string)
-	if got := c.want(200, "una", "POST", move+"/offer", ""); got["status"] != "offered" {
-		t.Errorf("offered: %v", got)
-	}
+	offer()
 	blockers("[sanctions_review]")
 	review := s + "/sanctions-review"
 	const clear = `{"decision":"clear","rationale":"Born in 1990."}`
@@ -83,6 +88,7 @@ func TestInsuredIsScreened(t *testing.T) {
 	if got := c.want(200, "una", "PATCH", s, `{"insured":{"name":"Viktor Zelesny Morosenko"}}`); got["sanctionsReview"] != "pending" {
 		t.Errorf("another name: %v", got["sanctionsReview"])
 	}
+	offer() // what there was, was for another insured
 	blockers("[sanctions_review]")
 	if got := c.want(200, "ada", "POST", review, `{"decision":"block","rationale":"It is him."}`); got["sanctionsReview"] != "blocked" {
 		t.Errorf("blocked: %v", got["sanctionsReview"])
@@ -92,7 +98,12 @@ func TestInsuredIsScreened(t *testing.T) {
 	if m := c.want(403, "una", "POST", s+"/quote", ""); m["error"] != "sanctions_match" || strings.Contains(fmt.Sprint(m), "SAMPLE") {
 		t.Errorf("quoted: %v", m)
 	}
-	if got := c.want(200, "una", "PATCH", s, `{"insuredName":"Acme","unset":["insured"]}`); got["sanctionsReview"] != nil {
+	if got := c.want(200, "una", "PATCH", s, `{"insuredName":"Acme","unset":["insured"]}`); got["sanctionsReview"] != "pending" {
+		t.Errorf("who was blocked takes another name: %v", got["sanctionsReview"])
+	}
+	offer()
+	blockers("[sanctions_review]")
+	if got := c.want(200, "olga", "POST", review, `{"decision":"clear","rationale":"The name was mistyped."}`); got["sanctionsReview"] != "cleared" {
 		t.Errorf("it was a mistake: %v", got["sanctionsReview"])
 	}
 	c.want(201, "una", "POST", s+"/bind", `{"installmentPlan":"PIF"}`)
@@ -107,7 +118,7 @@ func TestInsuredIsScreened(t *testing.T) {
 			n++
 		}
 	}
-	if n != 2 {
+	if n != 3 {
 		t.Errorf("told %d times: %v", n, told)
 	}
 }
