@@ -106,11 +106,12 @@ func below(asked, now money.Cents) bool { return int64(asked-now)*100 > int64(as
 
 // holds reports whether a consent is still of use when a price takes the place of
 // those before: it is to that price, or its counter would make of it what it is
-// to. Without a price yet, edits have to be allowed.
+// to. Without a price yet, edits have to be allowed. It is of one insured's.
 func (r Referral) holds(p Price) bool {
 	c, ok := r.consent()
+	_, whose := sameRisk(c.risk, p.Risk)
 	switch {
-	case !ok:
+	case !ok || !whose:
 		return false
 	case p.Value.Premium == nil:
 		return c.edits && c.reference.Covers(p.Value)
