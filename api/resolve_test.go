@@ -72,7 +72,7 @@ func TestEverythingAtOnce(t *testing.T) {
 		{"assignment", "ada", "POST", "/v1/authority/profiles/aup" + someID + "/assign", `{"userId":"me","until":"ever"}`, `until unknown, userId id`},
 		{"delegation", "ada", "POST", "/v1/authority/delegations", `{"delegatorId":"me","delegateId":"usr_1","from":"2026-01-02T00:00:00Z","until":"2026-01-01T00:00:00Z","for":"x"}`,
 			`delegateId id, delegatorId id, for unknown, until min`},
-		{"delegation to himself", "ada", "POST", "/v1/authority/delegations", `{"delegateId":"` + c.id("ada") + `","from":"2026-01-02T00:00:00Z","until":"2028-01-01T00:00:00Z"}`, `delegateId different, until max`},
+		{"delegation to himself", "ada", "POST", "/v1/authority/delegations", `{"delegateId":"` + c.id("ada") + `","from":"2026-01-02T00:00:00Z","until":"2028-01-01T00:00:00Z"}`, `delegateId different, from min, until max`},
 		{"rules", "ada", "PUT", "/v1/referral-rules", `{"fourEyesAbove":-1,"decideWithinMinutes":0,"answerWithinMinutes":1,"expiresAfterDays":367,"calendar":{"timeZone":"Mars","opens":"17:00","closes":"09:00","workdays":["mon","mon"],"holidays":["soon"]}}`,
 			`calendar.closes min, calendar.holidays[0] date, calendar.timeZone timezone, calendar.workdays[1] unique, decideWithinMinutes min, expiresAfterDays max, fourEyesAbove min`},
 		{"referral", "una", "POST", "/v1/referrals", `{"entityType":"quote","entityId":"sub` + someID + `","reason":"mood","rationale":" ","dealRoomId":"here","issue":{"name":" ","comparator":"like","value":"x"}}`,
