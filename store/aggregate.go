@@ -71,9 +71,10 @@ type Held struct {
 }
 
 // live are reservations that count: of quotes that are accepted still, until
-// their time is over.
+// their time is over. A question about the submission gives no room back, for with
+// its answer the quote may be bound.
 const live = `FROM da_reservation t JOIN quote q ON q.id = t.quote_id AND q.org_id = $1 AND q.status = 'accepted'
-	JOIN submission s ON s.id = t.submission_id AND s.org_id = $1 AND s.status = 'quoted'`
+	JOIN submission s ON s.id = t.submission_id AND s.org_id = $1 AND s.status IN ('quoted', 'referred')`
 
 // heldSQL sums what is reserved for other submissions.
 const heldSQL = `SELECT coalesce(sum(t.premium) FILTER (WHERE t.effective >= $5::text::date AND t.effective < $6::text::date), 0)::bigint,

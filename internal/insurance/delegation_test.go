@@ -24,6 +24,7 @@ import (
 	"github.com/openinsure/openinsure/internal/insurance/money"
 	"github.com/openinsure/openinsure/internal/insurance/policy"
 	"github.com/openinsure/openinsure/internal/insurance/quote"
+	"github.com/openinsure/openinsure/internal/insurance/referral"
 	"github.com/openinsure/openinsure/internal/insurance/submission"
 	"github.com/openinsure/openinsure/store"
 	"github.com/openinsure/openinsure/store/storetest"
@@ -474,6 +475,48 @@ func TestAcceptancesKeepRoom(t *testing.T) {
 	}
 	if _, err := tr.bind(again); blockers(err) != "[da_annual_premium]" {
 		t.Errorf("nothing is left: %v", err)
+	}
+	tr.used()
+}
+
+// A question about a submission gives its room to nobody else: when it is
+// answered, or taken back, what was accepted is bound.
+func TestAQuestionGivesNoRoomBack(t *testing.T) {
+	tr := newTreaty(t, 1)
+	one := tr.quote()
+	if err := tr.accept(one); err != nil {
+		t.Fatal(err)
+	}
+	r, err := tr.desk.Refer(t.Context(), tr.una, referral.Ask{Entity: referral.Entity{Type: referral.Submission, ID: one.Submission}, Reason: "other", Rationale: "x"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const n = 8
+	qs := make([]quote.Quote, n)
+	for i := range qs {
+		qs[i] = tr.quote()
+		if _, err := tr.desk.Offer(t.Context(), tr.una, qs[i].ID); err != nil {
+			t.Fatal(err)
+		}
+	}
+	together(n, func(i int) {
+		if i%2 == 0 {
+			if _, err := tr.desk.Accept(t.Context(), tr.una, qs[i].ID); !errors.Is(err, delegated.ErrExceeded) {
+				t.Errorf("accepted in the room of another: %v", err)
+			}
+		} else if _, err := tr.bind(qs[i]); blockers(err) != "[da_annual_premium]" {
+			t.Errorf("bound in the room of another: %v", err)
+		}
+	})
+	u, err := tr.desk.Utilization(t.Context(), tr.una, tr.agreement.ID, civil.Date{})
+	if err != nil || u.Lines[1].Reserved != premium {
+		t.Errorf("reserved: %+v, %v", u.Lines, err)
+	}
+	if _, err := tr.desk.WithdrawReferral(t.Context(), tr.una, r.ID, "never mind", whatever); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tr.bind(one); err != nil {
+		t.Errorf("its room was given away: %v", err)
 	}
 	tr.used()
 }
