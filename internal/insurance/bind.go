@@ -37,9 +37,12 @@ func (d *Desk) Bind(ctx context.Context, by access.Actor, id submission.ID, o po
 			return err
 		}
 		made, first, invoices, unpayable := policy.Bind(s, q, o, by.ID, at)
-		var hold held
+		b := bid{By: by, At: at, Submission: s, Quote: q, Program: program, Order: o, Held: true}
 		if quoted && s.Status != submission.Bound {
-			if err := d.pass(ctx, tx, bid{By: by, At: at, Submission: s, Quote: q, Program: program, Order: o, Held: &hold}); err != nil {
+			if err := b.gather(ctx, holding(tx), at); err != nil {
+				return err
+			}
+			if err := d.pass(ctx, tx, &b); err != nil {
 				if q.Decision == quote.Declined { // it has no premium
 					return err
 				}
@@ -60,7 +63,7 @@ func (d *Desk) Bind(ctx context.Context, by access.Actor, id submission.ID, o po
 		if s, err = follow(ctx, tx, s, at); err != nil {
 			return err
 		}
-		used, err := usedUp(rules, hold.Referrals, at)
+		used, err := usedUp(rules, b.Referrals, at)
 		if err != nil {
 			return err
 		}
@@ -83,14 +86,14 @@ func (d *Desk) Bind(ctx context.Context, by access.Actor, id submission.ID, o po
 		if err := saveBound(ctx, tx, s, q, made, first, invoices); err != nil {
 			return err
 		}
-		if err := d.use(ctx, tx, hold.Cover, s, q, made, first); err != nil {
+		if err := d.use(ctx, tx, b.Cover, s, q, made, first); err != nil {
 			return err
 		}
 		if err := used.saveFor(ctx, tx, made.ID); err != nil {
 			return err
 		}
 		tx.Emit(boundEvents(s, made, invoices, persons, at)...)
-		tx.Audit(by, boundFact(s, q, made, program, hold.Cover))
+		tx.Audit(by, boundFact(s, q, made, program, b.Cover))
 		board.Show(tx, boundCard(made), at)
 		return nil
 	})

@@ -86,38 +86,14 @@ func heed(ctx context.Context, r store.Reader, c store.Covering, s submission.Su
 	return q, nil
 }
 
-// covered finds the agreement that a bid would be bound under, for the gates after
-// it, and stands in nobody's way: that there is none is for within to say. Of two
-// locks it takes the one that binds share, so that whoever brought the business is
-// looked at before the one that they wait for.
-func covered(ctx context.Context, tx *store.Tx, b *bid) ([]string, error) {
-	find := tx.HoldCovering
-	if b.Held == nil {
-		find = tx.Covering
-	}
-	var err error
-	b.Covering, err = find(ctx, b.Quote.Program, b.Submission.EffectiveDate)
-	return nil, err
-}
-
 // within is the gate of delegated authority: everything that the agreement is
 // asked at the quote, again, with nobody else counting meanwhile.
-func within(ctx context.Context, tx *store.Tx, b *bid) ([]string, error) {
-	count := tx.LockCounted
-	if b.Held == nil {
-		count = tx.Counted
-	}
-	v, err := look(ctx, count, b.Covering, b.Submission, b.Quote, b.At)
-	if err != nil {
-		return nil, err
-	}
-	// A quote that was referred has its approval asked for by the gate before. One
+func within(_ context.Context, _ *store.Tx, b *bid) ([]string, error) {
+	v := &b.Cover
+	// A quote that was referred has its approval asked for by another gate. One
 	// that was not is of a time before the trigger.
 	if v.Is && b.Quote.Decision == quote.Quoted && len(v.Agreement.Terms.Triggered(v.Risk)) > 0 {
 		v.Found = append(v.Found, delegated.Exceeding{Rule: delegated.Referral})
-	}
-	if b.Held != nil {
-		b.Held.Cover = v
 	}
 	return delegated.Codes(v.Found), nil
 }

@@ -9,13 +9,15 @@ import (
 
 	"github.com/openinsure/openinsure/internal/access"
 	"github.com/openinsure/openinsure/internal/insurance/policy"
+	"github.com/openinsure/openinsure/internal/insurance/producer"
 	"github.com/openinsure/openinsure/internal/insurance/quote"
 	"github.com/openinsure/openinsure/internal/insurance/referral"
 	"github.com/openinsure/openinsure/internal/insurance/submission"
 	"github.com/openinsure/openinsure/store"
 )
 
-// A bid is a quote that somebody wants to bind: its submission is locked.
+// A bid is a quote that somebody wants to bind, or looks at, with what the gates
+// judge it by.
 type bid struct {
 	By         access.Actor
 	At         time.Time
@@ -23,24 +25,61 @@ type bid struct {
 	Quote      quote.Quote
 	Program    quote.Program
 	Order      policy.Order
-	Covering   store.Covering // what the gate covered found
-	Held       *held          // what the gates hold; nil when nothing is to be bound
-}
+	Held       bool // to be bound: nobody changes what was read until the bind commits
 
-// held is what the gates found and hold until the bind commits.
-type held struct {
-	Referrals []referral.Referral
+	Referrals []referral.Referral // all of the submission
+	File      producer.File       // of who brought it, if anybody did
+	Firm      *producer.File      // that he belongs to
 	Cover     cover
 }
 
+// reads are the ways to what the gates judge by.
+type reads struct {
+	referrals func(context.Context, submission.ID) ([]referral.Referral, error)
+	covering  func(context.Context, quote.ProgramID, civil.Date) (store.Covering, error)
+	file      func(context.Context, producer.ID) (producer.File, *producer.File, error)
+	counted   counting
+}
+
+// looking waits for nobody, and holds nothing.
+func looking(r store.Reader) reads {
+	return reads{r.ReferralsOf, r.Covering, r.ProducerFile, r.Counted}
+}
+
+// holding keeps others from changing what it reads until the transaction ends.
+func holding(tx *store.Tx) reads {
+	return reads{tx.LockReferralsOf, tx.HoldCovering, tx.HoldProducerFile, tx.LockCounted}
+}
+
+// gather reads what the gates judge a bid by: all of it before any of them does,
+// and in the order of the locks, so that of what they find nothing is of a time
+// before a wait. Whoever brought the business comes before the aggregates, for
+// which the binds of an agreement wait.
+func (b *bid) gather(ctx context.Context, how reads, at time.Time) error {
+	var err error
+	if b.Referrals, err = how.referrals(ctx, b.Submission.ID); err != nil {
+		return err
+	}
+	covering, err := how.covering(ctx, b.Quote.Program, b.Submission.EffectiveDate)
+	if err != nil {
+		return err
+	}
+	if id := b.Submission.Producer; !id.IsZero() {
+		if b.File, b.Firm, err = how.file(ctx, id); err != nil {
+			return err
+		}
+	}
+	b.Cover, err = look(ctx, how.counted, covering, b.Submission, b.Quote, at)
+	return err
+}
+
 // A gate finds what stands between a bid and its policy, as the codes that
-// quote.ErrNotBindable lists. What it locks stays locked until the bind commits,
-// so that what it found still holds then.
+// quote.ErrNotBindable lists. It locks nothing.
 type gate func(context.Context, *store.Tx, *bid) ([]string, error)
 
-// gates are all asked, in this order, which is also that of their locks.
+// gates are all asked, in this order.
 func (d *Desk) gates() []gate {
-	return []gate{d.agreed, chosen, d.dated, covered, soldBy, within, d.notSanctioned}
+	return []gate{d.agreed, chosen, d.dated, soldBy, within, d.notSanctioned}
 }
 
 // chosen keeps a quote from being bound beside the accepted one: what a bind is
@@ -72,10 +111,10 @@ func (d *Desk) dates(at time.Time) quote.Dates {
 
 // pass returns quote.ErrNotBindable with everything that any gate has against
 // a bid.
-func (d *Desk) pass(ctx context.Context, tx *store.Tx, b bid) error {
+func (d *Desk) pass(ctx context.Context, tx *store.Tx, b *bid) error {
 	var blockers []string
 	for _, g := range d.gates() {
-		found, err := g(ctx, tx, &b)
+		found, err := g(ctx, tx, b)
 		if err != nil {
 			return err
 		}
@@ -83,8 +122,8 @@ func (d *Desk) pass(ctx context.Context, tx *store.Tx, b bid) error {
 	}
 	if len(blockers) > 0 {
 		refused := quote.ErrNotBindable.With("blockers", blockers)
-		if b.Held != nil && len(b.Held.Cover.Found) > 0 {
-			refused = refused.With("delegatedAuthority", exceedings(b.Held.Cover))
+		if b.Held && len(b.Cover.Found) > 0 {
+			refused = refused.With("delegatedAuthority", exceedings(b.Cover))
 		}
 		return refused
 	}

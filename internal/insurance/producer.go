@@ -392,16 +392,12 @@ func handedOver(ctx context.Context, tx *store.Tx, before, s submission.Submissi
 // soldBy is the gate of whoever brought the business: licensed, active, not under
 // review and appointed, with the agreement's carrier when there is one, on the day
 // of the bind. What was on file then is kept in the audit log.
-func soldBy(ctx context.Context, tx *store.Tx, b *bid) ([]string, error) {
+func soldBy(_ context.Context, tx *store.Tx, b *bid) ([]string, error) {
 	id := b.Submission.Producer
 	if id.IsZero() {
 		return nil, nil // direct business
 	}
-	f, firm, err := tx.HoldProducerFile(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	sale := saleOf(b.Submission, b.Covering, b.At)
+	f, firm, sale := b.File, b.Firm, saleOf(b.Submission, b.Cover.Covering, b.At)
 	found := f.Against(sale, firm)
 	if len(found) == 0 {
 		details := audit.Details{"submissionId": b.Submission.ID.String(), "licenses": licensesOf(f), "appointments": appointmentsOf(f)}

@@ -65,7 +65,8 @@ var errLooked = errors.New("looked at")
 
 // Ready says what a quote of a submission, on its own terms, and a bind of the
 // quote that it has, by whoever asks, would come to now: with everything that is
-// in the way at once. It goes the way of Quote and Bind, and leaves no trace.
+// in the way at once. It goes the way of Quote and Bind, leaves no trace, and
+// locks nothing: nobody waits for it, and it waits for nobody.
 func (d *Desk) Ready(ctx context.Context, by access.Actor, id submission.ID) (Readiness, error) {
 	var r Readiness
 	err := d.db.InTx(ctx, by, func(tx *store.Tx) error {
@@ -144,7 +145,11 @@ func (d *Desk) readyToBind(ctx context.Context, tx *store.Tx, by access.Actor, r
 		return err
 	}
 	if quoted && s.Status != submission.Bound {
-		err := d.pass(ctx, tx, bid{By: by, At: at, Submission: s, Quote: q, Program: p, Order: policy.Order{}})
+		b := bid{By: by, At: at, Submission: s, Quote: q, Program: p, Order: policy.Order{}}
+		if err := b.gather(ctx, looking(tx.Reader), at); err != nil {
+			return err
+		}
+		err := d.pass(ctx, tx, &b)
 		if f, ok := errors.AsType[*fault.Error](err); ok && errors.Is(err, quote.ErrNotBindable) {
 			codes, _ := f.Details()["blockers"].([]string)
 			for _, code := range codes {

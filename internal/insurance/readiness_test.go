@@ -179,3 +179,40 @@ func TestLookingLeavesNoTrace(t *testing.T) {
 		t.Errorf("another company's: %v", err)
 	}
 }
+
+// Somebody has everything locked that a bind locks: a look says all the same what
+// is in the way. One that waited could wait in a circle, since it locks nothing
+// before what it asks.
+func TestALookWaitsForNobody(t *testing.T) {
+	tr := newTreaty(t, 1)
+	firm := tr.sells("1")
+	by := tr.sells("2")
+	storetest.SQL(t, tr.db, `UPDATE producer SET parent_id = $2 WHERE id = $1`, by.UUID(), firm.UUID())
+	id := tr.quote(tr.broughtBy(by)).Submission
+	for range 2 {
+		if _, err := tr.desk.Refer(t.Context(), tr.una, referral.Ask{Entity: referral.Entity{Type: referral.Submission, ID: id}, Reason: "other", Rationale: "x"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	err := tr.db.InTx(t.Context(), tr.una, func(tx *store.Tx) error {
+		_, err := tx.LockSubmission(t.Context(), id)
+		also := func(_ any, more error) { err = errors.Join(err, more) }
+		also(tx.LockReferralsOf(t.Context(), id))
+		also(tx.LockAgreement(t.Context(), tr.agreement.ID))
+		also(tx.LockCarrier(t.Context(), tr.carrier.ID))
+		also(tx.LockProducer(t.Context(), by))
+		also(tx.LockProducer(t.Context(), firm))
+		also(tx.LockAllCounters(t.Context(), tr.agreement.ID))
+		if err != nil {
+			return err
+		}
+		r, err := tr.desk.Ready(t.Context(), tr.una, id)
+		if got := rulesAt(r, insurance.AtBind, insurance.Blocks); !slices.Contains(got, "referral_open") || !slices.Contains(got, "producer_not_appointed") {
+			t.Errorf("it says %v", got)
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}

@@ -116,7 +116,7 @@ func (d *Desk) notSanctioned(ctx context.Context, tx *store.Tx, b *bid) ([]strin
 		code = submission.SanctionsReview
 	}
 	if code == "" {
-		if again && b.Held != nil { // evidence of the list that was asked
+		if again && b.Held { // evidence of the list that was asked
 			tx.Audit(b.By, screenedFact(audit.InsuredScreened, s.ID.String(), s.Screening.Screening, atBind))
 		}
 		return nil, nil

@@ -169,16 +169,9 @@ func outgrow(ctx context.Context, tx *store.Tx, p referral.Price, all []referral
 // own profile rules out takes an approval, however small it is.
 func (d *Desk) agreed(ctx context.Context, tx *store.Tx, b *bid) ([]string, error) {
 	blockers := b.Quote.Blockers(b.Program, b.At)
-	all, err := tx.LockReferralsOf(ctx, b.Submission.ID)
-	if err != nil {
-		return nil, err
-	}
-	if b.Held != nil {
-		b.Held.Referrals = all
-	}
 	price := referral.PriceOf(b.Submission, &b.Quote)
 	yes := false
-	for _, r := range all {
+	for _, r := range b.Referrals {
 		for _, code := range r.Blockers(b.At) {
 			if !slices.Contains(blockers, code) {
 				blockers = append(blockers, code)
@@ -192,6 +185,7 @@ func (d *Desk) agreed(ctx context.Context, tx *store.Tx, b *bid) ([]string, erro
 	above := slices.Contains(blockers, "authority_required")
 	alone := !above
 	if !yes && b.By.Kind == access.User {
+		var err error
 		if alone, err = ownAuthority(ctx, tx, *b, price.Value, above); err != nil {
 			return nil, err
 		}
@@ -228,7 +222,7 @@ type approvals struct {
 	m    matter
 }
 
-// usedUp is what becomes of the approvals among referrals, which the gate holds.
+// usedUp is what becomes of the approvals among referrals, which the bind holds.
 func usedUp(rules referral.Rules, all []referral.Referral, at time.Time) (approvals, error) {
 	a := approvals{m: matter{At: at}}
 	for _, was := range all {
