@@ -38,8 +38,12 @@ func (r Reader) Agreement(ctx context.Context, id delegated.ID) (delegated.Agree
 const lockAgreementSQL = agreementSQL + ` FOR NO KEY UPDATE`
 
 // LockAgreement reads an agreement that nobody else changes, or binds under,
-// until the end of the transaction.
+// until the end of the transaction. Who binds at this moment is waited for, and
+// who does later waits.
 func (tx *Tx) LockAgreement(ctx context.Context, id delegated.ID) (delegated.Agreement, error) {
+	if err := tx.turn(ctx, id); err != nil {
+		return delegated.Agreement{}, err
+	}
 	return one(ctx, tx.Reader, scanAgreement, lockAgreementSQL, tx.org.UUID(), id.UUID())
 }
 
@@ -127,8 +131,10 @@ type Covering struct {
 // coveringSQL finds the agreements of a program with their carriers, that of a
 // day first.
 const coveringSQL = `SELECT ` + agreementColumns + `, ` + carrierOfColumns + ` FROM da_agreement t JOIN carrier c ON c.org_id = $1 AND c.id = t.carrier_id
-	WHERE t.org_id = $1 AND t.program_id = $2
-	ORDER BY (t.effective <= $3::text::date AND t.expiration > $3::text::date) DESC, t.id LIMIT 1`
+	WHERE t.org_id = $1 AND t.program_id = $2 ` + coveringFirst
+
+// coveringFirst puts the agreement of a day first, and leaves the others out.
+const coveringFirst = `ORDER BY (t.effective <= $3::text::date AND t.expiration > $3::text::date) DESC, t.id LIMIT 1`
 
 // holdCoveringSQL is coveringSQL, and keeps others from changing what it finds;
 // many may hold it at once. Of what changed while it waited it reads the change.
@@ -143,6 +149,9 @@ func (r Reader) Covering(ctx context.Context, program quote.ProgramID, on civil.
 // HoldCovering is Covering; nobody changes what it finds until the end of the
 // transaction.
 func (tx *Tx) HoldCovering(ctx context.Context, program quote.ProgramID, on civil.Date) (Covering, error) {
+	if err := tx.shareCovering(ctx, program, on); err != nil {
+		return Covering{}, err
+	}
 	return tx.covering(ctx, holdCoveringSQL, program, on)
 }
 

@@ -39,6 +39,9 @@ const lockCarrierSQL = carrierSQL + ` FOR NO KEY UPDATE`
 // LockCarrier reads a carrier that nobody else changes until the end of the
 // transaction.
 func (tx *Tx) LockCarrier(ctx context.Context, id carrier.ID) (carrier.Carrier, error) {
+	if err := tx.turn(ctx, id); err != nil {
+		return carrier.Carrier{}, err
+	}
 	return one(ctx, tx.Reader, scanCarrier, lockCarrierSQL, tx.org.UUID(), id.UUID())
 }
 

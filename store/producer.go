@@ -39,6 +39,9 @@ const lockProducerSQL = producerSQL + ` FOR NO KEY UPDATE`
 // LockProducer reads a producer that nobody else changes until the end of the
 // transaction.
 func (tx *Tx) LockProducer(ctx context.Context, id producer.ID) (producer.Producer, error) {
+	if err := tx.turn(ctx, id); err != nil {
+		return producer.Producer{}, err
+	}
 	return one(ctx, tx.Reader, scanProducer, lockProducerSQL, tx.org.UUID(), id.UUID())
 }
 
@@ -274,6 +277,9 @@ func (tx *Tx) KeepAppointed(ctx context.Context, c carrier.ID, name string) erro
 // end of the transaction: licences and appointments change only under the lock
 // of their producer.
 func (tx *Tx) HoldProducerFile(ctx context.Context, id producer.ID) (producer.File, *producer.File, error) {
+	if err := tx.shareFile(ctx, id); err != nil {
+		return producer.File{}, nil, err
+	}
 	return tx.file(ctx, holdProducerSQL, id)
 }
 

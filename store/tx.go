@@ -53,8 +53,8 @@ func (tx *Tx) as(org access.OrgID) (back func()) {
 // did, with the events it emitted; an error from fn undoes all of it. Inside
 // Once, fn joins the transaction that Once opened, and commits with it.
 //
-// Lock order: the organisation's test clock, domain rows, then counters; channel
-// heads are locked last, by the flush.
+// Lock order: the organisation's test clock, domain rows (ADR 46 says which comes
+// first), then counters; channel heads are locked last, by the flush.
 func (db *DB) InTx(ctx context.Context, by access.Actor, fn func(*Tx) error) error {
 	if tx := carried(ctx); tx != nil {
 		if tx.org != by.Org {

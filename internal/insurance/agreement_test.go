@@ -21,6 +21,7 @@ import (
 	"github.com/openinsure/openinsure/internal/insurance/delegated"
 	"github.com/openinsure/openinsure/internal/insurance/money"
 	"github.com/openinsure/openinsure/internal/insurance/policy"
+	"github.com/openinsure/openinsure/internal/insurance/producer"
 	"github.com/openinsure/openinsure/internal/insurance/quote"
 	"github.com/openinsure/openinsure/store"
 	"github.com/openinsure/openinsure/store/storetest"
@@ -251,5 +252,86 @@ func TestUtilizationAsOf(t *testing.T) {
 		if !errors.Is(err, fault.ErrForbidden) {
 			t.Errorf("an underwriter may %s: %v", name, err)
 		}
+	}
+}
+
+// Where many hold what a bind holds, one after the other, whoever changes it has
+// his turn: he waits for those who came before him and for nobody who comes later,
+// and these see what he did.
+func TestAChangeHasItsTurnAmongBinds(t *testing.T) {
+	tr := newTreaty(t, 10)
+	firm, by := tr.sells("1"), tr.sells("2")
+	storetest.SQL(t, tr.db, `UPDATE producer SET type = 'agency', version = 1, parent_id = CASE id WHEN $1 THEN $2::uuid END`, by.UUID(), firm.UUID())
+	covering := func(tx *store.Tx) (string, error) {
+		c, err := tx.HoldCovering(t.Context(), tr.program, builder().EffectiveDate)
+		return fmt.Sprint(c.Agreement.Version, c.Carrier.Version), err
+	}
+	file := func(tx *store.Tx) (string, error) {
+		f, firm, err := tx.HoldProducerFile(t.Context(), by)
+		return fmt.Sprint(f.Producer.Version, firm.Producer.Version), err
+	}
+	agreement := func() error {
+		_, err := tr.desk.ChangeAgreement(t.Context(), tr.ada, tr.agreement.ID, whatever, func(a *delegated.Agreement) { a.Number = "A" })
+		return err
+	}
+	phone := func(of producer.ID) error {
+		_, err := tr.desk.AmendProducer(t.Context(), tr.ada, of, func(p *producer.Producer) { p.Phone = "+15035550100" }, whatever)
+		return err
+	}
+	for _, tt := range []struct {
+		name   string
+		hold   func(*store.Tx) (string, error)
+		change func() error
+		after  string // versions
+	}{
+		{"an agreement", covering, agreement, "2 1"},
+		{"a carrier", covering, func() error {
+			_, err := tr.desk.ChangeCarrier(t.Context(), tr.ada, tr.carrier.ID, whatever, func(c *carrier.Carrier) { c.NAIC = "12345" })
+			return err
+		}, "2 2"},
+		{"a producer", file, func() error { return phone(by) }, "2 1"},
+		{"a producer's firm", file, func() error { return phone(firm) }, "2 2"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			type bind struct {
+				held chan string
+				free chan struct{}
+				done chan error
+			}
+			begin := func() bind {
+				b := bind{make(chan string, 1), make(chan struct{}), make(chan error, 1)}
+				go func() {
+					b.done <- tr.db.InTx(t.Context(), tr.una, func(tx *store.Tx) error {
+						saw, err := tt.hold(tx)
+						b.held <- saw
+						<-b.free
+						return err
+					})
+				}()
+				return b
+			}
+			first := begin()
+			<-first.held
+			changed := make(chan error, 1)
+			go func() { changed <- tt.change() }()
+			waiting(t, tr.db, 1)
+			second := begin()
+			for waiters(t, tr.db) < 2 && len(second.held) == 0 {
+			}
+			if len(second.held) > 0 {
+				t.Error("who came later passes by")
+			}
+			close(first.free)
+			if err := errors.Join(<-first.done, <-changed); err != nil {
+				t.Error(err)
+			}
+			if saw := <-second.held; saw != tt.after {
+				t.Errorf("who came later sees %s, want %s", saw, tt.after)
+			}
+			close(second.free)
+			if err := <-second.done; err != nil {
+				t.Error(err)
+			}
+		})
 	}
 }

@@ -32,11 +32,16 @@ func program(t *testing.T, db *store.DB, by access.Actor) quote.Program {
 	return p
 }
 
+// waiters counts who waits for a lock.
+func waiters(t *testing.T, db *store.DB) int {
+	t.Helper()
+	return storetest.Value[int](t, db, `SELECT count(*)::int FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`)
+}
+
 // waiting waits until so many wait for a lock.
 func waiting(t *testing.T, db *store.DB, n int) {
 	t.Helper()
-	for deadline := time.Now().Add(4 * time.Second); storetest.Value[int](t, db, `SELECT count(*)::int FROM pg_stat_activity
-		WHERE datname = current_database() AND wait_event_type = 'Lock'`) < n; {
+	for deadline := time.Now().Add(4 * time.Second); waiters(t, db) < n; {
 		if time.Now().After(deadline) {
 			t.Fatalf("not %d wait", n)
 		}
