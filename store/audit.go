@@ -68,7 +68,11 @@ func queueAudit(b *pgx.Batch, rows []audit.Row) error {
 // request it happened is known then.
 func (tx *Tx) Audit(by access.Actor, f audit.Fact) {
 	by.Org = tx.org
-	tx.audits = append(tx.audits, audit.Rows(by, f, tx.db.now())...)
+	at := tx.at
+	if at.IsZero() {
+		at = tx.db.now()
+	}
+	tx.audits = append(tx.audits, audit.Rows(by, f, at)...)
 }
 
 // queueAudits adds what the transaction is to keep in the audit log.

@@ -21,6 +21,7 @@ type Tx struct {
 	pipe   *pipe
 	events []event.Event
 	audits []audit.Row
+	at     time.Time        // of what is done, by everybody's time; zero: nobody said
 	last   func(*pgx.Batch) // queues one more statement before the commit
 
 	related bool // it has changed relationships
@@ -149,6 +150,10 @@ func (tx *Tx) Within(ctx context.Context, org access.OrgID, fn func() error) err
 // Emit tells the world of events once, and only if, the transaction commits. It
 // only buffers: they are written just before the commit.
 func (tx *Tx) Emit(events ...event.Event) { tx.events = append(tx.events, events...) }
+
+// Happens says when what is done from now on is done, by everybody's time: the
+// audit log has it at that instant, too.
+func (tx *Tx) Happens(at time.Time) { tx.at = at }
 
 // commit writes what is kept and what was emitted, and commits, in one round trip; then it tells
 // the publisher.

@@ -96,7 +96,7 @@ func (d *Desk) move(ctx context.Context, by access.Actor, want access.Permission
 		if err != nil {
 			return err
 		}
-		s, err := tx.LockSubmission(ctx, q.Submission)
+		s, at, err := d.lock(ctx, tx, q.Submission)
 		if err != nil {
 			return err
 		}
@@ -106,7 +106,7 @@ func (d *Desk) move(ctx context.Context, by access.Actor, want access.Permission
 		if q, err = tx.Quote(ctx, id); err != nil { // as it is under the lock
 			return err
 		}
-		moved, err = moveQuote(ctx, tx, by, s, q, d.now(tx), to)
+		moved, err = moveQuote(ctx, tx, by, s, q, at, to)
 		return err
 	})
 	return moved, err

@@ -90,9 +90,8 @@ func (d *Desk) AddAgreement(ctx context.Context, by access.Actor, a delegated.Ag
 		a.Metadata = map[string]string{}
 	}
 	err := d.db.InTx(ctx, by, func(tx *store.Tx) error {
-		at := d.now(tx)
-		a.ID, a.Org, a.Status, a.CreatedBy, a.CreatedAt, a.UpdatedAt, a.Version = delegated.NewID(at), by.Org, delegated.Active, by.ID, at, at, 1
-		if err := access.Check(ctx, tx, by, access.ManageDelegated, a.Object()); err != nil {
+		a.Org, a.Status, a.CreatedBy, a.Version = by.Org, delegated.Active, by.ID, 1
+		if err := access.Check(ctx, tx, by, access.ManageDelegated, access.OrgObject(by.Org)); err != nil {
 			return err
 		}
 		if err := a.Check(); err != nil {
@@ -101,6 +100,8 @@ func (d *Desk) AddAgreement(ctx context.Context, by access.Actor, a delegated.Ag
 		if _, err := tx.LockProgram(ctx, a.Program); err != nil {
 			return unknown(err, delegated.ErrNoProgram)
 		}
+		at := d.now(tx)
+		a.ID, a.CreatedAt, a.UpdatedAt = delegated.NewID(at), at, at
 		if _, err := tx.Carrier(ctx, a.Carrier); err != nil {
 			return unknown(err, carrier.ErrUnknown)
 		}
@@ -326,20 +327,20 @@ func (d *Desk) utilizations(ctx context.Context, by access.Actor, asOf civil.Dat
 func (d *Desk) Report(ctx context.Context, by access.Actor, b delegated.Bordereau) (delegated.Bordereau, error) {
 	var made delegated.Bordereau
 	err := d.db.InTx(ctx, by, func(tx *store.Tx) error {
-		at := d.now(tx)
 		if err := access.Check(ctx, tx, by, access.ReportDelegated, access.OrgObject(by.Org)); err != nil {
 			return err
 		}
 		if !d.cfg.Production {
 			return delegated.ErrSandbox
 		}
-		if err := b.CheckPeriod(civil.DateOf(at)); err != nil {
+		if err := b.CheckPeriod(civil.DateOf(d.now(tx))); err != nil {
 			return err
 		}
 		a, err := tx.LockAgreement(ctx, b.Agreement)
 		if err != nil {
 			return unknown(err, fault.ErrValidation.Field("agreementId", "exists"))
 		}
+		at := d.now(tx)
 		c, err := tx.Carrier(ctx, a.Carrier)
 		if err != nil {
 			return err

@@ -82,8 +82,6 @@ func (d *Desk) ChangeProfile(ctx context.Context, by access.Actor, id authority.
 func (d *Desk) Assign(ctx context.Context, by access.Actor, id authority.ProfileID, user access.UserID) (authority.Assignment, error) {
 	var a authority.Assignment
 	err := d.db.InTx(ctx, by, func(tx *store.Tx) error {
-		at := d.now(tx)
-		a = authority.Assignment{ID: authority.NewAssignmentID(at), Org: by.Org, Profile: id, User: user, By: by.ID, CreatedAt: at}
 		if err := access.Check(ctx, tx, by, access.Administer, access.OrgObject(by.Org)); err != nil {
 			return err
 		}
@@ -97,6 +95,8 @@ func (d *Desk) Assign(ctx context.Context, by access.Actor, id authority.Profile
 		if err := d.member(ctx, tx, user, "userId"); err != nil {
 			return err
 		}
+		at := d.now(tx)
+		a = authority.Assignment{ID: authority.NewAssignmentID(at), Org: by.Org, Profile: id, User: user, By: by.ID, CreatedAt: at}
 		tx.Audit(by, authorityChanged(id.String(), "profile_assigned", audit.Details{"userId": user.String(), "level": p.Level}))
 		return tx.Assign(ctx, a)
 	})
@@ -136,7 +136,6 @@ func (d *Desk) Unassign(ctx context.Context, by access.Actor, user access.UserID
 func (d *Desk) Lend(ctx context.Context, by access.Actor, from, to access.UserID, starts, ends time.Time) (authority.Delegation, error) {
 	var lent authority.Delegation
 	err := d.db.InTx(ctx, by, func(tx *store.Tx) error {
-		at := d.now(tx)
 		want := access.WorkDesk
 		if !from.IsZero() && from.String() != by.ID {
 			want = access.Administer
@@ -152,22 +151,23 @@ func (d *Desk) Lend(ctx context.Context, by access.Actor, from, to access.UserID
 				return err
 			}
 		}
-		if starts.IsZero() {
-			starts = at
-		}
-		lent = authority.Delegation{
-			ID: authority.NewDelegationID(at), Org: by.Org, From: from, To: to, Starts: starts.UTC().Truncate(time.Microsecond),
-			Ends: ends.UTC().Truncate(time.Microsecond), By: by.ID, CreatedAt: at,
-		}
 		if err := d.member(ctx, tx, from, "delegatorId"); err != nil {
 			return err
 		}
 		if err := d.member(ctx, tx, to, "delegateId"); err != nil {
 			return err
 		}
-		others, err := tx.LockDelegations(ctx, at)
+		others, err := tx.LockDelegations(ctx, d.now(tx))
 		if err != nil {
 			return err
+		}
+		at := d.now(tx)
+		if starts.IsZero() {
+			starts = at
+		}
+		lent = authority.Delegation{
+			ID: authority.NewDelegationID(at), Org: by.Org, From: from, To: to, Starts: starts.UTC().Truncate(time.Microsecond),
+			Ends: ends.UTC().Truncate(time.Microsecond), By: by.ID, CreatedAt: at,
 		}
 		if err := lent.Check(at, others); err != nil {
 			return err

@@ -27,8 +27,11 @@ import (
 func (d *Desk) Bind(ctx context.Context, by access.Actor, id submission.ID, o policy.Order, seen Version) (policy.Policy, error) {
 	var bound policy.Policy
 	err := d.db.InTx(ctx, by, func(tx *store.Tx) error {
-		at := d.now(tx)
-		s, program, err := d.open(ctx, tx, by, access.Bind, id, seen)
+		s, at, err := d.open(ctx, tx, by, access.Bind, id, seen)
+		if err != nil {
+			return err
+		}
+		program, err := tx.KeepProgram(ctx, s.LineOfBusiness)
 		if err != nil {
 			return err
 		}
@@ -36,12 +39,17 @@ func (d *Desk) Bind(ctx context.Context, by access.Actor, id submission.ID, o po
 		if err != nil {
 			return err
 		}
-		made, first, invoices, unpayable := policy.Bind(s, q, o, by.ID, at)
 		b := bid{By: by, At: at, Submission: s, Quote: q, Program: program, Order: o, Held: true}
-		if quoted && s.Status != submission.Bound {
-			if err := b.gather(ctx, holding(tx), at); err != nil {
+		weighed := quoted && s.Status != submission.Bound
+		if weighed {
+			if err := b.gather(ctx, holding(tx)); err != nil {
 				return err
 			}
+			at = d.now(tx) // binds of an agreement wait for each other
+			b.At = at
+		}
+		made, first, invoices, unpayable := policy.Bind(s, q, o, by.ID, at)
+		if weighed {
 			if err := d.pass(ctx, tx, &b); err != nil {
 				if q.Decision == quote.Declined { // it has no premium
 					return err

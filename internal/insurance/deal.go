@@ -114,11 +114,12 @@ func (d *Desk) fromRoom(ctx context.Context, by access.Actor, id room.ID, seen S
 // dealt makes a move in a transaction of the room's organisation. The other
 // company is refused without what it must not know.
 func (d *Desk) dealt(ctx context.Context, tx *store.Tx, by access.Actor, r room.Room, seen Sight, v dealMove) (deal.Deal, error) {
-	at := seat{Inside: by.Org == r.Org, At: d.now(tx)}
+	at := seat{Inside: by.Org == r.Org}
 	err := at.take(ctx, tx, by, r, v.Want)
 	if err != nil {
 		return deal.Deal{}, err
 	}
+	at.At = d.now(tx)
 	if seen != nil {
 		before, err := dealOf(ctx, tx.Reader, at.Room, at.At)
 		if err != nil {
@@ -253,7 +254,12 @@ func (d *Desk) moveInRoom(ctx context.Context, by access.Actor, in room.ID, id r
 		if err != nil {
 			return err
 		}
-		_, err = d.carry(ctx, tx, by, r, anyVersion, v(at))
+		m, err := matterOf(ctx, tx, at.Submission)
+		if err != nil {
+			return err
+		}
+		m.At = d.now(tx)
+		_, err = d.carry(ctx, tx, by, m, r, anyVersion, v(at))
 		return err
 	}})
 }

@@ -53,9 +53,10 @@ func holding(tx *store.Tx) reads {
 
 // gather reads what the gates judge a bid by: all of it before any of them does,
 // and in the order of the locks, so that of what they find nothing is of a time
-// before a wait. Whoever brought the business comes before the aggregates, for
+// before a wait. A reservation that ends
+// meanwhile still counts. Whoever brought the business comes before the aggregates, for
 // which the binds of an agreement wait.
-func (b *bid) gather(ctx context.Context, how reads, at time.Time) error {
+func (b *bid) gather(ctx context.Context, how reads) error {
 	var err error
 	if b.Referrals, err = how.referrals(ctx, b.Submission.ID); err != nil {
 		return err
@@ -69,7 +70,7 @@ func (b *bid) gather(ctx context.Context, how reads, at time.Time) error {
 			return err
 		}
 	}
-	b.Cover, err = look(ctx, how.counted, covering, b.Submission, b.Quote, at)
+	b.Cover, err = look(ctx, how.counted, covering, b.Submission, b.Quote, b.At)
 	return err
 }
 

@@ -9,7 +9,6 @@ import (
 
 	"github.com/openinsure/openinsure/internal/access"
 	"github.com/openinsure/openinsure/internal/insurance/billing"
-	"github.com/openinsure/openinsure/internal/insurance/quote"
 	"github.com/openinsure/openinsure/internal/insurance/submission"
 	"github.com/openinsure/openinsure/store"
 )
@@ -68,25 +67,34 @@ func New(db *store.DB, cfg Config) *Desk {
 func (d *Desk) real() time.Time { return d.cfg.Now().UTC().Truncate(time.Microsecond) }
 
 // now is the time of the transaction's organisation: everybody's, unless it has
-// a test clock.
-func (d *Desk) now(tx *store.Tx) time.Time { return d.real().Add(tx.Ahead()) }
+// a test clock. It is the instant of an act, in all that the act leaves behind, and
+// is read when the act has its locks: what ended while it waited is over.
+func (d *Desk) now(tx *store.Tx) time.Time {
+	at := d.real()
+	tx.Happens(at)
+	return at.Add(tx.Ahead())
+}
+
+// lock locks a submission, which is the first lock of an act about it, and returns
+// the instant of the act.
+func (d *Desk) lock(ctx context.Context, tx *store.Tx, id submission.ID) (submission.Submission, time.Time, error) {
+	s, err := tx.LockSubmission(ctx, id)
+	return s, d.now(tx), err
+}
 
 // Version guards a change: it returns an error unless the version that the
 // caller saw is the current one.
 type Version func(current int) error
 
-// open locks a submission that by may work on, and keeps its program as it is.
-func (d *Desk) open(ctx context.Context, tx *store.Tx, by access.Actor, want access.Permission, id submission.ID, seen Version) (submission.Submission, quote.Program, error) {
-	s, err := tx.LockSubmission(ctx, id)
+// open locks a submission that by may work on, as he saw it, and returns the
+// instant of what he does.
+func (d *Desk) open(ctx context.Context, tx *store.Tx, by access.Actor, want access.Permission, id submission.ID, seen Version) (submission.Submission, time.Time, error) {
+	s, at, err := d.lock(ctx, tx, id)
 	if err != nil {
-		return s, quote.Program{}, undrafted(ctx, tx, by, id, err)
+		return s, at, undrafted(ctx, tx, by, id, err)
 	}
-	if err := access.Check(ctx, tx, by, want, access.Object{Type: access.Submission, ID: id.UUID(), Org: s.Org}); err != nil {
-		return s, quote.Program{}, err
+	if err := access.Check(ctx, tx, by, want, submissionObject(s)); err != nil {
+		return s, at, err
 	}
-	if err := seen(s.Version); err != nil {
-		return s, quote.Program{}, err
-	}
-	p, err := tx.KeepProgram(ctx, s.LineOfBusiness)
-	return s, p, err
+	return s, at, seen(s.Version)
 }

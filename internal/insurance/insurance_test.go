@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -15,8 +16,10 @@ import (
 	"github.com/openinsure/openinsure/internal/event"
 	"github.com/openinsure/openinsure/internal/fault"
 	"github.com/openinsure/openinsure/internal/insurance"
+	"github.com/openinsure/openinsure/internal/insurance/authority"
 	"github.com/openinsure/openinsure/internal/insurance/billing"
 	"github.com/openinsure/openinsure/internal/insurance/policy"
+	"github.com/openinsure/openinsure/internal/insurance/referral"
 	"github.com/openinsure/openinsure/internal/insurance/submission"
 	"github.com/openinsure/openinsure/store"
 	"github.com/openinsure/openinsure/store/storetest"
@@ -198,5 +201,126 @@ func TestEnvelope(t *testing.T) {
 	}
 	if e.ID != es[0].ID || e.OrgID != by.Org || e.Type != "submission.quoted" || e.APIVersion != event.APIVersion {
 		t.Errorf("envelope %+v", e)
+	}
+}
+
+// waits runs an act while somebody else has a lock that it needs, which he gives
+// back after something has happened.
+func waits(t *testing.T, db *store.DB, by access.Actor, lock func(*store.Tx) error, happens func(), act func() error) error {
+	t.Helper()
+	done := make(chan error, 1)
+	err := db.InTx(t.Context(), by, func(tx *store.Tx) error {
+		if err := lock(tx); err != nil {
+			return err
+		}
+		go func() { done <- act() }()
+		for waiters(t, db) < 1 {
+			if len(done) > 0 {
+				t.Error("it did not wait")
+				break
+			}
+		}
+		happens()
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return <-done
+}
+
+// An act that waited for another happens after it: all that it leaves behind, its
+// events and the audit log, is of one instant, which is read under its locks.
+func TestAnActHappensWhenItHasItsLocks(t *testing.T) {
+	h := openHall(t)
+	h.give(t, h.maria, 3, 20_000_000)
+	at := noon
+	count := func(of string) int { return storetest.Value[int](t, h.db, `SELECT count(*)::int FROM `+of) }
+	does := func(name string, id submission.ID, act func() error) {
+		t.Helper()
+		events, audits := count(`event`), count(`audit`)
+		at = at.Add(time.Hour)
+		lock := func(tx *store.Tx) error { _, err := tx.LockSubmission(t.Context(), id); return err }
+		if err := waits(t, h.db, h.una, lock, func() { h.set(at) }, act); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		instant := ` = '` + at.Format(time.RFC3339) + `'`
+		if n, all := count(`event WHERE occurred_at`+instant), count(`event`)-events; n != all || all == 0 {
+			t.Errorf("%s: %d of %d events are of its instant", name, n, all)
+		}
+		if n, all := count(`audit WHERE at`+instant), count(`audit`)-audits; n != all || all == 0 {
+			t.Errorf("%s: %d of %d rows of the audit log are of its instant", name, n, all)
+		}
+	}
+	err := h.db.InTx(t.Context(), h.una, func(tx *store.Tx) error {
+		return tx.Relate(t.Context(), h.room.Object(), access.Tuple{Relation: access.RoomLead, SubjectType: "user", SubjectID: user(t, h.una).UUID()})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	of := h.sub.ID
+	var r referral.Referral
+	does("refer", of, func() (err error) {
+		r, err = h.desk.Refer(t.Context(), h.una, referral.Ask{Entity: referral.Entity{Type: referral.Quote, ID: h.quote.ID}, Reason: "other", Rationale: "x"})
+		return err
+	})
+	does("claim a referral", of, func() error { _, err := h.desk.ClaimReferral(t.Context(), h.maria, r.ID, whatever); return err })
+	does("decide", of, func() error { _, err := h.desk.Decide(t.Context(), h.maria, r.ID, yes, whatever); return err })
+	does("offer", of, func() error { _, err := h.desk.Offer(t.Context(), h.una, h.quote.ID); return err })
+	does("accept in a room", of, func() error {
+		_, err := h.desk.AcceptInRoom(t.Context(), h.una, h.room.ID, h.quote.ID, nil)
+		return err
+	})
+	does("bind", of, func() error {
+		p, err := h.desk.Bind(t.Context(), h.una, of, policy.Order{Plan: billing.PayInFull}, whatever)
+		if !p.CreatedAt.Equal(at) {
+			t.Errorf("bound at %s, want %s", p.CreatedAt, at)
+		}
+		return err
+	})
+	other := quoted(t, h.desk, h.una)
+	at = at.Add(time.Hour) // what was made for it is of the hour before
+	does("claim", other, func() error { _, err := h.desk.Claim(t.Context(), h.una, other, whatever); return err })
+	does("quote", other, func() error { _, err := h.desk.Quote(t.Context(), h.una, other, whatever); return err })
+	does("correct", other, func() error {
+		_, err := h.desk.Correct(t.Context(), h.una, other, func(s *submission.Submission) { s.Priority = submission.High }, whatever)
+		return err
+	})
+	does("withdraw", other, func() error {
+		_, err := h.desk.Withdraw(t.Context(), h.una, other, submission.Ending{Reasons: []submission.Reason{"price"}}, whatever)
+		return err
+	})
+}
+
+// What is lent until a moment is no authority for who has the lock a moment later.
+func TestLentAuthorityEndsForWhoWaits(t *testing.T) {
+	h := openHall(t)
+	h.give(t, h.ada, 7, 20_000_000)
+	r := h.ask(t)
+	if _, err := h.desk.Lend(t.Context(), h.ada, user(t, h.ada), user(t, h.maria), time.Time{}, noon.Add(time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	decide := func() error { _, err := h.desk.Decide(t.Context(), h.maria, r.ID, yes, whatever); return err }
+	lock := func(tx *store.Tx) error { _, err := tx.LockSubmission(t.Context(), h.sub.ID); return err }
+	if err := waits(t, h.db, h.una, lock, func() { h.set(noon.Add(time.Second)) }, decide); !errors.Is(err, authority.ErrExceeded) {
+		t.Errorf("decided by authority that is over: %v", err)
+	}
+}
+
+// Binds of an agreement wait for each other at its aggregates: a quote that expires
+// meanwhile is not bound.
+func TestAQuoteExpiresForWhoWaits(t *testing.T) {
+	tr := newTreaty(t, 10)
+	q := tr.quote()
+	var now atomic.Pointer[time.Time]
+	now.Store(new(q.ExpiresAt.Add(-time.Second)))
+	desk := insurance.New(tr.db, insurance.Config{MaxBackdate: -1, Now: func() time.Time { return *now.Load() }})
+	bind := func() error {
+		_, err := desk.Bind(t.Context(), tr.una, q.Submission, policy.Order{Plan: billing.PayInFull}, whatever)
+		return err
+	}
+	lock := func(tx *store.Tx) error { _, err := tx.LockAllCounters(t.Context(), tr.agreement.ID); return err }
+	if err := waits(t, tr.db, tr.una, lock, func() { now.Store(&q.ExpiresAt) }, bind); blockers(err) != "[quote_expired]" {
+		t.Errorf("bound after it expired: %v", err)
 	}
 }

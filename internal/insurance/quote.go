@@ -35,15 +35,8 @@ func (d *Desk) Quote(ctx context.Context, by access.Actor, id submission.ID, see
 func (d *Desk) QuoteAs(ctx context.Context, by access.Actor, id submission.ID, a Ask, seen Version) (quote.Quote, error) {
 	var q quote.Quote
 	err := d.db.InTx(ctx, by, func(tx *store.Tx) error {
-		at := d.now(tx)
-		s, err := tx.LockSubmission(ctx, id)
+		s, at, err := d.open(ctx, tx, by, access.Write, id, seen)
 		if err != nil {
-			return undrafted(ctx, tx, by, id, err)
-		}
-		if err := access.Check(ctx, tx, by, access.Write, submissionObject(s)); err != nil {
-			return err
-		}
-		if err := seen(s.Version); err != nil {
 			return err
 		}
 		if s, err = d.rescreened(ctx, tx, by, s, atQuote, at); err != nil {

@@ -78,7 +78,6 @@ func (d *Desk) CreateProgram(ctx context.Context, by access.Actor, p quote.Progr
 func (d *Desk) ChangeProgram(ctx context.Context, by access.Actor, id quote.ProgramID, seen Version, change func(*quote.Program)) (quote.Program, error) {
 	var p quote.Program
 	err := d.db.InTx(ctx, by, func(tx *store.Tx) error {
-		at := d.now(tx)
 		if err := access.Check(ctx, tx, by, access.ManageRates, access.OrgObject(by.Org)); err != nil {
 			return err
 		}
@@ -86,6 +85,7 @@ func (d *Desk) ChangeProgram(ctx context.Context, by access.Actor, id quote.Prog
 		if err != nil {
 			return err
 		}
+		at := d.now(tx)
 		if err := seen(was.Version); err != nil {
 			return err
 		}
@@ -121,19 +121,20 @@ func (d *Desk) ChangeProgram(ctx context.Context, by access.Actor, id quote.Prog
 // it says must be sound; what it leaves open is for PublishRates to refuse.
 func (d *Desk) DraftRates(ctx context.Context, by access.Actor, t quote.RateTable) (quote.RateTable, error) {
 	err := d.db.InTx(ctx, by, func(tx *store.Tx) error {
-		at := d.now(tx)
-		t.ID, t.Org, t.CreatedBy, t.CreatedAt = quote.NewRateTableID(at), by.Org, by.ID, at
+		t.Org, t.CreatedBy = by.Org, by.ID
 		t.PublishedAt, t.PublishedBy = nil, ""
 		if err := access.Check(ctx, tx, by, access.ManageRates, access.OrgObject(by.Org)); err != nil {
 			return err
 		}
-		if err := t.CheckAt(at); err != nil {
+		if err := t.CheckAt(d.now(tx)); err != nil {
 			return err
 		}
 		p, err := tx.LockProgram(ctx, t.Program)
 		if err != nil {
 			return quote.ErrNoProgram.Because(err)
 		}
+		at := d.now(tx)
+		t.ID, t.CreatedAt = quote.NewRateTableID(at), at
 		if t.Version, err = tx.AddRateTable(ctx, t); err != nil {
 			return err
 		}
@@ -151,7 +152,6 @@ func (d *Desk) DraftRates(ctx context.Context, by access.Actor, t quote.RateTabl
 func (d *Desk) PublishRates(ctx context.Context, by access.Actor, id quote.RateTableID) (quote.RateTable, error) {
 	var published quote.RateTable
 	err := d.db.InTx(ctx, by, func(tx *store.Tx) error {
-		at := d.now(tx)
 		t, err := tx.RateTableByID(ctx, id)
 		if err != nil {
 			return err
@@ -166,6 +166,7 @@ func (d *Desk) PublishRates(ctx context.Context, by access.Actor, id quote.RateT
 		if t, err = tx.RateTableByID(ctx, id); err != nil { // as it is now that nobody else publishes
 			return err
 		}
+		at := d.now(tx)
 		if published, err = t.Publish(p, by.ID, at); err != nil {
 			return err
 		}

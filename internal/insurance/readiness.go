@@ -146,7 +146,7 @@ func (d *Desk) readyToBind(ctx context.Context, tx *store.Tx, by access.Actor, r
 	}
 	if quoted && s.Status != submission.Bound {
 		b := bid{By: by, At: at, Submission: s, Quote: q, Program: p, Order: policy.Order{}}
-		if err := b.gather(ctx, looking(tx.Reader), at); err != nil {
+		if err := b.gather(ctx, looking(tx.Reader)); err != nil {
 			return err
 		}
 		err := d.pass(ctx, tx, &b)

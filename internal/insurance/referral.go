@@ -31,13 +31,21 @@ type matter struct {
 	At         time.Time
 }
 
-func (d *Desk) matter(ctx context.Context, tx *store.Tx, id submission.ID, at time.Time) (matter, error) {
-	m := matter{At: at}
-	var err error
-	if m.Submission, err = tx.LockSubmission(ctx, id); err != nil {
-		return m, err
+// matter locks a submission, and returns what about it is the matter now.
+func (d *Desk) matter(ctx context.Context, tx *store.Tx, id submission.ID) (matter, error) {
+	s, err := tx.LockSubmission(ctx, id)
+	if err != nil {
+		return matter{}, err
 	}
-	q, ok, err := tx.LatestQuote(ctx, id)
+	m, err := matterOf(ctx, tx, s)
+	m.At = d.now(tx)
+	return m, err
+}
+
+// matterOf is matter for one who has the submission locked, and says when it is.
+func matterOf(ctx context.Context, tx *store.Tx, s submission.Submission) (matter, error) {
+	m := matter{Submission: s}
+	q, ok, err := tx.LatestQuote(ctx, s.ID)
 	if err != nil {
 		return m, err
 	}
@@ -116,7 +124,7 @@ func (d *Desk) Refer(ctx context.Context, by access.Actor, a referral.Ask) (refe
 				return referral.ErrRoom
 			}
 		}
-		m, err := d.matter(ctx, tx, of, d.now(tx))
+		m, err := d.matter(ctx, tx, of)
 		if err != nil {
 			return err
 		}
@@ -200,7 +208,11 @@ func (d *Desk) change(ctx context.Context, by access.Actor, id referral.ID, seen
 		if err := access.Check(ctx, tx, by, v.Want, on); err != nil {
 			return err
 		}
-		changed, err = d.carry(ctx, tx, by, known, seen, v)
+		m, err := d.matter(ctx, tx, known.Submission)
+		if err != nil {
+			return err
+		}
+		changed, err = d.carry(ctx, tx, by, m, known, seen, v)
 		return err
 	})
 	if err != nil {
@@ -209,13 +221,10 @@ func (d *Desk) change(ctx context.Context, by access.Actor, id referral.ID, seen
 	return changed, nil
 }
 
-// carry makes a move by somebody who may.
-func (d *Desk) carry(ctx context.Context, tx *store.Tx, by access.Actor, known referral.Referral, seen Version, v move) (referral.Referral, error) {
-	m, err := d.matter(ctx, tx, known.Submission, d.now(tx))
+// carry makes a move by somebody who may, in a matter.
+func (d *Desk) carry(ctx context.Context, tx *store.Tx, by access.Actor, m matter, known referral.Referral, seen Version, v move) (referral.Referral, error) {
+	m, err := m.about(ctx, tx, known.Entity)
 	if err != nil {
-		return known, err
-	}
-	if m, err = m.about(ctx, tx, known.Entity); err != nil {
 		return known, err
 	}
 	r, err := tx.LockReferral(ctx, known.ID)

@@ -150,8 +150,7 @@ func inside(ctx context.Context, r access.Tuples, by access.Actor, org access.Or
 func (d *Desk) ReviewInsured(ctx context.Context, by access.Actor, id submission.ID, cleared bool, rationale string, seen Version) (submission.Submission, error) {
 	var s submission.Submission
 	err := d.db.InTx(ctx, by, func(tx *store.Tx) error {
-		at := d.now(tx)
-		was, err := tx.LockSubmission(ctx, id)
+		was, at, err := d.lock(ctx, tx, id)
 		if err != nil {
 			return err
 		}
@@ -192,11 +191,11 @@ func (d *Desk) ScreenAnew(ctx context.Context) (int, error) {
 		}
 		for _, x := range stale {
 			err := d.db.InTx(ctx, system(x.Org), func(tx *store.Tx) error {
-				s, err := tx.LockSubmission(ctx, x.ID)
+				s, at, err := d.lock(ctx, tx, x.ID)
 				if err != nil {
 					return err
 				}
-				_, err = d.rescreened(ctx, tx, system(x.Org), s, atNewList, d.now(tx))
+				_, err = d.rescreened(ctx, tx, system(x.Org), s, atNewList, at)
 				return err
 			})
 			if err == nil {

@@ -131,10 +131,15 @@ func (d *Desk) do(ctx context.Context, tx *store.Tx, due store.Due, at time.Time
 }
 
 func (d *Desk) tickReferral(ctx context.Context, tx *store.Tx, due store.Due, at time.Time) (bool, error) {
-	m, err := d.matter(ctx, tx, due.Submission, at)
+	s, err := tx.LockSubmission(ctx, due.Submission)
 	if err != nil {
 		return false, err
 	}
+	m, err := matterOf(ctx, tx, s)
+	if err != nil {
+		return false, err
+	}
+	m.At = at
 	r, err := tx.LockReferral(ctx, referral.ID(due.ID))
 	if err != nil || r.TimerAt == nil || r.TimerAt.After(at) { // another node was faster
 		return false, err

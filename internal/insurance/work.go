@@ -21,15 +21,8 @@ import (
 func (d *Desk) on(ctx context.Context, by access.Actor, want access.Permission, id submission.ID, seen Version, fn submissionMove) (submission.Submission, error) {
 	var s submission.Submission
 	err := d.db.InTx(ctx, by, func(tx *store.Tx) error {
-		at := d.now(tx)
-		was, err := tx.LockSubmission(ctx, id)
+		was, at, err := d.open(ctx, tx, by, want, id, seen)
 		if err != nil {
-			return undrafted(ctx, tx, by, id, err)
-		}
-		if err := access.Check(ctx, tx, by, want, submissionObject(was)); err != nil {
-			return err
-		}
-		if err := seen(was.Version); err != nil {
 			return err
 		}
 		s, err = moveSubmission(ctx, tx, was, at, fn)
