@@ -247,10 +247,6 @@ func (t *tale) step(v quote.Step, id string) {
 	case quote.PassOver:
 		from := t.before["quote"][id]
 		t.rate(fields{"alternative": true})
-		if from == string(quote.Accepted) {
-			t.bind("PIF", t.quote)
-			break
-		}
 		if from == string(quote.Referred) {
 			t.refer(nil)
 			t.approve(nil)
