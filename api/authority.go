@@ -205,7 +205,7 @@ type rulesBody struct {
 type RulesInput struct {
 	FourEyesAbove       *Money       `json:"fourEyesAbove,omitempty" minimum:"0" doc:"Approvals of a higher premium take two persons; without it none does."`
 	DecideWithinMinutes int          `json:"decideWithinMinutes" minimum:"1" maximum:"86400" example:"960" doc:"Working minutes that underwriters have for a referral. The time stands still while information is asked for."`
-	AnswerWithinMinutes int          `json:"answerWithinMinutes" minimum:"1" maximum:"86400" example:"2400" doc:"Working minutes that the other side has for each answer."`
+	AnswerWithinMinutes int          `json:"answerWithinMinutes" minimum:"1" maximum:"86400" example:"2400" doc:"Working minutes for each answer to an underwriter."`
 	ExpiresAfterDays    int          `json:"expiresAfterDays" minimum:"1" maximum:"366" example:"30" doc:"What is not decided so many days after it was opened, expires; it is never approved by that."`
 	Calendar            calendarBody `json:"calendar"`
 

@@ -270,14 +270,26 @@ func TestWhatARoomWasNotToldOfIsNotInItsDeal(t *testing.T) {
 	// What was never written for him is not his to answer, and he is not told what
 	// it is.
 	private := d.referred(`{"decision":"request_more_info","rationale":"Ask the claims people."}`)
-	if m, _ := d.stands("ben"); only(t, m, "referrals")["status"] != "info_requested" || len(only(t, m, "referrals")["questions"].([]any)) != 0 {
+	if m, _ := d.stands("ben"); only(t, m, "referrals")["status"] != "in_review" || len(only(t, m, "referrals")["questions"].([]any)) != 0 {
 		t.Errorf("a question for the inside: %v", m)
 	}
-	if m := d.want(400, "ben", "POST", d.at+"/referrals/"+private+"/respond", `{"answers":[{"question":1,"text":"Yes."}]}`); fieldsOfProblem(m) != "answers[0].question enum" {
+	if m := d.want(200, "una", "GET", "/v1/referrals/"+private, ""); m["status"] != "info_requested" || m["whoseTurn"] != "requester" {
+		t.Errorf("a question for the inside, inside: %v", m)
+	}
+	if m := d.want(422, "ben", "POST", d.at+"/referrals/"+private+"/respond", `{"answers":[{"question":1,"text":"Yes."}]}`); m["error"] != "referral_state" || len(m["details"].(map[string]any)) != 0 {
 		t.Errorf("answered from outside: %v", m)
 	}
+	d.want(403, "uri", "POST", "/v1/referrals/"+private+"/respond", `{"answers":[{"question":1,"text":"Yes."}]}`) // who asked
+	d.want(403, "ulf", "POST", "/v1/referrals/"+private+"/respond", `{"answers":[{"question":1,"text":"Yes."}]}`) // who has nothing to do with it
 	if r := only(t, d.want(200, "una", "POST", d.at+"/referrals/"+private+"/respond", `{"answers":[{"question":1,"text":"Yes."}]}`), "referrals"); r["status"] != "in_review" {
 		t.Errorf("answered from inside: %v", r)
+	}
+	var shown []string
+	for _, m := range rows(d.want(200, "ben", "GET", d.at+"/messages?limit=200", "")) {
+		shown = append(shown, fmt.Sprint(m))
+	}
+	if s := strings.Join(shown, "\n"); strings.Contains(s, "info_requested") || strings.Contains(s, "referral.answered") {
+		t.Errorf("the room shows what was asked inside:\n%s", s)
 	}
 }
 
@@ -387,6 +399,10 @@ func TestWhoDeals(t *testing.T) {
 		t.Run(who, func(t *testing.T) {
 			for name, op := range tries {
 				d := c.deal()
+				want := want
+				if name == "respond" && who == "uri" { // who asked it himself
+					want = 403
+				}
 				if got, m, _ := d.as(who, "POST", d.at+op.path(d), op.body); got != want {
 					t.Errorf("%s: %d %v, want %d", name, got, m, want)
 				}

@@ -33,7 +33,7 @@ type referralBody struct {
 	Decision     *decisionBody     `json:"decision,omitempty"`
 	Value        valueBody         `json:"value" doc:"What is to be agreed to."`
 	Proposal     *proposalBody     `json:"proposal,omitempty" doc:"Of the first of two, while the second is waited for."`
-	WhoseTurn    string            `json:"whoseTurn,omitempty" enum:"broker,underwriter"`
+	WhoseTurn    string            `json:"whoseTurn,omitempty" enum:"broker,underwriter,requester" doc:"requester: who raised it was asked, and nobody else."`
 	DueAt        *time.Time        `json:"dueAt,omitempty" doc:"When the time of this turn is over."`
 	ExpiresAt    *time.Time        `json:"expiresAt,omitempty" doc:"When it is over without an answer."`
 	Escalations  int               `json:"escalations,omitempty"`
@@ -191,7 +191,7 @@ type decideReferralInput struct {
 	Body struct {
 		Decision   string           `json:"decision" enum:"approve,reject,request_more_info" doc:"reject is final; to ask for more is request_more_info."`
 		Rationale  string           `json:"rationale" minLength:"1" maxLength:"5000" example:"Inside appetite once the roof is done." doc:"For your own organization; no deal room shows it."`
-		Questions  []string         `json:"questions,omitempty" nullable:"false" maxItems:"20" minLength:"1" maxLength:"500" example:"[\"Are both claims closed?\"]" doc:"With request_more_info: what to ask, shown in the deal room. Without them the rationale is the question, and the room shows only that there is one."`
+		Questions  []string         `json:"questions,omitempty" nullable:"false" maxItems:"20" minLength:"1" maxLength:"500" example:"[\"Are both claims closed?\"]" doc:"With request_more_info: what to ask, shown in the deal room. Without them the rationale asks who raised the referral, and no other company hears of it."`
 		Conditions []ConditionInput `json:"conditions,omitempty" nullable:"false" maxItems:"20" doc:"With approve."`
 		Counter    *counterBody     `json:"counter,omitempty" doc:"With approve: other terms than those asked for. Once it is taken, the approval is of these only."`
 		ValidUntil *time.Time       `json:"validUntil,omitempty" doc:"With approve: until when it holds, which is not after the quote expires; with a counter 30 days from now at most. Without it, as long as the quote."`

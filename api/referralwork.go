@@ -224,7 +224,7 @@ func (a *API) registerReferralWork(p Platform) {
 		func(ctx context.Context, by access.Actor, id referral.ID, b rationaleBody, seen insurance.Version) (referral.Referral, error) {
 			return d.WithdrawReferral(ctx, by, id, b.Rationale, seen)
 		})
-	moves(a, "respond", "Answer what was asked", "For whoever may work on what the referral is about. Every question of the last request gets its answer; then it is the underwriter's turn again.",
+	moves(a, "respond", "Answer what was asked", "For who raised the referral, or an administrator, and not for who asked or is to decide; the other company answers in the deal room. Every question of the last request gets its answer; then it is the underwriter's turn again.",
 		func(ctx context.Context, by access.Actor, id referral.ID, b respondBody, seen insurance.Version) (referral.Referral, error) {
 			return d.Respond(ctx, by, id, b.replies(), seen)
 		})

@@ -35,8 +35,8 @@ func (ReferralCreated) EventType() string { return "referral.created" }
 // ReferralInfoRequested is the payload of referral.info_requested.
 type ReferralInfoRequested struct {
 	ReferralSubject
-	Questions   []string `json:"questions" nullable:"false"`
-	Rationale   string   `json:"rationale"`
+	Questions   []string `json:"questions" nullable:"false" doc:"For the other company; without any, the rationale asks who raised the referral."`
+	Rationale   string   `json:"rationale" doc:"For your own organization."`
 	RequestedBy string   `json:"requestedBy"`
 }
 
@@ -165,7 +165,7 @@ func (ReferralCounterAnswered) EventType() string { return "referral.counter_ans
 // ReferralDueSoon is the payload of referral.due_soon.
 type ReferralDueSoon struct {
 	ReferralSubject
-	Turn    string `json:"turn" enum:"broker,underwriter"`
+	Turn    string `json:"turn" enum:"broker,underwriter,requester"`
 	Percent int    `json:"percent" doc:"Of the time of this turn that is over."`
 	DueAt   string `json:"dueAt" format:"date-time"`
 }

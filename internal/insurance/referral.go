@@ -407,10 +407,17 @@ func (d *Desk) Respond(ctx context.Context, by access.Actor, id referral.ID, rep
 	return d.change(ctx, by, id, seen, responds(by, replies, true))
 }
 
-// responds answers what was asked; inside the internal questions, too.
+// responds answers what was asked; inside as who raised it, or administers.
 func responds(by access.Actor, replies []referral.Reply, inside bool) move {
-	return move{"respond", access.Write, func(_ context.Context, _ *store.Tx, m matter, r referral.Referral) (referral.Referral, event.Event, error) {
-		return r.Respond(by, replies, inside, m.At)
+	return move{"respond", access.Write, func(ctx context.Context, tx *store.Tx, m matter, r referral.Referral) (referral.Referral, event.Event, error) {
+		as := referral.Broker
+		switch {
+		case inside && administers(ctx, tx, by):
+			as = referral.Office
+		case inside:
+			as = referral.Desk
+		}
+		return r.Respond(by, replies, as, m.At)
 	}}
 }
 
@@ -521,7 +528,7 @@ func tellReferral(ctx context.Context, tx *store.Tx, r referral.Referral, told e
 		told.Also = append(told.Also, room.Desk(r.Room, r.Org))
 	}
 	tx.Emit(told)
-	if r.Room.IsZero() || t.Room != event.AsCard {
+	if r.Room.IsZero() || t.Room != event.AsCard || !r.Shows(told) {
 		return nil
 	}
 	return rooms.ShowCard(ctx, tx, r.Submission, r.Card(told), told.At)

@@ -228,8 +228,6 @@ func TestTheRoomHearsTheSafeCard(t *testing.T) {
 	}
 	want := []string{
 		"referral.created in_review  underwriter [] []",
-		"referral.info_requested info_requested  broker [] []",
-		"referral.answered in_review  underwriter [] []",
 		"referral.info_requested info_requested  broker [Are both claims closed?] []",
 		"referral.answered in_review  underwriter [] []",
 		"referral.decided decided approved_with_conditions broker [] [Send the inspection.]",

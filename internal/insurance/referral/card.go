@@ -2,11 +2,24 @@ package referral
 
 import "github.com/openinsure/openinsure/internal/event"
 
-// Whose turn it is, as a card says.
+// Whose turn it is. Cards know of two sides only: what waits for who raised the
+// referral waits for the underwriter.
 const (
 	brokersTurn      = "broker"
 	underwritersTurn = "underwriter"
+	requestersTurn   = "requester"
 )
+
+// Shows reports whether the room of a referral shows a card of an event that the
+// referral told, as far as that depends on it: what is asked and answered inside,
+// the room hears nothing of.
+func (r Referral) Shows(told event.Event) bool {
+	switch told.Type {
+	case event.ReferralInfoRequested{}.EventType(), event.ReferralAnswered{}.EventType():
+		return r.asksBroker()
+	}
+	return true
+}
 
 // Card returns what the room of the referral shows of an event that the
 // referral told, right after it. The broker reads it: status and outcome, what is
@@ -91,6 +104,10 @@ func (r Referral) Face() string {
 	switch r.Status {
 	case Draft, Open, PendingSecond:
 		return string(InReview)
+	case InfoRequested:
+		if !r.asksBroker() {
+			return string(InReview)
+		}
 	case Withdrawn, Expired, Superseded, Revoked, Lapsed:
 		return "closed"
 	case Consumed:

@@ -17,7 +17,7 @@ import (
 type Rules struct {
 	FourEyesAbove *money.Cents  // approvals of a higher premium take two persons; nil: never
 	DecideWithin  int           // working minutes of the underwriter's turns together
-	AnswerWithin  int           // working minutes of each of the other side's turns
+	AnswerWithin  int           // working minutes of each answer to an underwriter
 	ExpiresAfter  int           // days from opening; whatever is not decided then is not approved
 	RespondWithin int           // working minutes until a submission is taken up
 	QuoteWithin   int           // working minutes until a submission has its answer
@@ -79,7 +79,7 @@ type Pace struct {
 // A Clock counts the working time of whoever's turn it is. The underwriter's
 // stands still while information is asked for.
 type Clock struct {
-	Turn      string        `json:"turn,omitempty"` // broker or underwriter; empty: nobody's
+	Turn      string        `json:"turn,omitempty"` // broker, underwriter or requester; empty: nobody's
 	Since     time.Time     `json:"since,omitzero"`
 	Spent     time.Duration `json:"spent,omitempty"` // of the underwriter's time before
 	DueAt     *time.Time    `json:"dueAt,omitempty"`
@@ -91,9 +91,12 @@ type Clock struct {
 // reminder, an escalation, and somebody else.
 var marks = []int{50, 80, 100}
 
-// Turn says who has to do something: broker, underwriter, or nobody.
+// Turn says who has to do something: broker, underwriter, who raised the
+// referral, or nobody.
 func (r Referral) Turn() string {
 	switch {
+	case r.Status == InfoRequested && !r.asksBroker():
+		return requestersTurn
 	case r.Status == InfoRequested || r.Waits():
 		return brokersTurn
 	case r.Status.live():
@@ -209,7 +212,7 @@ func (r Referral) Tick(p Pace, next Successor, at time.Time) (Referral, []event.
 // pass does what follows from a mark of the present turn.
 func (r Referral) pass(percent int, next Successor, at time.Time) (Referral, event.Event) {
 	by := r.system()
-	if percent < 80 || r.Clock.Turn == brokersTurn {
+	if percent < 80 || r.Clock.Turn != underwritersTurn {
 		return r, r.tell(by, event.ReferralDueSoon{ReferralSubject: r.subject(), Turn: r.Clock.Turn, Percent: percent, DueAt: stamp(r.Clock.DueAt)}, at)
 	}
 	leaveOut := []string{r.RaisedBy, r.Assignee}

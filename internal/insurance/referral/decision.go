@@ -41,7 +41,7 @@ const (
 type Decision struct {
 	Verb      Verb
 	Rationale string
-	Questions []string // of RequestMoreInfo, for the other company; without any, the rationale is the question
+	Questions []string // of RequestMoreInfo, for the other company; without any, who raised the referral is asked by the rationale
 	Offset    int      // of Approve: percent by which the risk may still grow
 	AllowEdit bool     // of Approve: it survives changes that stay within that
 	Override  bool     // of Approve: although no profile covers it; takes two persons
@@ -296,7 +296,8 @@ func (d Decision) outlasts(e Entity, q *quote.Quote, at time.Time) bool {
 	return d.ValidUntil.After(ends)
 }
 
-// ask asks who raised the referral, and the broker, for more.
+// ask asks the broker for more, or only who raised the referral: what is not
+// written as a question leaves the house as none.
 func (r Referral) ask(by access.Actor, d Decision, at time.Time) (Referral, event.Event) {
 	asked := Request{Rationale: d.Rationale, By: by.ID, At: at}
 	for _, q := range d.Questions {
@@ -307,9 +308,7 @@ func (r Referral) ask(by access.Actor, d Decision, at time.Time) (Referral, even
 	}
 	r.Status, r.Requests = InfoRequested, append(slices.Clip(r.Requests), asked)
 	told := event.ReferralInfoRequested{ReferralSubject: r.subject(), Questions: []string{}, Rationale: d.Rationale, RequestedBy: by.ID}
-	for _, q := range asked.Questions {
-		told.Questions = append(told.Questions, q.Text)
-	}
+	told.Questions = append(told.Questions, d.Questions...)
 	return r, r.tell(by, told, at)
 }
 

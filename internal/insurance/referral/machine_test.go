@@ -150,7 +150,7 @@ func play(t *rapid.T, pace referral.Pace, seen map[string]int) {
 		case "dissent":
 			r, told, err = r.Dissent(by, rapid.SampledFrom([]string{"no", ""}).Draw(t, "because"), at)
 		case "respond":
-			r, told, err = r.Respond(by, []referral.Reply{{Question: rapid.IntRange(0, 2).Draw(t, "question"), Text: "x"}}, rapid.Bool().Draw(t, "inside"), at)
+			r, told, err = r.Respond(by, []referral.Reply{{Question: rapid.IntRange(0, 2).Draw(t, "question"), Text: "x"}}, referral.Answerer(rapid.IntRange(0, 2).Draw(t, "as")), at)
 		case "withdraw":
 			r, told, err = r.Withdraw(by, rapid.Bool().Draw(t, "admin"), "x", at)
 		case "counter":

@@ -16,15 +16,33 @@ type Reply struct {
 	Text     string
 }
 
+// An Answerer is for whom somebody answers what was asked.
+type Answerer int
+
+// Who answers.
+const (
+	Broker Answerer = iota // the other company, in the room
+	Desk                   // who raised the referral
+	Office                 // an administrator in his place
+)
+
 // Respond answers every question that is open; then it is the underwriter's
-// turn again. Inside says whether the internal ones are his to answer, too:
-// the other company does not know them, and neither is it held up by them.
-func (r Referral) Respond(by access.Actor, replies []Reply, inside bool, at time.Time) (Referral, event.Event, error) {
-	if r.Status != InfoRequested || len(r.Requests) == 0 {
+// turn again. The other company does not know the internal ones: while those
+// wait, nothing waits for it. Inside, who raised the referral answers, and nobody
+// what he asked or is to decide.
+func (r Referral) Respond(by access.Actor, replies []Reply, as Answerer, at time.Time) (Referral, event.Event, error) {
+	if r.Status != InfoRequested || len(r.Requests) == 0 || as == Broker && !r.asksBroker() {
 		return r, event.Event{}, r.refusal()
 	}
 	requests := slices.Clone(r.Requests)
 	last := requests[len(requests)-1]
+	if by.ID == last.By || by.ID == r.Assignee {
+		return r, event.Event{}, ErrAsker
+	}
+	if as == Desk && by.ID != r.RaisedBy {
+		return r, event.Event{}, ErrRequester
+	}
+	inside := as != Broker
 	last.Questions = slices.Clone(last.Questions)
 	bad := fault.ErrValidation
 	answered := map[int]bool{}
@@ -61,6 +79,13 @@ func (r Referral) Respond(by access.Actor, replies []Reply, inside bool, at time
 		}
 	}
 	return r, r.tell(by, told, at), nil
+}
+
+// asksBroker reports whether something of what was asked last was asked of the
+// other company.
+func (r Referral) asksBroker() bool {
+	n := len(r.Requests)
+	return n > 0 && slices.ContainsFunc(r.Requests[n-1].Questions, func(q Question) bool { return !q.Internal })
 }
 
 // missing lists the numbers of questions that have no answer.

@@ -67,6 +67,7 @@ var (
 	ErrClaimed     = fault.New(fault.Refused, "referral_claimed", "Somebody else has taken up the referral.")
 	ErrAssignee    = fault.ErrForbidden.Saying("Only who has taken up the referral, or an administrator, may do this.")
 	ErrRequester   = fault.ErrForbidden.Saying("Only who raised the referral, or an administrator, may do this.")
+	ErrAsker       = fault.ErrForbidden.Saying("Whoever asks or decides does not answer.")
 	ErrSecond      = fault.New(fault.Forbidden, "second_person", "This takes somebody else than whoever has agreed before.")
 	ErrFirst       = fault.New(fault.Refused, "proposal_void", "Whoever proposed this has no authority for it any more: object, and let it be decided anew.")
 	ErrNote        = fault.ErrValidation.Field("note", "required")

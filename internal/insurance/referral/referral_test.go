@@ -26,6 +26,8 @@ var (
 	later = noon.Add(time.Hour)
 	sam   = access.Actor{Kind: access.User, ID: access.NewUserID(noon).String(), Org: access.NewOrgID(noon)}
 	maria = access.Actor{Kind: access.User, ID: access.NewUserID(noon).String(), Org: sam.Org}
+	noor  = access.Actor{Kind: access.User, ID: access.NewUserID(noon).String(), Org: sam.Org}
+	ben   = access.Actor{Kind: access.User, ID: access.NewUserID(noon).String(), Org: sam.Org}
 )
 
 // free is the bench of somebody in whose matter nobody's authority is asked for.
@@ -311,11 +313,12 @@ func TestOutcomes(t *testing.T) {
 
 func TestAskingForMore(t *testing.T) {
 	for _, tt := range []struct {
-		questions, shown []string
-		internal         bool
+		questions  []string
+		internal   bool
+		face, turn string
 	}{
-		{nil, nil, true},
-		{[]string{"closed?", "photos?"}, []string{"closed?", "photos?"}, false},
+		{nil, true, "in_review", "requester"},
+		{[]string{"closed?", "photos?"}, false, "info_requested", "broker"},
 	} {
 		r, told, err := raised(t, referral.Open).Decide(maria, referral.Decision{Verb: referral.RequestMoreInfo, Rationale: "old loss runs", Questions: tt.questions}, free, noon)
 		if err != nil {
@@ -324,12 +327,57 @@ func TestAskingForMore(t *testing.T) {
 		if len(r.Requests) != 1 || r.Requests[0].Questions[0].Internal != tt.internal || r.Requests[0].By != maria.ID {
 			t.Errorf("requests %+v", r.Requests)
 		}
-		if d := told.Data.(event.ReferralInfoRequested); len(d.Questions) != max(1, len(tt.questions)) || d.Rationale != "old loss runs" {
+		if d := told.Data.(event.ReferralInfoRequested); !slices.Equal(d.Questions, tt.questions) || d.Questions == nil || d.Rationale != "old loss runs" {
 			t.Errorf("event %+v", d)
 		}
-		if c := r.Card(told); !slices.Equal(c.Questions, tt.shown) || c.WhoseTurn != "broker" || c.Status != "info_requested" {
+		if r.Shows(told) == tt.internal || r.Turn() != tt.turn || r.Face() != tt.face {
+			t.Errorf("asked %q: shown %v, %s's turn, face %s", tt.questions, r.Shows(told), r.Turn(), r.Face())
+		}
+		if c := r.Card(told); !tt.internal && (!slices.Equal(c.Questions, tt.questions) || c.WhoseTurn != "broker" || c.Status != "info_requested") {
 			t.Errorf("card %+v", c)
 		}
+	}
+}
+
+// Who raised a referral answers, or an administrator in his place, or the other
+// company what it was asked; never who asked, or who has it now.
+func TestWhoAnswers(t *testing.T) {
+	for _, tt := range []struct {
+		name     string
+		internal bool
+		by       access.Actor
+		as       referral.Answerer
+		wantErr  error
+	}{
+		{"who raised it", false, sam, referral.Desk, nil},
+		{"who raised it, what is internal", true, sam, referral.Desk, nil},
+		{"who asked", false, maria, referral.Desk, referral.ErrAsker},
+		{"who asked, an administrator", true, maria, referral.Office, referral.ErrAsker},
+		{"who has it now", false, noor, referral.Desk, referral.ErrAsker},
+		{"a colleague", false, ben, referral.Desk, referral.ErrRequester},
+		{"an administrator", false, ben, referral.Office, nil},
+		{"an administrator, what is internal", true, ben, referral.Office, nil},
+		{"the other company", false, ben, referral.Broker, nil},
+		{"the other company, what is internal", true, ben, referral.Broker, referral.ErrState},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			d := referral.Decision{Verb: referral.RequestMoreInfo, Rationale: "old loss runs"}
+			if !tt.internal {
+				d.Questions = []string{"closed?"}
+			}
+			before, _, err := raised(t, referral.Open).Decide(maria, d, free, noon)
+			if err != nil {
+				t.Fatal(err)
+			}
+			before.Assignee = noor.ID // who was given it since
+			after, told, err := before.Respond(tt.by, []referral.Reply{{Question: 1, Text: "yes"}}, tt.as, later)
+			if !errors.Is(err, tt.wantErr) || (told.Type != "") != (err == nil) {
+				t.Fatalf("err = %v, event %q; want %v", err, told.Type, tt.wantErr)
+			}
+			if err != nil && !cmp.Equal(before, after) || err == nil && (after.Status != referral.InReview || after.Shows(told) == tt.internal) {
+				t.Errorf("%v: it is %s, shown %v", err, after.Status, after.Shows(told))
+			}
+		})
 	}
 }
 
