@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"time"
 
@@ -203,7 +204,7 @@ type rulesBody struct {
 // RulesInput is how an organisation handles its referrals; exported so that the
 // document sees through its embedding.
 type RulesInput struct {
-	FourEyesAbove       *Money       `json:"fourEyesAbove,omitempty" minimum:"0" doc:"Approvals of a higher premium take two persons; without it none does."`
+	FourEyesAbove       fourEyes     `json:"fourEyesAbove" required:"false" doc:"Approvals of a higher premium take two persons; null: none does. 150000 when it is left out."`
 	DecideWithinMinutes int          `json:"decideWithinMinutes" minimum:"1" maximum:"86400" example:"960" doc:"Working minutes that underwriters have for a referral. The time stands still while information is asked for."`
 	AnswerWithinMinutes int          `json:"answerWithinMinutes" minimum:"1" maximum:"86400" example:"2400" doc:"Working minutes for each answer to an underwriter."`
 	ExpiresAfterDays    int          `json:"expiresAfterDays" minimum:"1" maximum:"366" example:"30" doc:"What is not decided so many days after it was opened, expires; it is never approved by that."`
@@ -211,6 +212,37 @@ type RulesInput struct {
 
 	FirstResponseWithinMinutes int `json:"firstResponseWithinMinutes,omitempty" minimum:"1" maximum:"86400" default:"240" doc:"Working minutes until a submission is taken up; see the queue of submissions."`
 	QuoteWithinMinutes         int `json:"quoteWithinMinutes,omitempty" minimum:"1" maximum:"86400" default:"960" doc:"Working minutes until a submission has its answer. The time stands still while information is asked for."`
+}
+
+// fourEyes is an amount, or null for never. What is left out is not null: that two
+// have to agree does not end by a word that is missing.
+type fourEyes struct {
+	said  bool
+	above *Money
+}
+
+// Schema implements huma.SchemaProvider.
+func (fourEyes) Schema(r huma.Registry) *huma.Schema {
+	s := Money(0).Schema(r)
+	s.Nullable, s.Minimum = true, new(0.0)
+	return s
+}
+
+// MarshalJSON writes the amount, or null.
+func (f fourEyes) MarshalJSON() ([]byte, error) { return json.Marshal(f.above) }
+
+// UnmarshalJSON reads an amount, or null.
+func (f *fourEyes) UnmarshalJSON(b []byte) error {
+	f.said = true
+	return json.Unmarshal(b, &f.above)
+}
+
+// orStandard is what was said, or the standard.
+func (f fourEyes) orStandard() *money.Cents {
+	if !f.said {
+		return referral.StandardRules().FourEyesAbove
+	}
+	return (*money.Cents)(f.above)
 }
 
 type calendarBody struct {
@@ -223,7 +255,7 @@ type calendarBody struct {
 
 func rulesOf(r referral.Rules) rulesBody {
 	b := rulesBody{versioned: versioned{r.Version}, RulesInput: RulesInput{
-		FourEyesAbove: (*Money)(r.FourEyesAbove), DecideWithinMinutes: r.DecideWithin, AnswerWithinMinutes: r.AnswerWithin, ExpiresAfterDays: r.ExpiresAfter,
+		FourEyesAbove: fourEyes{true, (*Money)(r.FourEyesAbove)}, DecideWithinMinutes: r.DecideWithin, AnswerWithinMinutes: r.AnswerWithin, ExpiresAfterDays: r.ExpiresAfter,
 		Calendar:                   calendarBody{TimeZone: r.Calendar.TimeZone, Opens: r.Calendar.Opens, Closes: r.Calendar.Closes, Workdays: r.Calendar.Workdays, Holidays: []Date{}},
 		FirstResponseWithinMinutes: r.RespondWithin, QuoteWithinMinutes: r.QuoteWithin,
 	}}
@@ -239,7 +271,7 @@ func rulesOf(r referral.Rules) rulesBody {
 func (in RulesInput) rules() referral.Rules {
 	c := in.Calendar
 	r := referral.Rules{
-		FourEyesAbove: (*money.Cents)(in.FourEyesAbove), DecideWithin: in.DecideWithinMinutes, AnswerWithin: in.AnswerWithinMinutes, ExpiresAfter: in.ExpiresAfterDays,
+		FourEyesAbove: in.FourEyesAbove.orStandard(), DecideWithin: in.DecideWithinMinutes, AnswerWithin: in.AnswerWithinMinutes, ExpiresAfter: in.ExpiresAfterDays,
 		Calendar:      calendar.Spec{TimeZone: c.TimeZone, Opens: c.Opens, Closes: c.Closes, Workdays: c.Workdays, Holidays: []civil.Date{}},
 		RespondWithin: in.FirstResponseWithinMinutes, QuoteWithin: in.QuoteWithinMinutes,
 	}

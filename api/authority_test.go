@@ -93,6 +93,40 @@ func (c exampled) value(s map[string]any, real map[string]any) any {
 	return out
 }
 
+// What is left out of the rules is by the standard, the second person as well;
+// only null does without him. What is read can be sent back.
+func TestRulesWithoutAWord(t *testing.T) {
+	w := newWorld(t)
+	ada := w.token(w.ada)
+	const rules = "/v1/referral-rules"
+	const rest = `"decideWithinMinutes":960,"answerWithinMinutes":2400,"expiresAfterDays":30,"calendar":{"timeZone":"UTC","opens":"09:00","closes":"17:00","workdays":["mon"],"holidays":[]}}`
+	if r := w.must(200, ada, "GET", rules, ""); r["fourEyesAbove"] != 150000.0 {
+		t.Errorf("the standard: %v", r)
+	}
+	for _, tt := range []struct {
+		sent string
+		want any
+	}{
+		{`"fourEyesAbove":2.5,`, 2.5}, {``, 150000.0}, {`"fourEyesAbove":null,`, nil}, {`"fourEyesAbove":0,`, 0.0}, {``, 150000.0},
+	} {
+		set := w.must(200, ada, "PUT", rules, "{"+tt.sent+rest)
+		read := w.must(200, ada, "GET", rules, "")
+		for _, r := range []map[string]any{set, read} {
+			if got, there := r["fourEyesAbove"]; got != tt.want || !there {
+				t.Errorf("%s: %v", tt.sent, r)
+			}
+		}
+		if set["firstResponseWithinMinutes"] != 240.0 || set["quoteWithinMinutes"] != 960.0 {
+			t.Errorf("%s: %v", tt.sent, set)
+		}
+	}
+	for sent, rule := range map[string]string{`"fourEyesAbove":-1,`: "min", `"fourEyesAbove":"2",`: "type", `"fourEyesAbove":0.001,`: "money"} {
+		if m := w.must(400, ada, "PUT", rules, "{"+sent+rest); fieldsOfProblem(m) != "fourEyesAbove "+rule {
+			t.Errorf("%s: %v", sent, m)
+		}
+	}
+}
+
 // TestEveryReferralExampleWorks sends each operation of referrals and authority
 // the example of the document.
 func TestEveryReferralExampleWorks(t *testing.T) {

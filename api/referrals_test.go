@@ -175,7 +175,10 @@ func TestReferralToDecision(t *testing.T) {
 		t.Errorf("second decision: %v", m)
 	}
 
-	w.must(201, una, "POST", "/v1/referrals", referralFor(sub))
+	open := w.must(201, una, "POST", "/v1/referrals", referralFor(sub))["id"]
+	if m := w.must(409, una, "POST", "/v1/referrals", referralFor(sub)); m["error"] != "referral_exists" || m["details"].(map[string]any)["referralId"] != open || fieldsOfProblem(m) != "reason unique" {
+		t.Errorf("asked twice: %v", m)
+	}
 	for query, want := range map[string]int{
 		"": 2, "?status=decided": 1, "?status=open": 1, "?status=withdrawn": 0, "?entityType=quote": 1, "?entityType=submission": 1, "?entityType=policy": 0,
 		"?entityId=" + quo: 1, "?entityType=submission&entityId=" + sub: 1, "?entityId=" + sub + "&status=decided": 0, "?dealRoomId=" + rm: 1,

@@ -219,6 +219,9 @@ func (t *tale) expect(act string, after snapshot) {
 			facts = append(facts, "quote.accepted "+id)
 		}
 	}
+	if ended && (act == "decide" || act == "confirm") {
+		facts = append(facts, "submission.declined")
+	}
 	if fact := map[string]string{"correct": "submission.corrected", "decline": "submission.declined", "leave": "submission.withdrawn"}[act]; fact != "" {
 		facts = append(facts, fact)
 	}

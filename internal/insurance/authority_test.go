@@ -312,6 +312,12 @@ func TestSixtyFourConfirmOnce(t *testing.T) {
 func TestTwoClaimOneHasIt(t *testing.T) {
 	h := openHall(t)
 	r := h.ask(t)
+	if _, err := h.desk.ClaimReferral(t.Context(), h.maria, r.ID, whatever); !errors.Is(err, authority.ErrExceeded) {
+		t.Errorf("claimed by somebody who could not decide it: %v", err)
+	}
+	h.give(t, h.maria, 3, 20_000_000)
+	h.give(t, h.noor, 3, 20_000_000)
+	h.give(t, h.ada, 3, 20_000_000)
 	var mu sync.Mutex
 	winners := map[string]bool{}
 	together(64, func(i int) {
@@ -331,9 +337,6 @@ func TestTwoClaimOneHasIt(t *testing.T) {
 	if n := strings.Count(heard(t, h.db, h.una, h.underwriting()), `"referral.assigned"`); n != 1 {
 		t.Errorf("told %d times", n)
 	}
-	h.give(t, h.maria, 3, 20_000_000)
-	h.give(t, h.noor, 3, 20_000_000)
-	h.give(t, h.ada, 3, 20_000_000)
 	for _, who := range []access.Actor{h.maria, h.noor, h.ada} {
 		if winners[who.ID] {
 			continue

@@ -24,7 +24,11 @@ func (h hall) refuses(t *testing.T) {
 
 // question asks an underwriter about a submission.
 func (h hall) question(ctx context.Context, id submission.ID) (referral.Referral, error) {
-	return h.desk.Refer(ctx, h.una, referral.Ask{Entity: referral.Entity{Type: referral.Submission, ID: id}, Reason: "other", Rationale: "x"})
+	return h.questionFor(ctx, id, "other")
+}
+
+func (h hall) questionFor(ctx context.Context, id submission.ID, why referral.Reason) (referral.Referral, error) {
+	return h.desk.Refer(ctx, h.una, referral.Ask{Entity: referral.Entity{Type: referral.Submission, ID: id}, Reason: why, Rationale: "x"})
 }
 
 // reach brings a submission that was received to each state that has a way out.
@@ -69,7 +73,7 @@ var leave = map[submission.Step]func(*testing.T, hall, submission.ID) error{
 		return err
 	},
 	submission.Ask: func(t *testing.T, h hall, id submission.ID) error {
-		r, err := h.question(t.Context(), id)
+		r, err := h.questionFor(t.Context(), id, "prior_losses") // beside what is asked already
 		if err != nil {
 			return err
 		}

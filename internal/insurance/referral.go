@@ -139,6 +139,9 @@ func (d *Desk) Refer(ctx context.Context, by access.Actor, a referral.Ask) (refe
 		if raised, told, err = referral.Raise(by, a, m.At); err != nil {
 			return err
 		}
+		if err := alone(ctx, tx, raised); err != nil {
+			return err
+		}
 		raised = raised.Timed(m.Pace, m.At)
 		if err := tx.AddReferral(ctx, raised); err != nil {
 			return err
@@ -147,12 +150,21 @@ func (d *Desk) Refer(ctx context.Context, by access.Actor, a referral.Ask) (refe
 		if err := tellReferral(ctx, tx, raised, told); err != nil {
 			return err
 		}
-		return d.restand(ctx, tx, m, raised)
+		return d.restand(ctx, tx, m)
 	})
 	if err != nil {
 		return referral.Referral{}, fmt.Errorf("refer: %w", err)
 	}
 	return raised, nil
+}
+
+// alone refuses a referral while another one asks the same.
+func alone(ctx context.Context, tx *store.Tx, r referral.Referral) error {
+	all, err := tx.ReferralsOf(ctx, r.Submission)
+	if err != nil {
+		return err
+	}
+	return r.Twin(all)
 }
 
 // subjectOf finds the submission that an entity is or came of, and the object
@@ -245,7 +257,7 @@ func (d *Desk) carry(ctx context.Context, tx *store.Tx, by access.Actor, m matte
 	if changed, err = save(ctx, tx, m, changed, told); err != nil {
 		return changed, err
 	}
-	return changed, d.restand(ctx, tx, m, changed)
+	return changed, d.restand(ctx, tx, m)
 }
 
 func (v move) fact(id referral.ID) audit.Fact {
@@ -357,16 +369,24 @@ func (m matter) firstOf(ctx context.Context, tx *store.Tx, r referral.Referral) 
 
 // Dissent is the second of two who does not agree to a decision.
 func (d *Desk) Dissent(ctx context.Context, by access.Actor, id referral.ID, rationale string, seen Version) (referral.Referral, error) {
-	return d.change(ctx, by, id, seen, move{"object", access.Decide, func(_ context.Context, _ *store.Tx, m matter, r referral.Referral) (referral.Referral, event.Event, error) {
-		return r.Dissent(by, rationale, m.At)
+	return d.change(ctx, by, id, seen, move{"object", access.Decide, func(ctx context.Context, tx *store.Tx, m matter, r referral.Referral) (referral.Referral, event.Event, error) {
+		on, err := m.bench(ctx, tx, by)
+		if err != nil {
+			return r, event.Event{}, err
+		}
+		return r.Dissent(by, rationale, on, m.At)
 	}})
 }
 
 // ClaimReferral takes a referral up; of two who do, one gets
 // referral.ErrClaimed.
 func (d *Desk) ClaimReferral(ctx context.Context, by access.Actor, id referral.ID, seen Version) (referral.Referral, error) {
-	return d.change(ctx, by, id, seen, move{"claim", access.Decide, func(_ context.Context, _ *store.Tx, m matter, r referral.Referral) (referral.Referral, event.Event, error) {
-		return r.Claim(by, m.At)
+	return d.change(ctx, by, id, seen, move{"claim", access.Decide, func(ctx context.Context, tx *store.Tx, m matter, r referral.Referral) (referral.Referral, event.Event, error) {
+		on, err := m.bench(ctx, tx, by)
+		if err != nil {
+			return r, event.Event{}, err
+		}
+		return r.Claim(by, on, m.At)
 	}})
 }
 
@@ -384,9 +404,13 @@ func administers(ctx context.Context, tx *store.Tx, by access.Actor) bool {
 
 // SubmitReferral opens a draft.
 func (d *Desk) SubmitReferral(ctx context.Context, by access.Actor, id referral.ID, seen Version) (referral.Referral, error) {
-	return d.change(ctx, by, id, seen, move{"submit", access.Write, func(_ context.Context, _ *store.Tx, m matter, r referral.Referral) (referral.Referral, event.Event, error) {
+	return d.change(ctx, by, id, seen, move{"submit", access.Write, func(ctx context.Context, tx *store.Tx, m matter, r referral.Referral) (referral.Referral, event.Event, error) {
 		r.Value, r.Risk = withIssue(m.value(), r.Value.Issue), m.Submission.Risk()
-		return r.Submit(by, m.At)
+		after, told, err := r.Submit(by, m.At)
+		if err == nil {
+			err = alone(ctx, tx, after)
+		}
+		return after, told, err
 	}})
 }
 

@@ -101,8 +101,13 @@ func openRoom(t *testing.T, db *store.DB, by access.Actor, s submission.Submissi
 // refer raises a referral of the deal's submission in its room.
 func (d deal) refer(t *testing.T, rationale string) referral.Referral {
 	t.Helper()
+	return d.referFor(t, "prior_losses", rationale)
+}
+
+func (d deal) referFor(t *testing.T, reason referral.Reason, rationale string) referral.Referral {
+	t.Helper()
 	r, err := d.desk.Refer(t.Context(), d.una, referral.Ask{
-		Entity: referral.Entity{Type: referral.Submission, ID: d.sub.ID}, Room: d.room.ID, Reason: "prior_losses", Rationale: rationale,
+		Entity: referral.Entity{Type: referral.Submission, ID: d.sub.ID}, Room: d.room.ID, Reason: reason, Rationale: rationale,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -184,8 +189,57 @@ func TestOneDecisionWins(t *testing.T) {
 	if n := strings.Count(heard(t, d.db, d.una, d.underwriting()), `"referral.decided"`); n != 1 {
 		t.Errorf("underwriting hears %d decisions", n)
 	}
-	if cards := d.cards(t); len(cards) != 2 || cards[1].Outcome != string(won.Outcome) {
+	shown := 2
+	if won.Outcome == referral.Declined { // and the submission with it
+		shown = 3
+	}
+	if cards := d.cards(t); len(cards) != shown || cards[1].Outcome != string(won.Outcome) || cards[shown-1].Status != map[int]string{2: "decided", 3: "declined"}[shown] {
 		t.Errorf("cards %+v", cards)
+	}
+}
+
+// Of those who ask the same at once one asks, and the others are told which it
+// is. Once that is answered, it may be asked again.
+func TestTheSameIsAskedOnce(t *testing.T) {
+	d := openDeal(t, 800_000_000)
+	ask := referral.Ask{Entity: referral.Entity{Type: referral.Submission, ID: d.sub.ID}, Reason: "prior_losses", Rationale: "x"}
+	var mu sync.Mutex
+	var asked []referral.Referral
+	var refused []any
+	together(16, func(int) {
+		r, err := d.desk.Refer(t.Context(), d.una, ask)
+		mu.Lock()
+		defer mu.Unlock()
+		if f, ok := errors.AsType[*fault.Error](err); ok && errors.Is(err, referral.ErrExists) {
+			refused = append(refused, f.Details()["referralId"])
+		} else if err == nil {
+			asked = append(asked, r)
+		} else {
+			t.Error(err)
+		}
+	})
+	if len(asked) != 1 || len(refused) != 15 {
+		t.Fatalf("%d asked, %d refused", len(asked), len(refused))
+	}
+	for _, id := range refused {
+		if id != asked[0].ID.String() {
+			t.Errorf("refused for %v, not %s", id, asked[0].ID)
+		}
+	}
+	draft := ask
+	draft.Draft = true
+	drafted, err := d.desk.Refer(t.Context(), d.una, draft)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.desk.SubmitReferral(t.Context(), d.una, drafted.ID, whatever); !errors.Is(err, referral.ErrExists) {
+		t.Errorf("a draft of the same was opened: %v", err)
+	}
+	if _, err := d.desk.Decide(t.Context(), d.maria, asked[0].ID, referral.Decision{Verb: referral.Approve, Rationale: "x"}, whatever); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.desk.SubmitReferral(t.Context(), d.una, drafted.ID, whatever); err != nil {
+		t.Errorf("asked again: %v", err)
 	}
 }
 
@@ -434,7 +488,7 @@ func TestBindsAndDecisionsDoNotWaitInACircle(t *testing.T) {
 	}
 	rs := make([]referral.Referral, 8)
 	for i := range rs {
-		rs[i] = d.refer(t, "x")
+		rs[i] = d.referFor(t, referral.Reasons[i], "x")
 	}
 	together(16, func(i int) {
 		var err error

@@ -50,9 +50,9 @@ func pricesOf(ctx context.Context, tx *store.Tx, s submission.Submission) ([]ref
 	return prices, err
 }
 
-// restand lets a submission and its open quotes follow what became of a
-// referral, and tells who brought it when a price is his to know, or none will be.
-func (d *Desk) restand(ctx context.Context, tx *store.Tx, m matter, because referral.Referral) error {
+// restand lets a submission and its open quotes follow what became of its
+// referrals, and tells who brought it when a price is his to know, or none will be.
+func (d *Desk) restand(ctx context.Context, tx *store.Tx, m matter) error {
 	all, err := tx.LockReferralsOf(ctx, m.Submission.ID)
 	if err != nil {
 		return err
@@ -74,7 +74,7 @@ func (d *Desk) restand(ctx context.Context, tx *store.Tx, m matter, because refe
 		}
 	}
 	if s.Status == submission.Declined && before != submission.Declined {
-		return d.tellDeclined(ctx, tx, s, because, m.At)
+		return d.tellDeclined(ctx, tx, s, m.At)
 	}
 	for _, q := range moved {
 		if known(q) {
@@ -91,9 +91,8 @@ func (d *Desk) restand(ctx context.Context, tx *store.Tx, m matter, because refe
 	return nil
 }
 
-// tellDeclined tells of an underwriter's no. The room of the referral has its
-// card already.
-func (d *Desk) tellDeclined(ctx context.Context, tx *store.Tx, s submission.Submission, because referral.Referral, at time.Time) error {
+// tellDeclined tells that an underwriter's no has ended a submission.
+func (d *Desk) tellDeclined(ctx context.Context, tx *store.Tx, s submission.Submission, at time.Time) error {
 	told := event.New(s.Org, s.ID.String(), event.SubmissionDeclined{
 		SubmissionID: s.ID.String(), InsuredName: s.InsuredName, Reasons: []string{"referral_declined"}, ExternalID: s.ExternalID,
 	}, at).With(s.Metadata)
@@ -103,10 +102,11 @@ func (d *Desk) tellDeclined(ctx context.Context, tx *store.Tx, s submission.Subm
 	}
 	tx.Emit(told)
 	board, err := d.wind(ctx, tx, s, at)
-	if because.Room.IsZero() {
-		board.Show(tx, declinedCard(), at)
+	if err != nil {
+		return err
 	}
-	return err
+	board.Show(tx, declinedCard(), at)
+	return nil
 }
 
 // reconsider looks at what was asked and agreed about a submission that has a

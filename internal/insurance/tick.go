@@ -155,5 +155,5 @@ func (d *Desk) tickReferral(ctx context.Context, tx *store.Tx, due store.Due, at
 	if after, err = save(ctx, tx, m, after, told...); err != nil {
 		return false, err
 	}
-	return true, d.restand(ctx, tx, m, after)
+	return true, d.restand(ctx, tx, m)
 }

@@ -280,7 +280,7 @@ func (d *desk) move(t *rapid.T) {
 	before := d.r
 	var err error
 	next := map[referral.Status][]string{
-		referral.Open: {"decide"}, referral.InReview: {"decide"}, referral.InfoRequested: {"decide"}, referral.PendingSecond: {"confirm", "confirm", "quote"},
+		referral.Open: {"decide"}, referral.InReview: {"decide"}, referral.InfoRequested: {"respond"}, referral.PendingSecond: {"confirm", "confirm", "quote"},
 		referral.Decided: {"answer", "answer", "quote", "quote", "correct"},
 	}[d.r.Status]
 	if next == nil {
@@ -301,6 +301,12 @@ func (d *desk) move(t *rapid.T) {
 		if d.r, _, err = d.r.Decide(by, dec, d.bench(by), noon); err == nil && dec.Verb == referral.Approve && d.newest() != nil {
 			d.proposed = act{by: []string{by.ID}, d: dec, seen: *d.newest(), risk: d.s.Risk()}
 		}
+	case "respond":
+		var replies []referral.Reply
+		for n := range d.r.Requests[len(d.r.Requests)-1].Questions {
+			replies = append(replies, referral.Reply{Question: n + 1, Text: "x"})
+		}
+		d.r, _, err = d.r.Respond(access.Actor{Kind: access.User, ID: d.r.RaisedBy, Org: d.r.Org}, replies, referral.Desk, noon)
 	case "confirm":
 		on := d.bench(by)
 		if first, ok := d.r.First(); ok {
@@ -310,7 +316,7 @@ func (d *desk) move(t *rapid.T) {
 			d.proposed.by = append(d.proposed.by, by.ID)
 		}
 	case "object":
-		d.r, _, err = d.r.Dissent(by, "x", noon)
+		d.r, _, err = d.r.Dissent(by, "x", d.bench(by), noon)
 	case "answer":
 		take := rapid.IntRange(0, 3).Draw(t, "take") > 0
 		if d.r, _, err = d.r.AnswerCounter(by, take, "x", noon); err != nil || !take {

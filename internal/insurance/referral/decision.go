@@ -147,7 +147,7 @@ func (r Referral) Decide(by access.Actor, d Decision, on Bench, at time.Time) (R
 	if r.Status == InfoRequested {
 		return r, event.Event{}, r.refusal()
 	}
-	taken, err := r.takeUp(by)
+	taken, err := r.takeUp(by, on)
 	if err != nil {
 		return r, event.Event{}, err
 	}
@@ -200,9 +200,9 @@ func (on Bench) two(v authority.Value) bool {
 	return on.FourEyesAbove != nil && v.Premium != nil && *v.Premium > *on.FourEyesAbove
 }
 
-// takeUp gives a referral that can still be decided to somebody: it is in review,
-// unless it waits for information.
-func (r Referral) takeUp(by access.Actor) (Referral, error) {
+// takeUp gives a referral that can still be decided to somebody who could decide
+// it: it is in review, unless it waits for information.
+func (r Referral) takeUp(by access.Actor, on Bench) (Referral, error) {
 	switch r.Status {
 	case Open, InReview, InfoRequested:
 	default:
@@ -210,6 +210,12 @@ func (r Referral) takeUp(by access.Actor) (Referral, error) {
 	}
 	if r.Assignee != "" && r.Assignee != by.ID {
 		return r, ErrClaimed.With("assignee", r.Assignee)
+	}
+	if r.Assignee == "" {
+		on.Value.Issue = r.Value.Issue
+		if _, err := r.judge(by, on, judgement{Value: on.Value, Override: true}); err != nil {
+			return r, err
+		}
 	}
 	if r.Status == Open {
 		r.Status = InReview

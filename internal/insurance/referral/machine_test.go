@@ -132,7 +132,7 @@ func play(t *rapid.T, pace referral.Pace, seen map[string]int) {
 		case "submit":
 			r, told, err = r.Submit(by, at)
 		case "claim":
-			r, told, err = r.Claim(by, at)
+			r, told, err = r.Claim(by, bench(by), at)
 		case "release":
 			r, told, err = r.Release(by, rapid.Bool().Draw(t, "admin"), at)
 		case "decide":
@@ -148,7 +148,7 @@ func play(t *rapid.T, pace referral.Pace, seen map[string]int) {
 				t.Fatal("confirmed for a first who may not decide")
 			}
 		case "dissent":
-			r, told, err = r.Dissent(by, rapid.SampledFrom([]string{"no", ""}).Draw(t, "because"), at)
+			r, told, err = r.Dissent(by, rapid.SampledFrom([]string{"no", ""}).Draw(t, "because"), bench(by), at)
 		case "respond":
 			r, told, err = r.Respond(by, []referral.Reply{{Question: rapid.IntRange(0, 2).Draw(t, "question"), Text: "x"}}, referral.Answerer(rapid.IntRange(0, 2).Draw(t, "as")), at)
 		case "withdraw":

@@ -68,6 +68,7 @@ var (
 	ErrAssignee    = fault.ErrForbidden.Saying("Only who has taken up the referral, or an administrator, may do this.")
 	ErrRequester   = fault.ErrForbidden.Saying("Only who raised the referral, or an administrator, may do this.")
 	ErrAsker       = fault.ErrForbidden.Saying("Whoever asks or decides does not answer.")
+	ErrExists      = fault.New(fault.Conflict, "referral_exists", "The same is asked already, and waits for its answer.").Field("reason", "unique")
 	ErrSecond      = fault.New(fault.Forbidden, "second_person", "This takes somebody else than whoever has agreed before.")
 	ErrFirst       = fault.New(fault.Refused, "proposal_void", "Whoever proposed this has no authority for it any more: object, and let it be decided anew.")
 	ErrNote        = fault.ErrValidation.Field("note", "required")
@@ -209,6 +210,18 @@ func Raise(by access.Actor, a Ask, at time.Time) (Referral, event.Event, error) 
 		return r, event.Event{}, nil
 	}
 	return r, r.created(by, at), nil
+}
+
+// Twin returns the refusal of a referral while another one asks the same: of the
+// same thing, for the same reason, and without an answer so far. A no to either
+// would end what both are about, whatever the other comes to.
+func (r Referral) Twin(all []Referral) error {
+	for _, o := range all {
+		if r.Status.live() && o.pending() && o.ID != r.ID && o.Entity == r.Entity && o.Reason == r.Reason {
+			return ErrExists.With("referralId", o.ID.String())
+		}
+	}
+	return nil
 }
 
 // created tells that somebody is asked.

@@ -381,6 +381,101 @@ func TestWhoAnswers(t *testing.T) {
 	}
 }
 
+// Who could not decide a referral does not hold it up either: he neither takes it
+// up, nor asks, nor objects. What he has already, he goes on with.
+func TestWhoHoldsUp(t *testing.T) {
+	premium := money.Cents(20_000_000)
+	four := money.Cents(15_000_000)
+	bench := func(p *authority.Profile) referral.Bench {
+		on := referral.Bench{Threshold: 10_000_000, FourEyesAbove: &four, Value: authority.Value{Premium: &premium, Line: "GL", State: "OR"}}
+		if p != nil {
+			p.Active, p.MaxLimit, p.Lines = true, new(money.Cents), []string{"GL"}
+			on.Grants = []authority.Grant{{Of: noor.ID, Profile: *p}}
+		}
+		return on
+	}
+	more := referral.Decision{Verb: referral.RequestMoreInfo, Rationale: "x", Questions: []string{"closed?"}}
+	for name, tt := range map[string]struct {
+		profile *authority.Profile
+		wantErr error
+	}{
+		"no profile":            {nil, authority.ErrExceeded},
+		"a lower one":           {&authority.Profile{MaxPremium: new(premium - 1)}, authority.ErrExceeded},
+		"one that covers it":    {&authority.Profile{MaxPremium: &premium}, nil},
+		"one that may override": {&authority.Profile{CanOverride: true}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			on := bench(tt.profile)
+			for _, from := range []referral.Status{referral.Open, referral.InReview, referral.InfoRequested} {
+				before := raised(t, from)
+				if after, _, err := before.Claim(noor, on, noon); !errors.Is(err, tt.wantErr) || (after.Assignee == noor.ID) != (err == nil) {
+					t.Errorf("claim from %s: err = %v, want %v", from, err, tt.wantErr)
+				}
+				before.Assignee = noor.ID
+				if _, told, err := before.Claim(noor, on, noon); err != nil || told.Type != "" {
+					t.Errorf("claimed from %s before: %q, %v", from, told.Type, err)
+				}
+			}
+			if _, _, err := raised(t, referral.Open).Decide(noor, more, on, noon); !errors.Is(err, tt.wantErr) {
+				t.Errorf("ask: err = %v, want %v", err, tt.wantErr)
+			}
+			his := raised(t, referral.InReview)
+			his.Assignee = noor.ID
+			if _, _, err := his.Decide(noor, more, on, noon); err != nil {
+				t.Errorf("ask about what he has: err = %v", err)
+			}
+			proposed := raised(t, referral.PendingSecond)
+			proposed.Value = on.Value
+			proposed.Proposal = &referral.Proposal{By: maria.ID, Decision: referral.Decision{Verb: referral.Approve, Rationale: "x", Override: true}}
+			if after, _, err := proposed.Dissent(noor, "x", on, noon); !errors.Is(err, tt.wantErr) || (after.Status == referral.InReview) != (err == nil) {
+				t.Errorf("object: err = %v, want %v", err, tt.wantErr)
+			}
+		})
+	}
+}
+
+// The same is asked once, until it is answered: of the same thing, for the same
+// reason. Drafts ask nothing.
+func TestTwins(t *testing.T) {
+	first := raised(t, referral.Open)
+	countered := first
+	countered.Status, countered.Outcome = referral.Decided, referral.Countered
+	taken := countered
+	taken.Taken = true
+	in := func(s referral.Status) referral.Referral { r := first; r.Status = s; return r }
+	another := func(change func(*referral.Referral)) referral.Referral {
+		r := first
+		r.ID = referral.NewID(later)
+		change(&r)
+		return r
+	}
+	same := another(func(*referral.Referral) {})
+	for name, tt := range map[string]struct {
+		first, second referral.Referral
+		refused       bool
+	}{
+		"open":              {first, same, true},
+		"in review":         {in(referral.InReview), same, true},
+		"asked":             {in(referral.InfoRequested), same, true},
+		"proposed":          {in(referral.PendingSecond), same, true},
+		"countered":         {countered, same, true},
+		"a counter taken":   {taken, same, false},
+		"a draft":           {in(referral.Draft), same, false},
+		"declined":          {in(referral.Decided), same, false},
+		"withdrawn":         {in(referral.Withdrawn), same, false},
+		"superseded":        {in(referral.Superseded), same, false},
+		"drafted beside it": {first, another(func(r *referral.Referral) { r.Status = referral.Draft }), false},
+		"another reason":    {first, another(func(r *referral.Referral) { r.Reason = "other" }), false},
+		"another thing":     {first, another(func(r *referral.Referral) { r.Entity.ID = submission.NewID(later) }), false},
+		"itself":            {first, first, false},
+	} {
+		err := tt.second.Twin([]referral.Referral{tt.first})
+		if errors.Is(err, referral.ErrExists) != tt.refused || tt.refused && detail(err, "referralId") != first.ID.String() || !tt.refused && err != nil {
+			t.Errorf("%s: err = %v", name, err)
+		}
+	}
+}
+
 // A card is what the other company reads: whatever the referral holds, of text
 // written by people it has the questions and the conditions, and nothing else.
 func TestCardsAreSafe(t *testing.T) {

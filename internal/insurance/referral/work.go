@@ -33,11 +33,11 @@ func (r Referral) Submit(by access.Actor, at time.Time) (Referral, event.Event, 
 
 // Claim takes a referral up. Of two who do, the second gets ErrClaimed; who has
 // it already changes nothing, and nothing is told.
-func (r Referral) Claim(by access.Actor, at time.Time) (Referral, event.Event, error) {
+func (r Referral) Claim(by access.Actor, on Bench, at time.Time) (Referral, event.Event, error) {
 	if err := r.mayJudge(by); err != nil {
 		return r, event.Event{}, err
 	}
-	taken, err := r.takeUp(by)
+	taken, err := r.takeUp(by, on)
 	switch {
 	case err != nil:
 		return r, event.Event{}, err
@@ -145,9 +145,10 @@ func (r Referral) proposed(on *Bench) (Referral, error) {
 	return r, nil
 }
 
-// Dissent is the second of two who does not agree: the first looks again.
-func (r Referral) Dissent(by access.Actor, rationale string, at time.Time) (Referral, event.Event, error) {
-	if err := r.maySecond(by, rationale); err != nil {
+// Dissent is the second of two who does not agree, and who could have: the first
+// looks again.
+func (r Referral) Dissent(by access.Actor, rationale string, on Bench, at time.Time) (Referral, event.Event, error) {
+	if _, err := r.second(by, rationale, on); err != nil {
 		return r, event.Event{}, err
 	}
 	r.Status, r.Proposal, r.Bargain, r.UpdatedAt = InReview, nil, nil, at

@@ -12,7 +12,7 @@ const deal = () => una("GET", room + "/deal");
 
 // referred has ada ask, and una decide.
 async function referred(decision, about = { entityType: "submission", entityId: submissionId }) {
-  const { id } = await ada("POST", "/v1/referrals", { ...about, reason: "prior_losses", rationale: "Two losses.", dealRoomId: ROOM });
+  const { id } = await ada("POST", "/v1/referrals", { reason: "prior_losses", rationale: "Two losses.", dealRoomId: ROOM, ...about });
   if (decision) await decided(id, decision);
   return id;
 }
@@ -72,7 +72,7 @@ const steps = {
     await page.keyboard.type("Both are ");
     await una("POST", room + "/messages", { body: "Take your time." });
     await message(page, "Take your time.").waitFor();
-    this.other = await referred();
+    this.other = await referred(undefined, { entityType: "submission", entityId: submissionId, reason: "other" });
     await box(page).getByText("A question is with an underwriter.").waitFor();
     await page.keyboard.type("closed.");
     assert.equal(await page.getByLabel("Are both claims closed?").inputValue(), "Both are closed.");
@@ -107,7 +107,7 @@ const steps = {
     await box(page).locator("form", { has: answer }).getByRole("button").click();
     await answer.waitFor({ state: "detached" });
     // Somebody else was faster.
-    await behind(page, () => una("POST", `${room}/referrals/${this.other}/respond`, { answers: [{ question: 1, text: "Mr. Jones." }] }));
+    await behind(page, () => ada("POST", `/v1/referrals/${this.other}/respond`, { answers: [{ question: 1, text: "Mr. Jones." }] }));
     await act(page, "Send the answer").click();
     await alert(page, "The deal has changed meanwhile");
     await box(page).getByRole("heading", { name: "What you wrote, kept" }).waitFor();
