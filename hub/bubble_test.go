@@ -36,11 +36,10 @@ func startNodeHere(t testing.TB, log hub.Log, broker hub.Broker, app *testApp, c
 }
 
 // singleHere is single for a bubble.
-func singleHere(t testing.TB, cfg hub.Config) (*node, *memoryLog, *testApp) {
+func singleHere(t testing.TB, cfg hub.Config) (*node, *memoryLog) {
 	t.Helper()
 	log := newLog()
-	app := newApp(log)
-	return startNodeHere(t, log, hub.NewMemory(), app, cfg), log, app
+	return startNodeHere(t, log, hub.NewMemory(), newApp(log), cfg), log
 }
 
 // pipes is a listener in memory.

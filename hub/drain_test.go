@@ -11,7 +11,7 @@ import (
 func TestDrain(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		const drain = 400 * time.Millisecond
-		n, log, _ := singleHere(t, hub.Config{Drain: drain})
+		n, log := singleHere(t, hub.Config{Drain: drain})
 		stubborn, obedient := n.dial(t, "as=usr_1"), n.dial(t, "as=usr_2")
 		for _, c := range []*client{stubborn, obedient} {
 			c.next("connected")

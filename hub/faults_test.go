@@ -104,7 +104,7 @@ func TestTailFindsWhatNobodyPublished(t *testing.T) {
 // P6: a node that does not hear the Log delivers nothing, and all of it later.
 func TestSilentLogPausesDelivery(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		n, log, _ := singleHere(t, hub.Config{Tail: 10 * time.Millisecond, Silence: 200 * time.Millisecond})
+		n, log := singleHere(t, hub.Config{Tail: 10 * time.Millisecond, Silence: 200 * time.Millisecond})
 		c := n.dial(t, "as=usr_1")
 		c.next("connected")
 		c.subscribe("room:1", "")

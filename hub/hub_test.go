@@ -292,7 +292,7 @@ func TestPostAfterTheRightWasGiven(t *testing.T) {
 
 func TestSignals(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		n, _, _ := singleHere(t, hub.Config{})
+		n, _ := singleHere(t, hub.Config{})
 		a, b := n.dial(t, "as=usr_1"), n.dial(t, "as=usr_2")
 		for _, c := range []*client{a, b} {
 			c.next("connected")
@@ -411,7 +411,7 @@ func TestWelcomeHearsSignals(t *testing.T) {
 
 func TestExpiryAndRefresh(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		n, _, _ := singleHere(t, hub.Config{Ping: 100 * time.Millisecond})
+		n, _ := singleHere(t, hub.Config{Ping: 100 * time.Millisecond})
 		n.mu.Lock()
 		n.expires = time.Now().Add(300 * time.Millisecond)
 		n.mu.Unlock()

@@ -105,7 +105,7 @@ func closes(t testing.TB, reg *prometheus.Registry, label string) float64 {
 func TestStuckSessionIsEndedAndResumes(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		reg := prometheus.NewRegistry()
-		n, log, _ := singleHere(t, hub.Config{Stuck: 300 * time.Millisecond, Registerer: reg})
+		n, log := singleHere(t, hub.Config{Stuck: 300 * time.Millisecond, Registerer: reg})
 		c := n.dial(t, "as=usr_1")
 		c.next("connected")
 		c.subscribe("room:1", "")
@@ -135,7 +135,7 @@ func TestStuckSessionIsEndedAndResumes(t *testing.T) {
 
 func TestNoSignOfLife(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		n, _, _ := singleHere(t, hub.Config{Ping: 40 * time.Millisecond, Pong: 100 * time.Millisecond})
+		n, _ := singleHere(t, hub.Config{Ping: 40 * time.Millisecond, Pong: 100 * time.Millisecond})
 		mute, alive := n.dial(t, "as=usr_1"), n.dial(t, "as=usr_2")
 		pings := 0
 		over := make(chan hub.CloseCode, 1)

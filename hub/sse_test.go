@@ -110,7 +110,7 @@ func TestServerSentEventsRefused(t *testing.T) {
 
 func TestServerSentEventsDrain(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		n, _, _ := singleHere(t, hub.Config{Drain: 100 * time.Millisecond})
+		n, _ := singleHere(t, hub.Config{Drain: 100 * time.Millisecond})
 		s := n.stream(t, "as=usr_1&sse=room:1", "")
 		s.want("id: e1:0")
 		n.Drain(t.Context())

@@ -167,15 +167,12 @@ func (t *tale) condition(who, action, note string) {
 	t.act("condition", who, "/v1/referrals/"+t.referral+"/conditions/"+id, fields{"action": action, "note": note})
 }
 
-// bind makes a policy, by a plan, of the quote when one is named.
-func (t *tale) bind(plan, of string) {
+// bind makes a policy, by a plan.
+func (t *tale) bind(plan string) {
 	t.t.Helper()
 	body := fields{"installmentPlan": plan}
 	if plan == string(billing.PremiumFinance) {
 		body["premiumFinance"] = fields{"financier": "Evergreen Premium Finance", "agreementNumber": "EPF-1", "downPaymentPercent": 25}
-	}
-	if of != "" {
-		body["quoteId"] = of
 	}
 	status, out := t.as("una", "POST", "/v1/submissions/"+t.submission+"/bind", body)
 	if status != 201 {

@@ -21,7 +21,7 @@ func addAlternatives(tales map[string]func(*tale)) {
 		t.offer()
 		t.accept()
 		t.standing("quoted", map[string]string{small: "not_taken_up", large: "superseded", countered: "accepted"})
-		t.bind("QUARTERLY", "")
+		t.bind("QUARTERLY")
 		if p := t.must("una", "GET", "/v1/policies/"+t.policy, nil); p["grossPremium"] != 95_000.0 {
 			t.fail("bound at %v", p["grossPremium"])
 		}

@@ -27,6 +27,6 @@ func addDrafts(tales map[string]func(*tale)) {
 		t.before = t.look()
 		t.refused("submission_state", "una", path+"/submit", nil)
 		t.rate(nil)
-		t.bind("PIF", "")
+		t.bind("PIF")
 	}
 }

@@ -194,7 +194,7 @@ func (t *tale) patch(act, path string, body fields) {
 func (t *tale) sells(blockers ...string) {
 	t.t.Helper()
 	if len(blockers) == 0 {
-		t.bind("PIF", "")
+		t.bind("PIF")
 		return
 	}
 	status, out := t.as("una", "POST", "/v1/submissions/"+t.submission+"/bind", fields{"installmentPlan": "PIF"})

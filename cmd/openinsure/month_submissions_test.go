@@ -149,7 +149,7 @@ func (t *tale) worked(w way, line string) {
 	case w.by == "withdraw":
 		t.work("leave", leaving)
 	case w.by == "bind":
-		t.bind("PIF", "")
+		t.bind("PIF")
 	case w.by == "expire":
 		t.wait(91)
 	case w.to == "referred":

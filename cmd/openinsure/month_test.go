@@ -158,7 +158,7 @@ func (t *tale) leave(step referral.Step) {
 	case "change":
 		t.rate(larger)
 	case "consume":
-		t.bind("PIF", "")
+		t.bind("PIF")
 	case "drop":
 		t.work("leave", leaving)
 	}
@@ -254,7 +254,7 @@ func (t *tale) step(v quote.Step, id string) {
 		t.offer()
 		t.accept()
 	case quote.Bind:
-		t.bind("PIF", "")
+		t.bind("PIF")
 	case quote.Expire:
 		t.wait(31)
 	}
@@ -272,7 +272,7 @@ func addPolicies(tales map[string]func(*tale)) {
 			if n == 0 {
 				t.refused("validation_failed", "una", "/v1/submissions/"+t.submission+"/bind", fields{"installmentPlan": billing.PremiumFinance})
 			}
-			t.bind(string(plan), "")
+			t.bind(string(plan))
 			t.owed(plan)
 			t.wait(15) // its room closes by itself
 			if status := t.must("una", "GET", "/v1/deal-rooms/"+t.room, nil)["status"]; status != "closed" {

@@ -152,7 +152,7 @@ func (d *Desk) tickReferral(ctx context.Context, tx *store.Tx, due store.Due, at
 		return false, err
 	}
 	after, told := r.Tick(m.Pace, next, at)
-	if after, err = save(ctx, tx, m, after, told...); err != nil {
+	if _, err = save(ctx, tx, m, after, told...); err != nil {
 		return false, err
 	}
 	return true, d.restand(ctx, tx, m)

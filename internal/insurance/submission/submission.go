@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"cloud.google.com/go/civil"
@@ -114,11 +115,11 @@ func CheckState(s string) error {
 // written otherwise is the same, as it is where duplicates are looked for.
 func (s Submission) Risk() string {
 	h := sha256.Sum256(fmt.Appendf(nil, "%s\n%d\n%d\n%s\n%s\n%s\n%s", s.NAICS, s.AnnualRevenue, s.RequestedLimit, s.EffectiveDate, s.State, s.LineOfBusiness, s.Exposure))
-	who := ""
+	var who []string
 	for _, name := range s.Names() {
-		who += nameOf(name) + "\n"
+		who = append(who, nameOf(name))
 	}
-	return hex.EncodeToString(h[:16]) + "." + mark(who)
+	return hex.EncodeToString(h[:16]) + "." + mark(strings.Join(who, "\n"))
 }
 
 // NewID mints the id of a submission received at the given time.
