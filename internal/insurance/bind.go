@@ -40,7 +40,10 @@ func (d *Desk) Bind(ctx context.Context, by access.Actor, id submission.ID, o po
 			return err
 		}
 		b := bid{By: by, At: at, Submission: s, Quote: q, Program: program, Order: o, Held: true}
-		weighed := quoted && s.Status != submission.Bound
+		if !quoted {
+			return d.unquoted(ctx, tx, b)
+		}
+		weighed := s.Status != submission.Bound
 		if weighed {
 			if err := b.gather(ctx, holding(tx)); err != nil {
 				return err

@@ -1,13 +1,17 @@
 package insurance
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"time"
 
 	"cloud.google.com/go/civil"
 
 	"github.com/openinsure/openinsure/internal/access"
+	"github.com/openinsure/openinsure/internal/fault"
+	"github.com/openinsure/openinsure/internal/insurance/money"
 	"github.com/openinsure/openinsure/internal/insurance/policy"
 	"github.com/openinsure/openinsure/internal/insurance/producer"
 	"github.com/openinsure/openinsure/internal/insurance/quote"
@@ -113,13 +117,9 @@ func (d *Desk) dates(at time.Time) quote.Dates {
 // pass returns quote.ErrNotBindable with everything that any gate has against
 // a bid.
 func (d *Desk) pass(ctx context.Context, tx *store.Tx, b *bid) error {
-	var blockers []string
-	for _, g := range d.gates() {
-		found, err := g(ctx, tx, b)
-		if err != nil {
-			return err
-		}
-		blockers = append(blockers, found...)
+	blockers, err := ask(ctx, tx, b, d.gates())
+	if err != nil {
+		return err
 	}
 	if len(blockers) > 0 {
 		refused := quote.ErrNotBindable.With("blockers", blockers)
@@ -129,4 +129,65 @@ func (d *Desk) pass(ctx context.Context, tx *store.Tx, b *bid) error {
 		return refused
 	}
 	return nil
+}
+
+func ask(ctx context.Context, tx *store.Tx, b *bid, gates []gate) ([]string, error) {
+	var blockers []string
+	for _, g := range gates {
+		found, err := g(ctx, tx, b)
+		if err != nil {
+			return nil, err
+		}
+		blockers = append(blockers, found...)
+	}
+	return blockers, nil
+}
+
+// unquoted is why a submission that was never quoted is not bound: its state, and
+// with it, for who is inside, the codes of all else that is known without a price.
+// Nobody else may read what has nothing to do with the state.
+func (d *Desk) unquoted(ctx context.Context, tx *store.Tx, b bid) error {
+	_, err := b.Submission.Bind(b.At)
+	state, ok := errors.AsType[*fault.Error](err)
+	if !ok {
+		return err
+	}
+	if in, err := inside(ctx, tx, b.By, b.Submission.Org); err != nil || !in {
+		return cmp.Or(err, error(state))
+	}
+	blockers, err := d.foreseen(ctx, tx, b)
+	if err != nil {
+		return err
+	}
+	// What is wrong with the terms of payment for the highest premium is wrong for any.
+	_, unpayable := b.Order.Schedule(money.Max, b.Submission.EffectiveDate)
+	if f, ok := errors.AsType[*fault.Error](unpayable); ok && f.Kind() == fault.Refused {
+		blockers, state = append(blockers, f.Code()), state.Blame(f.Fields()...)
+	}
+	if len(blockers) == 0 {
+		return state
+	}
+	return state.With("blockers", append([]string{state.Code()}, blockers...))
+}
+
+// foreseen lists what the gates have against a submission as it asks to be
+// covered, whatever its price. It holds nothing.
+func (d *Desk) foreseen(ctx context.Context, tx *store.Tx, b bid) ([]string, error) {
+	s := b.Submission
+	b.Held = false
+	b.Quote = quote.Quote{Program: b.Program.ID, Terms: quote.Terms{Limit: s.RequestedLimit, Aggregate: s.Exposure.AggregateLimit, Deductible: s.Exposure.Deductible}}
+	if err := b.gather(ctx, looking(tx.Reader)); err != nil {
+		return nil, err
+	}
+	return ask(ctx, tx, &b, []gate{unsettled, soldBy, within, d.notSanctioned})
+}
+
+// unsettled finds what was asked about a submission that has no price.
+func unsettled(_ context.Context, _ *store.Tx, b *bid) ([]string, error) {
+	var blockers []string
+	for _, r := range b.Referrals {
+		blockers = append(blockers, r.Blockers(b.At)...)
+	}
+	slices.Sort(blockers)
+	return slices.Compact(blockers), nil
 }

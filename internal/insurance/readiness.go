@@ -144,27 +144,33 @@ func (d *Desk) readyToBind(ctx context.Context, tx *store.Tx, by access.Actor, r
 	if err != nil {
 		return err
 	}
+	b := bid{By: by, At: at, Submission: s, Quote: q, Program: p, Order: policy.Order{}}
 	if quoted && s.Status != submission.Bound {
-		b := bid{By: by, At: at, Submission: s, Quote: q, Program: p, Order: policy.Order{}}
 		if err := b.gather(ctx, looking(tx.Reader)); err != nil {
 			return err
 		}
-		err := d.pass(ctx, tx, &b)
-		if f, ok := errors.AsType[*fault.Error](err); ok && errors.Is(err, quote.ErrNotBindable) {
-			codes, _ := f.Details()["blockers"].([]string)
-			for _, code := range codes {
-				r.Blockers = append(r.Blockers, Blocker{Stage: AtBind, Severity: Blocks, Rule: code})
-			}
-			return nil
-		}
-		if err != nil {
+		codes, err := ask(ctx, tx, &b, d.gates())
+		if err != nil || len(codes) > 0 {
+			r.blocked(codes)
 			return err
 		}
 	}
 	if f, ok := errors.AsType[*fault.Error](second(s.Bind(at))); ok {
 		r.refused(AtBind, f)
 	}
-	return nil
+	if quoted {
+		return nil
+	}
+	codes, err := d.foreseen(ctx, tx, b)
+	r.blocked(codes)
+	return err
+}
+
+// blocked notes what the gates have against a bind.
+func (r *Readiness) blocked(codes []string) {
+	for _, code := range codes {
+		r.Blockers = append(r.Blockers, Blocker{Stage: AtBind, Severity: Blocks, Rule: code})
+	}
 }
 
 func second[T any](_ T, err error) error { return err }
