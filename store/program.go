@@ -37,6 +37,9 @@ const keepProgramSQL = programSQL + ` FOR KEY SHARE`
 // KeepProgram is Program for somebody who decides by what it says: that stays so
 // until the end of the transaction.
 func (tx *Tx) KeepProgram(ctx context.Context, line string) (quote.Program, error) {
+	if err := tx.shareProgram(ctx, line); err != nil {
+		return quote.Program{}, err
+	}
 	return tx.programOf(ctx, keepProgramSQL, line)
 }
 
@@ -76,6 +79,9 @@ const lockProgramAloneSQL = programByIDSQL + ` FOR UPDATE`
 // its rates, or decides by what it says until the end of the transaction. It waits
 // for those who do.
 func (tx *Tx) LockProgramAlone(ctx context.Context, id quote.ProgramID) (quote.Program, error) {
+	if err := tx.turn(ctx, id); err != nil {
+		return quote.Program{}, err
+	}
 	return one(ctx, tx.Reader, scanProgram, lockProgramAloneSQL, tx.org.UUID(), id.UUID())
 }
 

@@ -33,6 +33,13 @@ func (tx *Tx) turn(ctx context.Context, of interface{ UUID() string }) error {
 	return tx.write(ctx, turnSQL, of.UUID())
 }
 
+// shareProgramSQL shares the turn of the program of a line.
+const shareProgramSQL = `SELECT pg_advisory_xact_lock_shared(` + turnOf + `t.id` + turnEnd + `) FROM program t WHERE t.org_id = $1 AND t.line_of_business = $2`
+
+func (tx *Tx) shareProgram(ctx context.Context, line string) error {
+	return tx.write(ctx, shareProgramSQL, tx.org.UUID(), line)
+}
+
 // shareCoveringSQL shares the turns of what holdCoveringSQL is about to hold: the
 // agreement, then its carrier.
 const shareCoveringSQL = `WITH found AS MATERIALIZED (SELECT t.id, t.carrier_id FROM da_agreement t WHERE t.org_id = $1 AND t.program_id = $2 ` + coveringFirst + `)

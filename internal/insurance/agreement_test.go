@@ -270,6 +270,10 @@ func TestAChangeHasItsTurnAmongBinds(t *testing.T) {
 		f, firm, err := tx.HoldProducerFile(t.Context(), by)
 		return fmt.Sprint(f.Producer.Version, firm.Producer.Version), err
 	}
+	judged := func(tx *store.Tx) (string, error) {
+		p, err := tx.KeepProgram(t.Context(), "GL")
+		return fmt.Sprint(p.Version), err
+	}
 	agreement := func() error {
 		_, err := tr.desk.ChangeAgreement(t.Context(), tr.ada, tr.agreement.ID, whatever, func(a *delegated.Agreement) { a.Number = "A" })
 		return err
@@ -284,6 +288,10 @@ func TestAChangeHasItsTurnAmongBinds(t *testing.T) {
 		change func() error
 		after  string // versions
 	}{
+		{"a program", judged, func() error {
+			_, err := tr.desk.ChangeProgram(t.Context(), tr.ada, tr.program, whatever, func(p *quote.Program) { p.Name = "Builders" })
+			return err
+		}, "2"},
 		{"an agreement", covering, agreement, "2 1"},
 		{"a carrier", covering, func() error {
 			_, err := tr.desk.ChangeCarrier(t.Context(), tr.ada, tr.carrier.ID, whatever, func(c *carrier.Carrier) { c.NAIC = "12345" })
