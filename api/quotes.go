@@ -23,7 +23,7 @@ type quoteBody struct {
 	Reasons        []string                     `json:"reasons" nullable:"false" doc:"Why it was referred or declined."`
 	GrossPremium   Money                        `json:"grossPremium"`
 	Terms          termsBody                    `json:"terms" doc:"What the price is for."`
-	Factors        []rating.Factor              `json:"factors" nullable:"false" doc:"The working, step by step: what was applied, and the premium after."`
+	Factors        []rating.Factor              `json:"factors" nullable:"false" doc:"The working, step by step: what was applied, and the premium after. The last one's is the gross premium; counter is the premium of a counter-offer that was taken."`
 	ProgramVersion int                          `json:"programVersion" doc:"Of the program, as its ETag was: whose guidelines it was judged by."`
 	RateVersion    int                          `json:"rateVersion" doc:"Of the program's rate tables."`
 	Schedule       map[string][]installmentBody `json:"schedule" doc:"What is due when, by instalment plan, if bound; plans that the premium is too small for are absent."`

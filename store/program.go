@@ -7,6 +7,7 @@ import (
 	"cloud.google.com/go/civil"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/openinsure/openinsure/internal/insurance/money"
 	"github.com/openinsure/openinsure/internal/insurance/quote"
 	"github.com/openinsure/openinsure/internal/insurance/rating"
 	"github.com/openinsure/openinsure/internal/insurance/submission"
@@ -138,6 +139,19 @@ func (r Reader) RateTable(ctx context.Context, program quote.ProgramID, effectiv
 		return quote.RateTable{}, err
 	}
 	return ts[0], nil
+}
+
+// rateTableVersionSQL reads one version of a program's rates.
+const rateTableVersionSQL = `SELECT ` + rateTableColumns + ` FROM rate_table t WHERE t.org_id = $1 AND t.program_id = $2 AND t.version = $3`
+
+// LeastPremium reads the minimum premium of a version of a program's rates in a
+// state; 0 when there is none.
+func (r Reader) LeastPremium(ctx context.Context, program quote.ProgramID, version int, state string) (money.Cents, error) {
+	ts, err := many(ctx, r, scanRateTable, rateTableVersionSQL, r.org.UUID(), program.UUID(), version)
+	if err != nil || len(ts) == 0 {
+		return 0, err
+	}
+	return ts[0].Book.Least(state), nil
 }
 
 // rateTablesFromSQL picks the versions that are in force on a day or on one after

@@ -194,6 +194,10 @@ func reads(t *testing.T, r store.Reader, me, they book) {
 			s, err := r.Reserved(ctx, they.agreement.ID, time.Now())
 			return found(len(s) > 0, err)
 		},
+		"LeastPremium": func() error {
+			least, err := r.LeastPremium(ctx, they.program.ID, 1, "OR")
+			return found(least > 0, err)
+		},
 		"RateTable": func() error {
 			_, err := r.RateTable(ctx, they.program.ID, they.policy.Effective)
 			if errors.Is(err, rating.ErrNoRate) {

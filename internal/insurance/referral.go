@@ -98,6 +98,11 @@ func (m matter) value() authority.Value { return referral.PriceOf(m.Submission, 
 func (m matter) bench(ctx context.Context, tx *store.Tx, by access.Actor) (referral.Bench, error) {
 	on := referral.Bench{Threshold: m.Program.AutoBindThreshold, FourEyesAbove: m.Rules.FourEyesAbove, Value: m.value(), Quote: m.Quote}
 	var err error
+	if q := m.Quote; q != nil {
+		if on.Least, err = tx.LeastPremium(ctx, q.Program, q.RateVersion, m.Submission.State); err != nil {
+			return on, err
+		}
+	}
 	on.Grants, err = tx.Grants(ctx, by.ID, m.At)
 	return on, err
 }

@@ -244,6 +244,14 @@ func TestCounterOffers(t *testing.T) {
 	if _, err := h.desk.Decide(t.Context(), h.maria, r.ID, dec, whatever); !errors.Is(err, authority.ErrExceeded) {
 		t.Errorf("a counter outside her authority: %v", err)
 	}
+	for field, c := range map[string]referral.Counter{"counter.premium min": {Premium: new(money.Cents(74_999))}, "counter different": {Premium: &h.quote.GrossPremium}} {
+		none := yes
+		none.Counter = &c
+		_, err := h.desk.Decide(t.Context(), h.maria, r.ID, none, whatever)
+		if f, ok := errors.AsType[*fault.Error](err); !ok || len(f.Fields()) != 1 || f.Fields()[0].Field+" "+f.Fields()[0].Rule != field {
+			t.Errorf("%s: %v", field, err)
+		}
+	}
 	dec.Counter.Premium, dec.Counter.Limit, dec.Counter.Deductible = new(money.Cents(15_000_000)), new(money.Cents(50_000_000)), new(money.Cents(50_000_000))
 	if _, err := h.desk.Decide(t.Context(), h.maria, r.ID, dec, whatever); fault.KindOf(err) != fault.Invalid {
 		t.Errorf("a deductible as high as the limit: %v", err)
@@ -270,6 +278,9 @@ func TestCounterOffers(t *testing.T) {
 	q, _, err := h.db.As(h.una).LatestQuote(t.Context(), h.sub.ID)
 	if err != nil || q.Version != 2 || q.GrossPremium != 15_000_000 || h.stands(t) != "quoted quoted" {
 		t.Fatalf("quote %+v, %v, stands %s", q, err, h.stands(t))
+	}
+	if last := q.Factors[len(q.Factors)-1]; last.Key != "counter" || last.Premium != "150000.0000" || len(q.Factors) != len(h.quote.Factors)+1 {
+		t.Errorf("the quote's factors are %+v", q.Factors)
 	}
 	terms := quote.Terms{Limit: 50_000_000, Deductible: 1_000_000, Exclusions: []string{"Roofing"}}
 	if !cmp.Equal(q.Terms, terms) {

@@ -195,14 +195,22 @@ func (c Counter) under(t Terms) (Terms, error) {
 }
 
 // CheckCounter reports everything that is wrong with a counter to the quote: its
-// terms, and what they leave as it is.
-func (q Quote) CheckCounter(c Counter) error {
-	_, err := c.under(q.Terms)
-	return err
+// terms, and what they leave as it is; a premium below the least that the quote's
+// rates know; that it changes nothing.
+func (q Quote) CheckCounter(c Counter, least money.Cents) error {
+	var bad fault.Complaints
+	terms, err := c.under(q.Terms)
+	if f, ok := errors.AsType[*fault.Error](err); ok {
+		bad = append(bad, f.Fields()...)
+	}
+	bad.When(c.Premium != nil && *c.Premium < least, "counter.premium", "min")
+	bad.When(terms.Equal(q.Terms) && (c.Premium == nil || *c.Premium == q.GrossPremium), "counter", "different")
+	return bad.On(fault.ErrValidation)
 }
 
 // Countered returns the next version of a quote, on terms that both sides took;
-// or everything that is wrong with them. What it was rated from stays.
+// or what contradicts itself in them. What it was rated from stays; another premium
+// is its last step.
 func (q Quote) Countered(c Counter, at time.Time) (Quote, error) {
 	terms, err := c.under(q.Terms)
 	if err != nil {
@@ -211,7 +219,8 @@ func (q Quote) Countered(c Counter, at time.Time) (Quote, error) {
 	q.Terms = terms
 	q.ID, q.CreatedAt, q.ExpiresAt, q.Status = id.New[quoteKind](at), at, at.Add(Age), Status(Referred)
 	q.OfferedAt, q.AcceptedAt = nil, nil
-	if c.Premium != nil {
+	if c.Premium != nil && *c.Premium != q.GrossPremium {
+		q.Factors = append(slices.Clip(q.Factors), rating.Agreed(q.GrossPremium, *c.Premium))
 		q.GrossPremium = *c.Premium
 	}
 	q.Decision, q.Reasons = Referred, []string{countered}

@@ -184,6 +184,41 @@ func TestCountered(t *testing.T) {
 	}
 }
 
+// A counter below the least premium of the rates is refused, and so is one that
+// changes nothing, with all else that is wrong.
+func TestCheckCounter(t *testing.T) {
+	was, err := quote.Make(builder(800_000_000, "236220", today), program, table, quote.Terms{Deductible: 500_000}, quote.Dates{Today: today, MaxBackdate: -1}, noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	excluding := was
+	excluding.Terms.Exclusions = []string{"Roofing"}
+	const least = 75_000
+	for name, tt := range map[string]struct {
+		of   quote.Quote
+		c    quote.Counter
+		want []fault.Field
+	}{
+		"the least":                      {was, quote.Counter{Premium: new(money.Cents(least))}, nil},
+		"a cent below":                   {was, quote.Counter{Premium: new(money.Cents(least - 1))}, []fault.Field{{Field: "counter.premium", Rule: "min"}}},
+		"the same premium":               {was, quote.Counter{Premium: &was.GrossPremium}, []fault.Field{{Field: "counter", Rule: "different"}}},
+		"all of it as it is":             {was, quote.Counter{Premium: &was.GrossPremium, Limit: &was.Terms.Limit, Deductible: &was.Terms.Deductible}, []fault.Field{{Field: "counter", Rule: "different"}}},
+		"the same exclusions":            {excluding, quote.Counter{Exclusions: []string{"Roofing"}}, []fault.Field{{Field: "counter", Rule: "different"}}},
+		"the same premium, another term": {was, quote.Counter{Premium: &was.GrossPremium, Deductible: new(money.Cents)}, nil},
+		"all that is wrong": {was, quote.Counter{Premium: new(money.Cents), Limit: new(money.Cents)}, []fault.Field{
+			{Field: "counter.limit", Rule: "min"}, {Field: "counter.deductible", Rule: "max"}, {Field: "counter.premium", Rule: "min"},
+		}},
+	} {
+		var got []fault.Field
+		if f, ok := errors.AsType[*fault.Error](tt.of.CheckCounter(tt.c, least)); ok {
+			got = f.Fields()
+		}
+		if !cmp.Equal(got, tt.want) {
+			t.Errorf("%s: %v, want %v", name, got, tt.want)
+		}
+	}
+}
+
 // What two changes of a program reach only together is blamed, too, and what was
 // out of reach before is not.
 func TestAWiderProgramHasToHaveItsRates(t *testing.T) {

@@ -120,6 +120,13 @@ func (b Book) base(state string) (BaseRate, bool) {
 	return r, ok
 }
 
+// Least is the minimum premium in a state, below which nothing is sold; 0 where
+// the book has no rate.
+func (b Book) Least(state string) money.Cents {
+	r, _ := b.base(state)
+	return r.MinimumPremium
+}
+
 // territory finds the entry of the longest postal prefix, else of the state,
 // else of any.
 func (b Book) territory(state, postal string) (name, factor string, ok bool) {

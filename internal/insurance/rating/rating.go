@@ -50,6 +50,13 @@ type Factor struct {
 	Premium string `json:"premium"` // dollars, four decimals: the sum is rounded only at the end
 }
 
+// Agreed is the step of a premium that was agreed to in place of what the book and
+// the steps before come to.
+func Agreed(before, agreed money.Cents) Factor {
+	text := agreed.String()
+	return Factor{"counter", "Counter-offer", text, text + " in place of " + before.String(), text + "00"}
+}
+
 // Result is a price and its working.
 type Result struct {
 	Premium money.Cents

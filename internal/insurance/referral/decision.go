@@ -62,6 +62,7 @@ type Bench struct {
 	FourEyesAbove *money.Cents // above this premium approvals take two persons; nil: never
 	Value         authority.Value
 	Quote         *quote.Quote // that he looks at; nil: there is none
+	Least         money.Cents  // premium by the rates of the quote: no counter goes below
 	First         *Bench       // of the first of two, at this moment; nil: there is none, or he may decide nothing any more
 }
 
@@ -151,7 +152,7 @@ func (r Referral) Decide(by access.Actor, d Decision, on Bench, at time.Time) (R
 	if err != nil {
 		return r, event.Event{}, err
 	}
-	if err := d.checkOn(r.Entity, on.Quote, at); err != nil {
+	if err := d.checkOn(r.Entity, on, at); err != nil {
 		return r, event.Event{}, err
 	}
 	taken.UpdatedAt = at
@@ -270,12 +271,12 @@ func (d Decision) Check(at time.Time) error {
 // checkOn is Check, with everything that is wrong with it for the quote that it is
 // about: a counter makes no sense with what it leaves as it is, or an approval
 // would outlast what it approves.
-func (d Decision) checkOn(e Entity, q *quote.Quote, at time.Time) error {
-	err := d.Check(at)
+func (d Decision) checkOn(e Entity, on Bench, at time.Time) error {
+	q, err := on.Quote, d.Check(at)
 	var bad fault.Complaints
 	bad.When(d.outlasts(e, q, at), "validUntil", "max")
 	if d.Verb == Approve && d.Counter != nil && q != nil {
-		if f, ok := errors.AsType[*fault.Error](q.CheckCounter(quote.Counter(*d.Counter))); ok {
+		if f, ok := errors.AsType[*fault.Error](q.CheckCounter(quote.Counter(*d.Counter), on.Least)); ok {
 			bad = append(bad, f.Fields()...)
 		}
 	}
