@@ -71,7 +71,6 @@ const approval = `{"decision":"approve","rationale":"inside appetite"}`
 func TestWhoMayRefer(t *testing.T) {
 	w := newWorld(t)
 	una := w.token(w.una)
-	sub := w.submit()
 	other := w.token(storetest.Org(t, w.db, "Harbor Brokers"))
 	system := "?orgId=" + w.una.Org.String()
 	for _, tt := range []struct {
@@ -93,6 +92,7 @@ func TestWhoMayRefer(t *testing.T) {
 		{"nobody", "", "", 401, 401, 401, 401, false, "unauthenticated"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			sub := w.submit()
 			id := w.must(201, una, "POST", "/v1/referrals", referralFor(sub))["id"].(string)
 			got, m, _ := w.call(tt.as, "GET", "/v1/referrals"+tt.query, "")
 			data, _ := m["data"].([]any)
@@ -102,7 +102,8 @@ func TestWhoMayRefer(t *testing.T) {
 			if got, m, _ := w.call(tt.as, "GET", "/v1/referrals/"+id+tt.query, ""); got != tt.get {
 				t.Errorf("get = %d %v, want %d", got, m, tt.get)
 			}
-			if got, m, _ := w.call(tt.as, "POST", "/v1/referrals"+tt.query, referralFor(sub)); got != tt.create {
+			another := strings.Replace(referralFor(sub), "prior_losses", "other", 1) // the same twice is refused
+			if got, m, _ := w.call(tt.as, "POST", "/v1/referrals"+tt.query, another); got != tt.create {
 				t.Errorf("create = %d %v, want %d", got, m, tt.create)
 			}
 			got, m, _ = w.call(tt.as, "POST", "/v1/referrals/"+id+"/decision"+tt.query, approval)

@@ -143,6 +143,7 @@ var unheard = map[string]string{
 	"saveNoticeSQL":      "of what comes due: internal/insurance.TestNoticesAreToldInOrder, TestFiltersWithoutWalls",
 	"lockPolicySQL":      "of what comes due: internal/insurance.TestNoticesAreToldInOrder, TestFiltersWithoutWalls",
 	"saveRenewalStepSQL": "of what comes due: internal/insurance.TestNoticesAreToldInOrder, TestFiltersWithoutWalls",
+	"stillDueSQL":        "of what is due for nothing: internal/insurance.TestWhatIsDueForNothingHoldsUpNothing",
 	"insuredsSQL":        "of what comes due: internal/insurance.TestNoticesAreToldInOrder, TestFiltersWithoutWalls",
 	"keepAppointedSQL":   "of a carrier's new name: internal/insurance.TestARenamedCarrierKeepsItsProducers",
 	"acceptedSQL":        "of two acceptances at once: TestFiltersWithoutWalls",
@@ -166,16 +167,17 @@ var unheard = map[string]string{
 // unshown are the statements that come to nothing when they are run again, so
 // that what they do with another's ids shows nothing here; with the reason.
 var unshown = map[string]string{
-	"addCountersSQL":  "it adds what its agreement has",
-	"coveringSQL":     "the matrix has no agreement of a program that it quotes in: TestFiltersWithoutWalls",
-	"holdCoveringSQL": "the matrix has no agreement of a program that it quotes in: TestFiltersWithoutWalls",
-	"overlapSQL":      "each agreement of the matrix has a program of its own: TestFiltersWithoutWalls",
-	"reservedSQL":     "nobody accepts under an agreement: TestFiltersWithoutWalls",
-	"dropDraftSQL":    "what it forgets is gone: TestFiltersWithoutWalls",
-	"lockOnceSQL":     "it locks a number and touches no table",
-	"lockNumberSQL":   "it locks a number and touches no table",
-	"nextDueSQL":      "nothing is due in a second: TestTheClockMovesEverything",
-	"addRulesSQL":     "it adds the one row of its organisation, which is there",
+	"addCountersSQL":   "it adds what its agreement has",
+	"coveringSQL":      "the matrix has no agreement of a program that it quotes in: TestFiltersWithoutWalls",
+	"holdCoveringSQL":  "the matrix has no agreement of a program that it quotes in: TestFiltersWithoutWalls",
+	"overlapSQL":       "each agreement of the matrix has a program of its own: TestFiltersWithoutWalls",
+	"reservedSQL":      "nobody accepts under an agreement: TestFiltersWithoutWalls",
+	"dropDraftSQL":     "what it forgets is gone: TestFiltersWithoutWalls",
+	"shareCoveringSQL": "the matrix has no agreement of a program that it quotes in: TestFiltersWithoutWalls",
+	"lockOnceSQL":      "it locks a number and touches no table",
+	"lockNumberSQL":    "it locks a number and touches no table",
+	"nextDueSQL":       "nothing is due in a second: TestTheClockMovesEverything",
+	"addRulesSQL":      "it adds the one row of its organisation, which is there",
 }
 
 // moving are the statements that answer something else each time, whoever there
