@@ -279,3 +279,45 @@ func TestAnotherNameMakesNoMatchGoAway(t *testing.T) {
 		})
 	}
 }
+
+// What was accepted and agreed was so for one insured. Another way to write his
+// name is no other.
+func TestAnotherInsuredIsAnotherRisk(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		change func(*submission.Submission)
+		want   quote.Status
+	}{
+		{"written otherwise", func(s *submission.Submission) { s.InsuredName = strings.ToUpper(s.InsuredName) + ", Inc." }, quote.Accepted},
+		{"another company", func(s *submission.Submission) { s.InsuredName = "Second Co" }, quote.Superseded},
+		{"another person", func(s *submission.Submission) {
+			s.Insured = &submission.Insured{Name: "Pat Third", Email: "pat@third.example"}
+		}, quote.Superseded},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			h := openHall(t)
+			h.give(t, h.maria, 9, 100_000_000)
+			r := h.ask(t)
+			if _, err := h.desk.Decide(t.Context(), h.maria, r.ID, referral.Decision{Verb: referral.Approve, Rationale: "x", AllowEdit: true}, whatever); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := h.desk.Offer(t.Context(), h.una, h.quote.ID); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := h.desk.Accept(t.Context(), h.una, h.quote.ID); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := h.desk.Correct(t.Context(), h.una, h.sub.ID, tt.change, whatever); err != nil {
+				t.Fatal(err)
+			}
+			q, err := h.db.As(h.una).Quote(t.Context(), h.quote.ID)
+			if err != nil || q.Status != tt.want {
+				t.Errorf("the quote is %s, %v", q.Status, err)
+			}
+			after, err := h.db.As(h.una).Referral(t.Context(), r.ID)
+			if lapsed := after.Status == referral.Lapsed; err != nil || lapsed != (tt.want == quote.Superseded) {
+				t.Errorf("the approval is %s, %v", after.Status, err)
+			}
+		})
+	}
+}
