@@ -189,8 +189,8 @@ func TestALookWaitsForNobody(t *testing.T) {
 	by := tr.sells("2")
 	storetest.SQL(t, tr.db, `UPDATE producer SET parent_id = $2 WHERE id = $1`, by.UUID(), firm.UUID())
 	id := tr.quote(tr.broughtBy(by)).Submission
-	for range 2 {
-		if _, err := tr.desk.Refer(t.Context(), tr.una, referral.Ask{Entity: referral.Entity{Type: referral.Submission, ID: id}, Reason: "other", Rationale: "x"}); err != nil {
+	for _, why := range []referral.Reason{"other", "prior_losses"} {
+		if _, err := tr.desk.Refer(t.Context(), tr.una, referral.Ask{Entity: referral.Entity{Type: referral.Submission, ID: id}, Reason: why, Rationale: "x"}); err != nil {
 			t.Fatal(err)
 		}
 	}
