@@ -79,6 +79,13 @@ func TestCheck(t *testing.T) {
 		{"members of an object in another order", func(p *performance) {
 			p.of(p.hook).Data = json.RawMessage(`{"policyNumber": "GL-1", "policyId": "pol_1"}`)
 		}, nil},
+		{"metadata that stays inside", func(p *performance) {
+			p.of(p.hook).Data = json.RawMessage(`{"policyId":"pol_1","policyNumber":"GL-1","metadata":{"a":"b"}}`)
+		}, nil},
+		{"metadata that is another's", func(p *performance) {
+			p.of(p.una).Data = json.RawMessage(`{"policyId":"pol_1","policyNumber":"GL-1","metadata":{"a":"c"}}`)
+			p.of(p.hook).Data = json.RawMessage(`{"policyId":"pol_1","policyNumber":"GL-1","metadata":{"a":"b"}}`)
+		}, []string{"two contents: policy.bound evt_1 says something else at the webhook than at Una"}},
 		{"a phone did not ring", func(p *performance) { p.drop(p.phone) }, []string{"missing: policy.bound pol_1 did not reach Pat's iPhone"}},
 		{"nobody heard a card", func(p *performance) {
 			p.receipts = slices.DeleteFunc(p.receipts, func(r Receipt) bool { return r.Type == card })
