@@ -147,11 +147,12 @@ func (w *world) ready() {
 // relate changes a tuple of an object as the use cases do.
 func (w *world) relate(on access.Object, there bool, tuple access.Tuple) {
 	w.t.Helper()
-	err := w.db.InTx(w.t.Context(), access.Actor{Kind: access.System, ID: "system", Org: on.Org}, func(tx *store.Tx) error {
+	ctx := context.WithoutCancel(w.t.Context()) // a mirror may ask for it until it is stopped, which is after the test
+	err := w.db.InTx(ctx, access.Actor{Kind: access.System, ID: "system", Org: on.Org}, func(tx *store.Tx) error {
 		if there {
-			return tx.Relate(w.t.Context(), on, tuple)
+			return tx.Relate(ctx, on, tuple)
 		}
-		return tx.Unrelate(w.t.Context(), on, tuple.SubjectType, tuple.SubjectID)
+		return tx.Unrelate(ctx, on, tuple.SubjectType, tuple.SubjectID)
 	})
 	if err != nil {
 		w.t.Error(err)
